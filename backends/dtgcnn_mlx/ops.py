@@ -1,0 +1,180 @@
+"""``MlxOps``: ``dtgcnn.ops.ArrayOps`` on MLX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+
+from .threefry import threefry2x32
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class MlxOps:
+    """MLX on its GPU where there is one, otherwise on the CPU.
+
+    Args:
+        device: ``"gpu"`` or ``"cpu"``; None takes the GPU where MLX has one.
+        dtype: ``"float32"``.
+        compile: whether ``compile`` compiles. None compiles on the GPU only: on a CPU it needs a
+            C++ compiler, and the first step takes seconds.
+    """
+
+    name = "mlx"
+
+    def __init__(
+        self, device: str | None = None, dtype: str = "float32", compile: bool | None = None
+    ) -> None:
+        devices = self.available_devices()
+        if device is None:
+            device = devices[0]
+        if device not in devices:
+            raise ValueError(f"device must be one of {list(devices)}, received {device!r}")
+        if dtype != "float32":
+            raise ValueError(f"dtype must be 'float32' for the mlx backend, received {dtype!r}")
+        self.device = device
+        self.dtype = dtype
+        self._compile = device == "gpu" if compile is None else compile
+        mx.set_default_device(mx.gpu if device == "gpu" else mx.cpu)
+
+    @classmethod
+    def available_devices(cls) -> Sequence[str]:
+        return ("gpu", "cpu") if mx.is_available(mx.gpu) else ("cpu",)
+
+    def memory(self) -> dict[str, int]:
+        return {
+            "active": mx.get_active_memory(),
+            "peak": mx.get_peak_memory(),
+            "cache": mx.get_cache_memory(),
+        }
+
+    # -- creation and conversion
+    def asarray(self, x: Any, dtype: str | None = None) -> Any:
+        if not isinstance(x, mx.array):
+            x = np.asarray(x)
+            if dtype is None and x.dtype.kind == "f":
+                dtype = self.dtype
+            x = mx.array(x.astype(dtype) if dtype is not None else x)
+        return x if dtype is None else x.astype(_DTYPES[dtype])
+
+    def to_numpy(self, x: Any) -> Any:
+        return np.array(x)
+
+    def zeros(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
+        return mx.zeros(shape, _DTYPES[dtype or self.dtype])
+
+    def arange(self, stop: int) -> Any:
+        return mx.arange(stop, dtype=mx.int32)
+
+    def astype(self, x: Any, dtype: str) -> Any:
+        return x.astype(_DTYPES[dtype])
+
+    # -- elementwise
+    exp = staticmethod(mx.exp)
+    log = staticmethod(mx.log)
+    sqrt = staticmethod(mx.sqrt)
+    tanh = staticmethod(mx.tanh)
+    erf = staticmethod(mx.erf)
+    abs = staticmethod(mx.abs)
+    isfinite = staticmethod(mx.isfinite)
+    maximum = staticmethod(mx.maximum)
+    where = staticmethod(mx.where)
+
+    # -- reductions
+    def sum(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+        return mx.sum(x, axis=axis, keepdims=keepdims)
+
+    def max(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+        return mx.max(x, axis=axis, keepdims=keepdims)
+
+    def argmax(self, x: Any, axis: int) -> Any:
+        return mx.argmax(mx.stop_gradient(x), axis=axis).astype(mx.int32)
+
+    def cumulative_sum(self, x: Any, axis: int) -> Any:
+        return mx.cumsum(x, axis=axis)
+
+    # -- shape
+    reshape = staticmethod(mx.reshape)
+    permute_dims = staticmethod(mx.transpose)
+
+    def concat(self, arrays: Sequence[Any], axis: int = 0) -> Any:
+        return mx.concatenate(list(arrays), axis=axis)
+
+    # -- selection
+    def take(self, x: Any, indices: Any, axis: int = 0) -> Any:
+        return mx.take(x, mx.stop_gradient(indices), axis=axis)
+
+    def take_along_axis(self, x: Any, indices: Any, axis: int) -> Any:
+        return mx.take_along_axis(x, mx.stop_gradient(indices), axis=axis)
+
+    def argsort(self, x: Any, axis: int = -1) -> Any:
+        return mx.argsort(mx.stop_gradient(x), axis=axis).astype(mx.int32)
+
+    def top_k(self, x: Any, k: int) -> tuple[Any, Any]:
+        # A full sort: MLX's sort is stable, its partition is not.
+        indices = mx.stop_gradient(mx.argsort(-mx.stop_gradient(x), axis=-1)[..., :k])
+        return mx.take_along_axis(x, indices, axis=-1), indices.astype(mx.int32)
+
+    # -- aggregation over neighbour lists
+    def gather_sum(self, x: Any, indices: Any, weights: Any) -> Any:
+        return _gather_sum(x, mx.stop_gradient(indices), weights)
+
+    def scatter_sum(self, x: Any, indices: Any, weights: Any, n: int) -> Any:
+        return _scatter_sum(x, mx.stop_gradient(indices), weights, n)
+
+    # -- randomness
+    def random_bits(self, key: Any, n: int) -> Any:
+        pairs = (n + 1) // 2
+        words = threefry2x32(key, mx.arange(pairs, dtype=mx.uint32), mx.zeros(pairs, mx.uint32))
+        return mx.stack(words, axis=1).reshape(-1)[:n]
+
+    # -- transformations of functions
+    stop_gradient = staticmethod(mx.stop_gradient)
+
+    def value_and_grad(self, fn: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
+        differentiated = mx.value_and_grad(fn)
+
+        def value_aux_grad(params: Any, *args: Any) -> tuple[Any, Any, Any]:
+            (value, aux), gradients = differentiated(params, *args)
+            return value, aux, gradients
+
+        return value_aux_grad
+
+    def compile(self, fn: F) -> F:
+        return mx.compile(fn) if self._compile else fn
+
+    def checkpoint(self, fn: F) -> F:
+        return mx.checkpoint(fn)
+
+    def evaluate(self, *trees: Any) -> None:
+        mx.eval(*trees)
+
+    # -- native forms of functions of dtgcnn.numerics
+    gelu = staticmethod(nn.gelu)
+
+    def layer_norm(self, x: Any, weight: Any, bias: Any, eps: float) -> Any:
+        return mx.fast.layer_norm(x, weight, bias, eps)
+
+
+_DTYPES = {
+    "float32": mx.float32,
+    "float16": mx.float16,
+    "bfloat16": mx.bfloat16,
+    "int32": mx.int32,
+    "int64": mx.int64,
+    "uint32": mx.uint32,
+    "bool": mx.bool_,
+}
+
+
+def _gather_sum(x: mx.array, indices: mx.array, weights: mx.array) -> mx.array:
+    return (mx.take(x, indices, axis=0) * weights[..., None]).sum(axis=1)
+
+
+def _scatter_sum(x: mx.array, indices: mx.array, weights: mx.array, n: int) -> mx.array:
+    spread = (x[:, None, :] * weights[..., None]).reshape(-1, x.shape[1])
+    return mx.zeros((n, x.shape[1]), x.dtype).at[indices.reshape(-1)].add(spread)

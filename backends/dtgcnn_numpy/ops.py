@@ -1,0 +1,227 @@
+"""``NumpyOps``: the definition of every operation of ``dtgcnn.ops.ArrayOps``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.core import make_vjp
+from autograd.tracer import getval
+
+from . import primitives
+from .threefry import threefry2x32
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_GROUP = 32
+"""Neighbouring columns that stand or fall together when top-k narrows its candidates."""
+
+_BLOCK = 16384
+"""Counters encrypted at a time: few enough to stay in the processor's cache."""
+
+
+class NumpyOps:
+    """The reference: NumPy on the CPU.
+
+    Args:
+        device: ``"cpu"``, the only one.
+        dtype: ``"float32"``, or ``"float64"`` to serve as the oracle for other backends.
+    """
+
+    name = "numpy"
+
+    def __init__(self, device: str = "cpu", dtype: str = "float32") -> None:
+        if device != "cpu":
+            raise ValueError(f"device must be 'cpu' for the numpy backend, received {device!r}")
+        if dtype not in ("float32", "float64"):
+            raise ValueError(f"dtype must be 'float32' or 'float64', received {dtype!r}")
+        self.device = device
+        self.dtype = dtype
+
+    @classmethod
+    def available_devices(cls) -> Sequence[str]:
+        return ("cpu",)
+
+    def memory(self) -> dict[str, int]:
+        if sys.platform == "win32":
+            return {}
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return {"peak": peak if sys.platform == "darwin" else peak * 1024}
+
+    # -- creation and conversion
+    def asarray(self, x: Any, dtype: str | None = None) -> Any:
+        if dtype is None and np.asarray(x).dtype.kind == "f":
+            dtype = self.dtype
+        return np.asarray(x, dtype=dtype)
+
+    def to_numpy(self, x: Any) -> Any:
+        return np.asarray(getval(x))
+
+    def zeros(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
+        return np.zeros(shape, dtype or self.dtype)
+
+    def arange(self, stop: int) -> Any:
+        return np.arange(stop, dtype=np.int32)
+
+    def astype(self, x: Any, dtype: str) -> Any:
+        return x if x.dtype == dtype else x.astype(dtype)
+
+    # -- elementwise
+    exp = staticmethod(anp.exp)
+    log = staticmethod(anp.log)
+    sqrt = staticmethod(anp.sqrt)
+    tanh = staticmethod(anp.tanh)
+    erf = staticmethod(primitives.erf)
+    abs = staticmethod(anp.abs)
+    isfinite = staticmethod(anp.isfinite)
+    maximum = staticmethod(anp.maximum)
+    where = staticmethod(anp.where)
+
+    # -- reductions
+    def sum(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+        if x.dtype == np.bool_:
+            return np.sum(x, axis=axis, keepdims=keepdims, dtype=np.int32)
+        if x.dtype.kind in "iu":
+            return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+        return anp.sum(x, axis=axis, keepdims=keepdims)
+
+    def max(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+        return primitives.max_(x, axis, keepdims)
+
+    def argmax(self, x: Any, axis: int) -> Any:
+        return np.argmax(getval(x), axis=axis).astype(np.int32)
+
+    def cumulative_sum(self, x: Any, axis: int) -> Any:
+        return anp.cumsum(x, axis=axis)
+
+    # -- shape
+    def reshape(self, x: Any, shape: tuple[int, ...]) -> Any:
+        return anp.reshape(x, shape)
+
+    def permute_dims(self, x: Any, axes: tuple[int, ...]) -> Any:
+        return anp.transpose(x, axes)
+
+    def concat(self, arrays: Sequence[Any], axis: int = 0) -> Any:
+        return anp.concatenate(arrays, axis=axis)
+
+    # -- selection
+    def take(self, x: Any, indices: Any, axis: int = 0) -> Any:
+        return primitives.take(x, indices, axis)
+
+    def take_along_axis(self, x: Any, indices: Any, axis: int) -> Any:
+        return primitives.take_along_axis(x, indices, axis)
+
+    def argsort(self, x: Any, axis: int = -1) -> Any:
+        return np.argsort(getval(x), axis=axis, kind="stable").astype(np.int32)
+
+    def top_k(self, x: Any, k: int) -> tuple[Any, Any]:
+        values = getval(x)
+        if k == 0:
+            indices = np.zeros((*values.shape[:-1], 0), np.int32)
+        else:
+            indices = _top_k_indices(values.reshape(-1, values.shape[-1]), k)
+            indices = indices.reshape(*values.shape[:-1], k)
+        return primitives.take_along_axis(x, indices, -1), indices
+
+    # -- aggregation over neighbour lists
+    gather_sum = staticmethod(primitives.gather_sum)
+    scatter_sum = staticmethod(primitives.scatter_sum)
+
+    # -- randomness
+    def random_bits(self, key: Any, n: int) -> Any:
+        words = np.empty(((n + 1) // 2, 2), np.uint32)
+        for start in range(0, len(words), _BLOCK):
+            counters = np.arange(start, min(start + _BLOCK, len(words)), dtype=np.uint32)
+            block = words[start : start + _BLOCK]
+            block[:, 0], block[:, 1] = threefry2x32(key, counters, np.zeros_like(counters))
+        return words.reshape(-1)[:n]
+
+    # -- transformations of functions
+    def stop_gradient(self, x: Any) -> Any:
+        return getval(x)
+
+    def value_and_grad(self, fn: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
+        def differentiated(params: Any, *args: Any) -> tuple[Any, Any, Any]:
+            leaves: list[Any] = []
+            _collect(params, leaves)
+            seen: list[Any] = []
+
+            def scalar(traced: Any) -> Any:
+                value, aux = fn(_rebuild(params, iter(list(traced))), *args)
+                seen.append(_map(getval, aux))
+                return value
+
+            vjp, value = make_vjp(scalar, tuple(leaves))
+            gradients = vjp(np.ones((), value.dtype))
+            return value, seen[0], _rebuild(params, iter(gradients))
+
+        return differentiated
+
+    def compile(self, fn: F) -> F:
+        return fn
+
+    def checkpoint(self, fn: F) -> F:
+        return fn
+
+    def evaluate(self, *trees: Any) -> None:
+        return None
+
+    # -- native forms of functions of dtgcnn.numerics
+    gelu = staticmethod(primitives.gelu)
+    layer_norm = staticmethod(primitives.layer_norm)
+
+
+def _top_k_indices(x: Any, k: int) -> Any:
+    """(N, k) column indices of the largest values, descending, the lowest index first in ties.
+
+    In long rows the candidates are first narrowed to the ``k`` groups of columns whose maxima are
+    largest: any other group's values come after those ``k`` maxima, in ties too.
+    """
+    rows, n = x.shape
+    if n >= 8 * _GROUP * k and not np.isnan(x.sum()):
+        whole = n // _GROUP * _GROUP
+        maxima = x[:, :whole].reshape(rows, -1, _GROUP).max(axis=2)
+        groups = np.sort(_top_k_indices(maxima, k), axis=1)
+        columns = (groups[:, :, None] * _GROUP + np.arange(_GROUP)).reshape(rows, -1)
+        tail = np.broadcast_to(np.arange(whole, n), (rows, n - whole))
+        columns = np.concatenate([columns, tail], axis=1)
+        found = _top_k_indices(np.take_along_axis(x, columns, axis=1), k)
+        return np.take_along_axis(columns, found, axis=1).astype(np.int32)
+    if k < n // 4:
+        chosen = np.argpartition(x, n - k, axis=1)[:, n - k :]
+        smallest = np.take_along_axis(x, chosen, axis=1).min(axis=1, keepdims=True)
+        tied = np.flatnonzero(~((x >= smallest).sum(axis=1) == k))
+        chosen.sort(axis=1)
+        order = np.argsort(-np.take_along_axis(x, chosen, axis=1), axis=1, kind="stable")
+        indices = np.take_along_axis(chosen, order, axis=1)
+        indices[tied] = np.argsort(-x[tied], axis=1, kind="stable")[:, :k]
+    else:
+        indices = np.argsort(-x, axis=1, kind="stable")[:, :k]
+    return indices.astype(np.int32)
+
+
+def _collect(tree: Any, leaves: list[Any]) -> None:
+    if isinstance(tree, dict):
+        for name in tree:
+            _collect(tree[name], leaves)
+    else:
+        leaves.append(tree)
+
+
+def _rebuild(tree: Any, leaves: Any) -> Any:
+    if isinstance(tree, dict):
+        return {name: _rebuild(sub, leaves) for name, sub in tree.items()}
+    return next(leaves)
+
+
+def _map(fn: Callable[[Any], Any], tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {name: _map(fn, sub) for name, sub in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return type(tree)(_map(fn, sub) for sub in tree)
+    return fn(tree)

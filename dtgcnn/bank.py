@@ -1,0 +1,93 @@
+"""The bank: reference rows that every node attaches to, with their frozen per-layer states.
+
+An embedding that took its neighbours from its own batch would depend on its company. Attached to
+a bank, a text has the same embedding alone, in any batch and in any order.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .graph import Graph
+from .ops import Array, ArrayOps, HostArray, Tree
+
+if TYPE_CHECKING:
+    from .model import Network
+
+__all__ = ["Bank", "choose_rows"]
+
+BLOCK_ROWS = 2048
+"""Rows propagated at a time, which bounds the gathered neighbours that are held."""
+
+
+def choose_rows(labels: Sequence[int], size: int, seed: int) -> list[int]:
+    """Up to ``size`` row numbers, drawn evenly over classes, in ascending order.
+
+    Classes take turns until ``size`` rows are drawn, so small classes are kept whole while large
+    ones are thinned.
+    """
+    if len(labels) <= size:
+        return list(range(len(labels)))
+    by_class: dict[int, list[int]] = defaultdict(list)
+    for row, label in enumerate(labels):
+        by_class[label].append(row)
+    generator = random.Random(seed)
+    ranked = []
+    for label in sorted(by_class):
+        rows = by_class[label]
+        generator.shuffle(rows)
+        ranked += list(enumerate(rows))
+    generator.shuffle(ranked)
+    ranked.sort(key=lambda turn_and_row: turn_and_row[0])
+    return sorted(row for _, row in ranked[:size])
+
+
+@dataclass
+class Bank:
+    """Reference rows and their states.
+
+    Args:
+        host_x: (M, D) float32 rows on the host, no two equal.
+        x: the same on the device, at unit length.
+        states: the input of each graph convolution for these rows; ``states[0]`` is ``x``.
+        graph: the rows' own links among themselves, each row excluded from its own list.
+    """
+
+    host_x: HostArray
+    x: Array
+    states: list[Array] = field(default_factory=list)
+    graph: Graph | None = None
+
+    def __post_init__(self) -> None:
+        self._row_of = {row.tobytes(): i for i, row in enumerate(self.host_x)}
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    def rows_of(self, host_x: HostArray) -> list[int]:
+        """For each row of ``host_x`` the bank's row that is equal to it bit for bit, or −1."""
+        return [self._row_of.get(row.tobytes(), -1) for row in host_x]
+
+    def refresh(self, ops: ArrayOps, network: Network, params: Tree, state: Tree) -> None:
+        """Recompute the states with these parameters, in evaluation."""
+        if self.graph is None:
+            self.graph = network.constructor.attach(ops, self.x, self.x, ops.arange(len(self)))
+        states = [self.x]
+        for index, layer in enumerate(network.layers[:-1]):
+            h, name = states[-1], str(index)
+            blocks = []
+            for start in range(0, len(self), BLOCK_ROWS):
+                rows = slice(start, start + BLOCK_ROWS)
+                links = Graph(
+                    self.graph.neighbors[rows], self.graph.weights[rows], self.graph.own[rows], None
+                )
+                out, _ = layer(ops, params["gcn"][name], state["gcn"][name], h[rows], links, h)
+                ops.evaluate(out)
+                blocks.append(out)
+            states.append(ops.concat(blocks))
+        ops.evaluate(*states)
+        self.states = states

@@ -1,0 +1,166 @@
+"""``DTGCNNConfig``: every setting of the model and its training, checked when it is made."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+from .layers import Activation
+
+__all__ = ["DTGCNNConfig", "GraphScope", "MiningStrategy"]
+
+GraphScope: TypeAlias = Literal["bank", "batch"]
+MiningStrategy: TypeAlias = Literal["auto", "batch_hard", "explicit"]
+
+
+@dataclass(frozen=True)
+class DTGCNNConfig:
+    """Settings of a DT-GCNN. An unknown name or a value out of range is refused.
+
+    Args:
+        input_dim: width of the vectors that go in.
+        hidden_dims: width of each graph convolution.
+        output_dim: width of the embedding.
+        gcn_activation: ``"gelu"``, ``"relu"``, ``"tanh"`` or ``"identity"``.
+        use_batch_norm: batch norm in place of layer norm.
+        dropout_rate: share of hidden entries dropped in training, in [0, 1).
+        normalize_output: embeddings at unit length.
+        graph_k_neighbors: nearest neighbours that each node links to.
+        graph_similarity_threshold: least cosine similarity of a link.
+        graph_self_weight: a node's own share in a graph convolution; None for Kipf & Welling's.
+        graph_scope: whom a node is linked to in training: its nearest rows of the ``"bank"``, as
+            in inference, or of the ``"batch"``.
+        dynamic_graph_update_freq: epochs between refreshes of the bank's states in training.
+        bank_size: most rows of the training data that the bank keeps, drawn evenly over classes.
+        triplet_margin: by how much a negative must be farther than a positive.
+        mining_strategy: ``"batch_hard"``, ``"explicit"`` (the data's own triplets), or ``"auto"``.
+        batch_size: rows (labelled data) or triplets per step.
+        samples_per_class: rows of one class in a labelled batch.
+        num_epochs: passes over the training data.
+        learning_rate: peak step size of AdamW.
+        weight_decay: decoupled weight decay.
+        warmup_epochs: epochs of linear warm-up of the learning rate; it may be a fraction.
+        scheduler: what follows the warm-up, ``"cosine"`` to zero or ``"constant"``.
+        gradient_clip_val: largest global norm of the gradient.
+        seed: source of every random choice.
+    """
+
+    input_dim: int = 768
+    hidden_dims: tuple[int, ...] = (256, 256, 256)
+    output_dim: int = 128
+    gcn_activation: Activation = "gelu"
+    use_batch_norm: bool = False
+    dropout_rate: float = 0.1
+    normalize_output: bool = True
+    graph_k_neighbors: int = 10
+    graph_similarity_threshold: float = 0.0
+    graph_self_weight: float | None = 0.7
+    graph_scope: GraphScope = "bank"
+    dynamic_graph_update_freq: int = 1
+    bank_size: int = 10_000
+    triplet_margin: float = 0.2
+    mining_strategy: MiningStrategy = "auto"
+    batch_size: int = 128
+    samples_per_class: int = 4
+    num_epochs: int = 30
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warmup_epochs: float = 1.0
+    scheduler: Literal["cosine", "constant"] = "cosine"
+    gradient_clip_val: float = 1.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden_dims", tuple(self.hidden_dims))
+        _require(bool(self.hidden_dims), "hidden_dims", "must name one width or more", ())
+        for name in _AT_LEAST_ONE:
+            _whole(name, getattr(self, name), 1)
+        for width in self.hidden_dims:
+            _whole("hidden_dims", width, 1)
+        _whole("samples_per_class", self.samples_per_class, 2)
+        _whole("seed", self.seed, 0)
+        for name in ("use_batch_norm", "normalize_output"):
+            value = getattr(self, name)
+            _require(isinstance(value, bool), name, "must be true or false", value)
+        for name, low, high, closed in _RANGES:
+            value = getattr(self, name)
+            if value is None and name == "graph_self_weight":
+                continue
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            inside = number and (low <= value if closed[0] == "[" else low < value)
+            inside = inside and (value <= high if closed[1] == "]" else value < high)
+            rule = f"must be a number in {closed[0]}{low}, {high}{closed[1]}"
+            _require(inside, name, rule, value)
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            _require(value in choices, name, f"must be one of {', '.join(choices)}", value)
+
+    @property
+    def num_gcn_layers(self) -> int:
+        """How many graph convolutions there are."""
+        return len(self.hidden_dims)
+
+    def replace(self, **changes: Any) -> DTGCNNConfig:
+        """A copy with some settings changed, checked anew."""
+        check_names(changes)
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as JSON's types."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> DTGCNNConfig:
+        """The config of these settings; those not named keep their defaults."""
+        check_names(settings)
+        return cls(**settings)
+
+
+_AT_LEAST_ONE = ("input_dim", "output_dim", "graph_k_neighbors", "dynamic_graph_update_freq")
+_AT_LEAST_ONE += ("bank_size", "batch_size", "num_epochs")
+
+_INF = float("inf")
+_RANGES = (
+    ("dropout_rate", 0.0, 1.0, "[)"),
+    ("graph_similarity_threshold", -1.0, 1.0, "[]"),
+    ("graph_self_weight", 0.0, 1.0, "(]"),
+    ("triplet_margin", 0.0, _INF, "()"),
+    ("learning_rate", 0.0, _INF, "()"),
+    ("weight_decay", 0.0, _INF, "[)"),
+    ("warmup_epochs", 0.0, _INF, "[)"),
+    ("gradient_clip_val", 0.0, _INF, "(]"),
+)
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "gcn_activation": get_args(Activation),
+    "graph_scope": get_args(GraphScope),
+    "mining_strategy": get_args(MiningStrategy),
+    "scheduler": ("cosine", "constant"),
+}
+
+
+def check_names(settings: Mapping[str, Any]) -> None:
+    """Refuse a setting that does not exist, naming the nearest that does."""
+    known = [field.name for field in dataclasses.fields(DTGCNNConfig)]
+    for name in settings:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"unknown setting {name!r}{hint}")
+
+
+def _require(holds: bool, name: str, rule: str, value: object) -> None:
+    if not holds:
+        raise ValueError(f"{name} {rule}, received {value!r}")
+
+
+def _whole(name: str, value: object, least: int) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    _require(
+        whole and value >= least,  # type: ignore[operator]
+        name,
+        f"must be a whole number of at least {least}",
+        value,
+    )

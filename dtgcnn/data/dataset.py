@@ -1,0 +1,290 @@
+"""TripletDataset: texts or features, and which of them belong together."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import Self
+
+from .arrays import as_features, check_length, column
+from .errors import Source, shorten
+from .loader import TripletLoader
+from .raw import FloatArray, IntArray, Kind, RawData, Record, from_records
+from .readers import read_file
+from .split import components, equal_groups, split_labelled, split_triplets
+
+__all__ = ["TripletDataset"]
+
+_log = logging.getLogger("dtgcnn")
+
+
+class TripletDataset:
+    """Items (texts or feature vectors) with triplets over them, with class labels, or with neither.
+
+    Attributes:
+        kind: "triplets", "labelled", or "texts" for items without labels.
+        texts: N texts, or None where the items are features.
+        features: (N, D) float32, or None where the items are texts.
+        labels: (N,) int64 classes, indices into ``label_names``. Of triplets: the connected
+            component of each item in the graph that joins anchors with their positives.
+        label_names: class names in order (by number where all are whole numbers), None for
+            triplets.
+        triplets: (T, 3) int64 item indices of anchor, positive and negative.
+        splits: the split name of each item, where the source gives one.
+        source: the file or the call that the data came from, for messages.
+
+    Raises:
+        DataError: the data breaks a rule; the message names file, row, rule and value.
+    """
+
+    kind: Kind
+    texts: list[str] | None
+    features: FloatArray | None
+    labels: IntArray | None
+    label_names: list[str] | None
+    triplets: IntArray | None
+    splits: list[str] | None
+    source: str
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        """Read a file; see ``read_file`` for the formats."""
+        self._fill(read_file(path))
+
+    @classmethod
+    def from_triplets(cls, triplets: Sequence[tuple[str, str, str]]) -> Self:
+        """Triplets of texts (anchor, positive, negative); equal texts become one item."""
+        source = Source(f"{cls.__name__}.from_triplets")
+        records: list[Record] = []
+        for row, triplet in enumerate(triplets):
+            if isinstance(triplet, str) or not isinstance(triplet, Sequence) or len(triplet) != 3:
+                raise source.error(f"must be three texts, received {shorten(triplet)}", row)
+            fields = zip(("anchor", "positive", "negative"), triplet, strict=True)
+            records.append((row, dict(fields)))
+        return cls._from_raw(from_records(source, records))
+
+    @classmethod
+    def from_labelled(
+        cls,
+        texts: Sequence[str],
+        labels: Sequence[str | int | float] | NDArray[Any],
+        splits: Sequence[str] | None = None,
+    ) -> Self:
+        """Texts with one label each, and with the name of a split each if there are any."""
+        source = Source(f"{cls.__name__}.from_labelled")
+        columns: dict[str, Any] = {"text": texts, "label": labels}
+        if splits is not None:
+            columns["split"] = splits
+        names = {"text": "texts", "label": "labels", "split": "splits"}
+        for name, values in columns.items():
+            count = len(texts) if hasattr(texts, "__len__") else 0
+            check_length(source, names[name], values, count)
+        rows = zip(*columns.values(), strict=True)
+        records = [(i, dict(zip(columns, row, strict=True))) for i, row in enumerate(rows)]
+        return cls._from_raw(from_records(source, records))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: NDArray[Any],
+        labels: Sequence[str | int | float] | NDArray[Any] | None = None,
+        splits: Sequence[str] | None = None,
+    ) -> Self:
+        """Features (N, D), floats of any width, with labels and splits if there are any."""
+        source = Source(f"{cls.__name__}.from_arrays", "row")
+        features = as_features(source, "x", x)
+        count = len(features)
+        return cls._from_raw(
+            RawData(
+                "texts" if labels is None else "labelled",
+                source,
+                range(count),
+                features=features,
+                labels=None if labels is None else column(source, "labels", labels, count),
+                splits=None if splits is None else column(source, "splits", splits, count),
+            )
+        )
+
+    @property
+    def num_items(self) -> int:
+        """N, the number of texts or feature rows."""
+        items = self.features if self.texts is None else self.texts
+        assert items is not None
+        return len(items)
+
+    def __len__(self) -> int:
+        """The number of triplets, or of items where there are no triplets."""
+        return self.num_items if self.triplets is None else len(self.triplets)
+
+    def __repr__(self) -> str:
+        classes = "" if self.label_names is None else f", {len(self.label_names)} classes"
+        items = "texts" if self.features is None else f"vectors of {self.features.shape[1]}"
+        triplets = "" if self.triplets is None else f"{len(self.triplets)} triplets over "
+        return f"<TripletDataset {self.source}: {triplets}{self.num_items} {items}{classes}>"
+
+    def split_items(self, prefix: str) -> IntArray:
+        """Indices of the items whose split begins with ``prefix`` (any case): "train" is train_5
+        too. Empty where no item is in such a split or the data names no splits."""
+        splits = self.splits or []
+        found = [i for i, split in enumerate(splits) if split.casefold().startswith(prefix)]
+        return np.array(found, np.int64)
+
+    def require_trainable(self) -> None:
+        """Check that training can learn from this: triplets, or classes that give triplets.
+
+        Raises:
+            DataError: there are no labels; splits are named but none is "train"; the training
+                items are of one class only; or no class has two of them.
+        """
+        self._training_items()
+
+    def create_dataloaders(
+        self,
+        batch_size: int = 512,
+        train_split: float = 0.9,
+        seed: int = 0,
+        samples_per_class: int = 4,
+    ) -> tuple[TripletLoader, TripletLoader]:
+        """Loaders of a training and a validation side that share no text.
+
+        Where the data names splits, both sides are drawn from the items of split "train".
+
+        Args:
+            batch_size: triplets a batch; of labelled data, items a batch, at least 4.
+            train_split: share of the training side, in (0, 1]; 1.0 leaves validation empty.
+            seed: decides the division and the order of every epoch.
+            samples_per_class: items of one class in a batch, at least 2; of labelled data only.
+
+        Raises:
+            ValueError: an argument is out of its range.
+            DataError: the data cannot be trained on; see ``require_trainable``.
+        """
+        _check_whole("batch_size", batch_size, 1 if self.kind == "triplets" else 4)
+        _check_whole("samples_per_class", samples_per_class, 2)
+        _check_whole("seed", seed, 0)
+        real = isinstance(train_split, int | float | np.number) and not isinstance(
+            train_split, bool
+        )
+        if not real or not 0 < train_split <= 1:
+            raise ValueError(f"train_split must be in (0, 1], received {train_split!r}")
+        items = self._training_items()
+        rng = np.random.Generator(np.random.PCG64(seed))
+        groups = equal_groups(self.texts, self.features)
+        dropped = 0
+        if self.triplets is not None:
+            sides = split_triplets(self.triplets, groups, train_split, rng)
+            dropped = len(self.triplets) - len(sides[0]) - len(sides[1])
+            _report(self.source, len(self.triplets), sides, dropped, train_split)
+        else:
+            assert self.labels is not None
+            sides = split_labelled(self.labels[items], groups[items], train_split, rng)
+            sides = items[sides[0]], items[sides[1]]
+        train, validation = (
+            TripletLoader(
+                self,
+                chosen,
+                batch_size,
+                samples_per_class=samples_per_class,
+                seed=seed,
+                training=training,
+                dropped=dropped,
+            )
+            for chosen, training in zip(sides, (True, False), strict=True)
+        )
+        return train, validation
+
+    @classmethod
+    def _from_raw(cls, raw: RawData) -> Self:
+        dataset = cls.__new__(cls)
+        dataset._fill(raw)
+        return dataset
+
+    def _fill(self, raw: RawData) -> None:
+        self.kind = raw.kind
+        self.source = raw.source.name
+        self.texts = raw.texts
+        self.features = raw.features
+        self.splits = raw.splits
+        self.labels = self.label_names = self.triplets = None
+        if raw.labels is not None:
+            self.label_names = _in_order(raw.labels)
+            index = {name: i for i, name in enumerate(self.label_names)}
+            self.labels = np.array([index[name] for name in raw.labels], np.int64)
+        if raw.triplets is not None:
+            self.labels = components(raw.triplets[:, :2], self.num_items)
+            self.triplets = _consistent(raw, self.labels)
+
+    def _training_items(self) -> IntArray:
+        """Indices of the items to train on; raises as ``require_trainable`` does."""
+        source = Source(self.source)
+        if self.labels is None:
+            raise source.error("has no labels and no triplets, so there is nothing to train on")
+        if self.triplets is not None:
+            return np.arange(self.num_items)
+        items = np.arange(self.num_items) if self.splits is None else self.split_items("train")
+        if not len(items):
+            names = ", ".join(sorted(set(self.splits or [])))
+            raise source.error(f"no item is in the split 'train'; found the splits {names}")
+        counts = np.bincount(self.labels[items])
+        counts = counts[counts > 0]
+        if len(counts) < 2:
+            raise source.error(
+                f"training needs at least two classes, found one class only, of {counts[0]} items"
+            )
+        if counts.max() < 2:
+            raise source.error(
+                "training needs a class with at least two items, "
+                f"found {len(counts)} classes of one item each"
+            )
+        return items
+
+
+def _consistent(raw: RawData, labels: IntArray) -> IntArray:
+    """The triplets whose negative is not, by other triplets, of the anchor's own class."""
+    assert raw.triplets is not None
+    bad = labels[raw.triplets[:, 0]] == labels[raw.triplets[:, 2]]
+    if not bad.any():
+        return raw.triplets
+    first = raw.source.place(raw.rows[int(np.argmax(bad))])
+    why = "its negative is joined to its anchor by anchor-positive pairs"
+    if bad.all():
+        raise raw.source.error(f"no triplet has a valid negative; of the first, {first}, {why}")
+    _log.warning(
+        "%s: left out %d of %d triplets that contradict others; the first is %s: %s",
+        *(raw.source.name, int(bad.sum()), len(bad), first, why),
+    )
+    return raw.triplets[~bad]
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """Distinct class names, by number where all of them are whole numbers, else as strings."""
+    distinct = sorted(set(names))
+    whole = all(re.fullmatch(r"-?\d{1,18}", name) for name in distinct)
+    return sorted(distinct, key=int) if whole else distinct
+
+
+def _check_whole(name: str, value: object, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, received {value!r}")
+
+
+def _report(
+    source: str, total: int, sides: tuple[IntArray, IntArray], dropped: int, train_split: float
+) -> None:
+    train, validation = map(len, sides)
+    if dropped:
+        _log.info(
+            "%s: %d of %d triplets left out, since they have texts on both sides; "
+            "%d train and %d validate",
+            *(source, dropped, total, train, validation),
+        )
+    elif train_split < 1 and not validation:
+        _log.warning(
+            "%s: the triplets share texts so that none can be held out; all %d train",
+            *(source, total),
+        )

@@ -1,0 +1,136 @@
+"""TripletLoader: the batches of one side of a dataset, a pure function of seed and epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .raw import IntArray
+from .sampler import ClassBalancedSampler, TripletSampler
+
+if TYPE_CHECKING:
+    from .dataset import TripletDataset
+
+__all__ = ["Batch", "TripletLoader"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch, as indices into its dataset.
+
+    Attributes:
+        items: (n,) item indices into the dataset.
+        labels: (n,) their classes.
+        triplets: (t, 3) positions in the batch of anchors, positives and negatives; None where
+            triplets are to be mined from the labels.
+        valid_triplets: how many triplets the batch holds: t, or the (anchor, positive, negative)
+            that its labels allow, anchor and positive being different items.
+    """
+
+    items: IntArray
+    labels: NDArray[np.int32]
+    triplets: NDArray[np.int32] | None
+    valid_triplets: int
+
+
+class _Sampler(Protocol):
+    @property
+    def num_batches(self) -> int: ...
+
+    def batches(self, epoch: int) -> Iterator[IntArray]: ...
+
+
+class TripletLoader:
+    """Batches of one side of a dataset.
+
+    Triplets: a batch holds B = min(batch_size, T) of them and 3B items, laid out as anchors, then
+    positives, then negatives. Training shuffles them every epoch and drops a partial last batch,
+    so that every shape is the same; validation keeps order and partial batch.
+
+    Labelled data: every batch is P classes times K items; see ``ClassBalancedSampler``.
+    Validation repeats the batches of epoch 0, and has none where its items allow no triplet:
+    metrics are computed from ``items`` as a whole.
+
+    Args:
+        dataset: the data that indices refer to.
+        chosen: rows of ``dataset.triplets``, or item indices of labelled data, of this side.
+        batch_size: triplets, or items of labelled data, a batch.
+        samples_per_class: K, of labelled data only.
+        seed: decides the order of every epoch.
+        training: whether epochs differ.
+        dropped: triplets that the split left out of both sides.
+
+    Attributes:
+        items: all item indices of this side, sorted.
+    """
+
+    def __init__(
+        self,
+        dataset: TripletDataset,
+        chosen: IntArray,
+        batch_size: int,
+        *,
+        samples_per_class: int = 4,
+        seed: int = 0,
+        training: bool = True,
+        dropped: int = 0,
+    ) -> None:
+        assert dataset.labels is not None
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.dropped = dropped
+        self._labels = dataset.labels
+        self._training = training
+        self._epoch = 0
+        self._triplets: IntArray | None = None
+        self._sampler: _Sampler
+        if dataset.triplets is None:
+            self.items = np.sort(chosen)
+            self._sampler = ClassBalancedSampler(
+                self._labels[self.items], batch_size, samples_per_class, seed
+            )
+        else:
+            self._triplets = dataset.triplets[chosen]
+            self.items = np.unique(self._triplets)
+            self._sampler = TripletSampler(len(chosen), batch_size, seed, training)
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self._sampler.num_batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of epoch 0, then 1, and so on, one epoch further at every call."""
+        epoch, self._epoch = self._epoch, self._epoch + 1
+        return self.batches(epoch)
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        """The batches of one epoch, the same at every call."""
+        for picked in self._sampler.batches(epoch if self._training else 0):
+            if self._triplets is None:
+                yield self._labelled_batch(self.items[picked])
+            else:
+                yield self._triplet_batch(self._triplets[picked])
+
+    def _triplet_batch(self, triplets: IntArray) -> Batch:
+        items = triplets.T.reshape(-1)
+        positions = np.arange(len(items), dtype=np.int32).reshape(3, -1).T
+        labels = self._labels[items].astype(np.int32)
+        return Batch(items, labels, np.ascontiguousarray(positions), len(triplets))
+
+    def _labelled_batch(self, items: IntArray) -> Batch:
+        labels = self._labels[items].astype(np.int32)
+        return Batch(items, labels, None, _count_triplets(items, labels))
+
+
+def _count_triplets(items: IntArray, labels: NDArray[np.int32]) -> int:
+    """(a, p, n) with labels a = p ≠ n and different items a, p: Σ_c (m_c² − Σ_i r_i²)(N − m_c),
+    m_c the size of class c in the batch and r_i how often item i of it occurs."""
+    _, first, repeats = np.unique(items, return_index=True, return_counts=True)
+    _, of_item = np.unique(labels[first], return_inverse=True)
+    sizes = np.bincount(of_item, weights=repeats)
+    same_item = np.bincount(of_item, weights=repeats.astype(np.float64) ** 2)
+    return int(((sizes**2 - same_item) * (len(items) - sizes)).sum())

@@ -1,0 +1,251 @@
+"""How good an embedding space is for retrieval: ranks on the host, in NumPy, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["comparison_table", "retrieval_metrics", "triplet_accuracy", "unit_rows"]
+
+Rows = npt.ArrayLike
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+# A neighbour is one int64: its cosine distance in steps of 2⁻³⁰ above, its gallery row below.
+# Sorting these ranks by distance and then by row, and a tie is a tie whatever BLAS does to the
+# last bit of a product. The largest key is 2 · 2³⁰ · 2³¹ + 2³¹ − 1, well inside an int64.
+_STEPS = 1 << 30
+_ROW_BITS = 31
+_ROW_MASK = (1 << _ROW_BITS) - 1
+_NEVER = np.iinfo(np.int64).max
+_BLOCK_ELEMENTS = 1 << 23  # similarities held at once: 64 MiB in float64
+_TINY = np.finfo(np.float64).tiny
+_COUNTS = ("queries", "lone_queries")
+
+
+def retrieval_metrics(
+    queries: Rows,
+    query_labels: npt.ArrayLike,
+    gallery: Rows | None = None,
+    gallery_labels: npt.ArrayLike | None = None,
+    *,
+    ks: Sequence[int] = (1, 10),
+    knn: int = 10,
+    block_rows: int = 1024,
+) -> dict[str, float]:
+    """Rank the gallery by cosine similarity to each query and score the ranks.
+
+    With R_q the gallery rows of query q's class and rel_q(i) = 1 where its i-th nearest row is one
+    of them, else 0, each metric is a mean over queries of
+
+    * ``recall@k``: 1 if some rel_q(i) = 1 with i ≤ k;
+    * ``r-precision``: 1/R_q · Σ_{i≤R_q} rel_q(i);
+    * ``map@r``: 1/R_q · Σ_{i≤R_q} rel_q(i) · (1/i · Σ_{j≤i} rel_q(j));
+    * ``knn@k``: 1 if the k nearest rows elect q's class: most votes, then the larger summed
+      similarity, then the nearest row.
+
+    R-precision and MAP@R: Musgrave, Belongie & Lim 2020, "A Metric Learning Reality Check",
+    arXiv:2003.08505. A query whose class has no gallery row is *lone*: no ranking could be right
+    for it, so it is counted and left out of every mean.
+
+    Equal similarities rank the lowest gallery row first; similarities are compared in steps of
+    2⁻³⁰, so that duplicates tie exactly and the block size never shows in the result.
+
+    Args:
+        queries: (Q, D) embeddings, of any length; a zero row has similarity 0 to everything.
+        query_labels: (Q,) classes, integers or strings.
+        gallery: (G, D) embeddings to retrieve from. Without it every query is retrieved from the
+            other queries (leave-one-out: a row is never its own neighbour, a duplicate of it is).
+        gallery_labels: (G,) classes of the gallery; given exactly when ``gallery`` is.
+        ks: cut-offs of recall. A k beyond the gallery means the whole gallery.
+        knn: neighbours that vote; likewise clipped to the gallery.
+        block_rows: the most queries ranked at once; a large gallery makes it fewer, so that beside
+            the float64 copies of the inputs a call works in about 300 MB.
+
+    Returns:
+        ``recall@k`` for each k, ``r-precision``, ``map@r``, ``knn@{knn}``, all in [0, 1], and the
+        counts ``queries`` (those in the means) and ``lone_queries``.
+
+    Raises:
+        ValueError: for arguments of the wrong shape, values that are not finite, cut-offs below 1,
+            or when every query is lone.
+    """
+    for name, value in (*(("ks", k) for k in ks), ("knn", knn), ("block_rows", block_rows)):
+        _check_positive(name, value)
+    leave_one_out = gallery is None
+    if leave_one_out != (gallery_labels is None):
+        given = "gallery_labels" if leave_one_out else "gallery"
+        raise ValueError(f"gallery and gallery_labels go together, received only {given}")
+    q, g = _vectors(queries, gallery)
+    g_labels = query_labels if gallery_labels is None else gallery_labels
+    q_class, g_class = _classes(query_labels, g_labels, len(q), len(g))
+    relevant = np.bincount(g_class, minlength=int(q_class.max()) + 1)[q_class] - leave_one_out
+    used = np.flatnonzero(relevant)
+    if not len(used):
+        raise ValueError(f"no query has a gallery row of its class: all {len(q)} are lone")
+
+    top = min(len(g) - leave_one_out, max(*ks, knn, int(relevant.max())))
+    rows = max(1, min(block_rows, _BLOCK_ELEMENTS // len(g)))
+    blocks = []
+    for start in range(0, len(used), rows):
+        block = used[start : start + rows]
+        neighbors, similarity = _nearest(q[block], g, top, block if leave_one_out else None)
+        found = g_class[neighbors]
+        scores = _rank_scores(found == q_class[block, None], relevant[block], ks)
+        elected = _vote(found[:, :knn], similarity[:, :knn])
+        scores[f"knn@{knn}"] = np.asarray(elected == q_class[block], dtype=np.float64)
+        blocks.append(scores)
+    means = {name: float(np.concatenate([b[name] for b in blocks]).mean()) for name in blocks[0]}
+    return {**means, "queries": float(len(used)), "lone_queries": float(len(q) - len(used))}
+
+
+def triplet_accuracy(anchor: Rows, positive: Rows, negative: Rows) -> float:
+    """Share of triplets with cos(anchor, positive) > cos(anchor, negative), in [0, 1].
+
+    A tie, which is a difference below 2⁻³¹, counts against the embedding.
+
+    Args:
+        anchor, positive, negative: (T, D) embeddings, one triplet a row.
+
+    Raises:
+        ValueError: for arrays that are not 2-D, not finite, or not of one shape.
+    """
+    a, p = unit_rows(anchor, name="anchor"), unit_rows(positive, name="positive")
+    n = unit_rows(negative, name="negative")
+    if not a.shape == p.shape == n.shape:
+        shapes = f"{a.shape}, {p.shape} and {n.shape}"
+        raise ValueError(f"anchor, positive and negative must be of one shape, received {shapes}")
+    return float(((a * (p - n)).sum(axis=1) > 0.5 / _STEPS).mean())
+
+
+def comparison_table(
+    input_metrics: Mapping[str, float], trained_metrics: Mapping[str, float]
+) -> str:
+    """Set the metrics of the input vectors and of the trained embedding side by side.
+
+    Args:
+        input_metrics, trained_metrics: shares in [0, 1] by name, as ``retrieval_metrics`` returns
+            them; a metric that one of them lacks shows as "-".
+
+    Returns:
+        An aligned table in percent and percentage points, readable as plain text and as Markdown,
+        without a final newline. The counts of queries are a line of their own below it.
+    """
+    names = [n for n in dict.fromkeys((*input_metrics, *trained_metrics)) if n not in _COUNTS]
+    rows = [("metric", "input vectors", "trained", "change")]
+    rows += [(n, *_cells(input_metrics.get(n), trained_metrics.get(n))) for n in names]
+    first, *rest = (max(map(len, column)) for column in zip(*rows, strict=True))
+    lines = [" | ".join([row[0].ljust(first), *map(str.rjust, row[1:], rest)]) for row in rows]
+    lines.insert(1, " | ".join(["-" * first, *("-" * (width - 1) + ":" for width in rest)]))
+    if "queries" in trained_metrics:
+        lone = trained_metrics.get("lone_queries", 0)
+        note = f", {lone:.0f} left out: no gallery row of their class" if lone else ""
+        lines += ["", f"{trained_metrics['queries']:.0f} queries{note}"]
+    return "\n".join(lines)
+
+
+def unit_rows(rows: Rows, *, name: str = "rows") -> Floats:
+    """Copy (N, D) ``rows`` to float64 with rows of length 1; zero rows stay zero.
+
+    Raises:
+        ValueError: when they are not 2-D, empty or not finite; the message calls them ``name``.
+    """
+    x = np.array(rows, dtype=np.float64)
+    if x.ndim != 2 or 0 in x.shape:
+        raise ValueError(f"{name} must be a non-empty (N, D) array, received shape {x.shape}")
+    finite = np.isfinite(x).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"{name} must be finite, row {finite.argmin()} is not")
+    # Dividing by the largest entry first keeps the squares from overflowing or vanishing.
+    x /= np.maximum(np.abs(x).max(axis=1, keepdims=True), _TINY)
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), _TINY)
+    return x
+
+
+def _check_positive(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} must be an integer of at least 1, received {value!r}")
+
+
+def _vectors(queries: Rows, gallery: Rows | None) -> tuple[Floats, Floats]:
+    q = unit_rows(queries, name="queries")
+    g = q if gallery is None else unit_rows(gallery, name="gallery")
+    if q.shape[1] != g.shape[1]:
+        widths = f"{q.shape[1]} and {g.shape[1]}"
+        raise ValueError(f"queries and gallery must be equally wide, received {widths}")
+    return q, g
+
+
+def _classes(
+    query_labels: npt.ArrayLike, gallery_labels: npt.ArrayLike, n_queries: int, n_gallery: int
+) -> tuple[Ints, Ints]:
+    """Number the classes of both label arrays in common, from 0."""
+    q = _labels("query_labels", query_labels, n_queries)
+    g = _labels("gallery_labels", gallery_labels, n_gallery)
+    if (q.dtype.kind == "U") != (g.dtype.kind == "U"):
+        kinds = f"{q.dtype} and {g.dtype}"
+        raise ValueError(f"query_labels and gallery_labels must be of one kind, received {kinds}")
+    numbers = np.unique(np.concatenate((q, g)), return_inverse=True)[1].astype(np.int64)
+    return numbers[: len(q)], numbers[len(q) :]
+
+
+def _labels(name: str, labels: npt.ArrayLike, n: int) -> npt.NDArray[Any]:
+    array = np.asarray(labels)
+    if array.dtype.kind == "O":  # a column of strings from a data frame
+        array = np.asarray(array.tolist())
+    if array.shape != (n,):
+        raise ValueError(f"{name} must have one label a row: ({n},), received {array.shape}")
+    if array.dtype.kind not in "biuU":
+        raise ValueError(f"{name} must be integers or strings, received {array.dtype}")
+    return array
+
+
+def _nearest(q: Floats, g: Floats, top: int, own: Ints | None) -> tuple[Ints, Ints]:
+    """The ``top`` nearest gallery rows of each query, nearest first, and their similarities.
+
+    ``own`` (B,) is the gallery row that each query itself is, never returned. Similarities are
+    int64 in steps of 2⁻³⁰, so that their sums are exact.
+    """
+    distance = (1.0 - q @ g.T) * _STEPS
+    keys = np.rint(distance, out=distance).astype(np.int64)
+    keys <<= _ROW_BITS
+    keys += np.arange(len(g))
+    if own is not None:
+        keys[np.arange(len(q)), own] = _NEVER
+    keys.partition(top - 1, axis=1)
+    nearest = np.sort(keys[:, :top], axis=1)
+    return nearest & _ROW_MASK, _STEPS - (nearest >> _ROW_BITS)
+
+
+def _rank_scores(hits: Bools, relevant: Ints, ks: Sequence[int]) -> dict[str, Floats]:
+    """Score each row of (B, K) ``hits``; ``relevant`` (B,) are the hits there are to be had."""
+    scores = {f"recall@{k}": np.asarray(hits[:, :k].any(axis=1), dtype=np.float64) for k in ks}
+    rank = np.arange(1, hits.shape[1] + 1)
+    within = hits & (rank <= relevant[:, None])
+    scores["r-precision"] = np.divide(within.sum(axis=1), relevant)
+    precision = np.cumsum(within, axis=1) / rank
+    scores["map@r"] = np.divide((within * precision).sum(axis=1), relevant)
+    return scores
+
+
+def _vote(classes: Ints, similarity: Ints) -> Ints:
+    """The class that each row of (B, k) neighbours elects."""
+    same = classes[:, :, None] == classes[:, None, :]
+    votes = same.sum(axis=2)
+    weight = np.where(same, similarity[:, None, :], 0).sum(axis=2)
+    weight[votes < votes.max(axis=1, keepdims=True)] = np.iinfo(np.int64).min
+    winner = weight.argmax(axis=1)
+    return np.take_along_axis(classes, winner[:, None], axis=1)[:, 0]
+
+
+def _cells(before: float | None, after: float | None) -> tuple[str, str, str]:
+    """One metric's row: both values in percent and their difference in points."""
+    shown = ["-" if value is None else f"{100 * value:.1f}" for value in (before, after)]
+    if before is None or after is None:
+        return shown[0], shown[1], "-"
+    change = round(100 * (after - before), 1) + 0.0  # -0.0 + 0.0 is 0.0
+    return shown[0], shown[1], f"{change:+.1f}"

@@ -1,0 +1,90 @@
+"""What is derived from ``ArrayOps`` once, for every backend.
+
+A backend may define any of these natively under the same name; ``native`` makes the core use it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .ops import Array, ArrayOps
+
+__all__ = ["gelu", "global_norm", "l2_normalize", "layer_norm", "mean", "relu", "row_distance"]
+__all__ += ["var"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_EPS = 1e-12
+
+
+def native(fn: F) -> F:
+    """Call the backend's own method of this name where it has one."""
+
+    @functools.wraps(fn)
+    def dispatch(ops: ArrayOps, *args: Any) -> Any:
+        own = getattr(ops, fn.__name__, None)
+        return fn(ops, *args) if own is None else own(*args)
+
+    return dispatch  # type: ignore[return-value]
+
+
+def mean(ops: ArrayOps, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
+    """The arithmetic mean."""
+    count = 1
+    for size in x.shape if axis is None else (x.shape[axis],):
+        count *= size
+    return ops.sum(x, axis=axis, keepdims=keepdims) / max(count, 1)
+
+
+def var(ops: ArrayOps, x: Array, axis: int, keepdims: bool = False) -> Array:
+    """The biased variance ``mean((x − mean(x))²)``, in two passes."""
+    centred = x - mean(ops, x, axis, keepdims=True)
+    return mean(ops, centred * centred, axis, keepdims)
+
+
+def relu(ops: ArrayOps, x: Array) -> Array:
+    """``x`` where positive, else 0; its gradient at 0 is 0."""
+    return ops.where(x > 0, x, 0.0)
+
+
+@native
+def gelu(ops: ArrayOps, x: Array) -> Array:
+    """Exact GELU, ``x Φ(x)`` (Hendrycks & Gimpel 2016, arXiv:1606.08415)."""
+    return 0.5 * x * (1.0 + ops.erf(x * 0.7071067811865476))
+
+
+@native
+def layer_norm(ops: ArrayOps, x: Array, weight: Array, bias: Array, eps: float) -> Array:
+    """``(x − mean) / √(var + eps) · weight + bias`` over the last axis (Ba et al. 2016)."""
+    centred = x - mean(ops, x, -1, keepdims=True)
+    variance = mean(ops, centred * centred, -1, keepdims=True)
+    return centred / ops.sqrt(variance + eps) * weight + bias
+
+
+def l2_normalize(ops: ArrayOps, x: Array) -> Array:
+    """Rows of ``x`` at unit length; a zero row stays zero, with a zero gradient."""
+    squares = ops.sum(x * x, axis=-1, keepdims=True)
+    nonzero = squares > _EPS
+    return ops.where(nonzero, x / ops.sqrt(ops.where(nonzero, squares, 1.0)), 0.0)
+
+
+def row_distance(ops: ArrayOps, a: Array, b: Array) -> Array:
+    """Euclidean distance of matching rows, (N, D) and (N, D) to (N,).
+
+    By direct differences: the expanded formula loses the gradient of near rows in float32. Equal
+    rows have distance 0 and gradient 0, where a bare square root would give NaN.
+    """
+    difference = a - b
+    squares = ops.sum(difference * difference, axis=-1)
+    apart = squares > _EPS
+    return ops.where(apart, ops.sqrt(ops.where(apart, squares, 1.0)), 0.0)
+
+
+def global_norm(ops: ArrayOps, leaves: list[Array]) -> Array:
+    """The Euclidean norm of all arrays taken as one vector."""
+    total = ops.zeros(())
+    for leaf in leaves:
+        total = total + ops.sum(leaf * leaf)
+    return ops.sqrt(total)

@@ -1,0 +1,66 @@
+"""Randomness as a function of a key: the same seed gives the same numbers on every backend.
+
+A key is two 32-bit words. ``derive_key`` makes keys on the host from a seed and a path such as
+``(seed, "dropout", step)``; ``split`` makes keys from a key on the device, inside a compiled step.
+Numbers come from counter-based Threefry-2x32 (Salmon et al. 2011, doi:10.1145/2063384.2063405).
+"""
+
+from __future__ import annotations
+
+import zlib
+
+from .ops import Array, ArrayOps
+
+__all__ = ["bernoulli", "derive_key", "split", "threefry2x32", "uniform"]
+
+_MASK = 0xFFFFFFFF
+_ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
+
+
+def threefry2x32(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
+    """Encrypt one counter with Threefry-2x32-20. The definition that backends are held to."""
+    schedule = (key[0], key[1], key[0] ^ key[1] ^ 0x1BD11BDA)
+    x0, x1 = (counter[0] + schedule[0]) & _MASK, (counter[1] + schedule[1]) & _MASK
+    for i in range(20):
+        r = _ROTATIONS[i % 8]
+        x0 = (x0 + x1) & _MASK
+        x1 = ((x1 << r | x1 >> (32 - r)) & _MASK) ^ x0
+        if i % 4 == 3:
+            s = i // 4 + 1
+            x0 = (x0 + schedule[s % 3]) & _MASK
+            x1 = (x1 + schedule[(s + 1) % 3] + s) & _MASK
+    return x0, x1
+
+
+def derive_key(seed: int, *path: int | str) -> tuple[int, int]:
+    """The key at the end of ``path`` below ``seed``; different paths give independent keys."""
+    key = (seed & _MASK, (seed >> 32) & _MASK)
+    for part in path:
+        number = zlib.crc32(part.encode()) if isinstance(part, str) else part
+        key = threefry2x32(key, (number & _MASK, 1 + isinstance(part, str)))
+    return key
+
+
+def split(ops: ArrayOps, key: Array, n: int) -> list[Array]:
+    """``n`` independent keys from ``key``, which must not be used again."""
+    words = ops.reshape(ops.random_bits(key, 2 * n), (n, 2))
+    return [words[i] for i in range(n)]
+
+
+def uniform(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:
+    """Uniform numbers in [0, 1), multiples of 2⁻²⁴: exact in float32, so equal everywhere."""
+    n = 1
+    for size in shape:
+        n *= size
+    bits = ops.random_bits(key, n)
+    return ops.reshape(ops.astype(bits >> 8, ops.dtype) * 2.0**-24, shape)
+
+
+def bernoulli(ops: ArrayOps, key: Array, p: float, shape: tuple[int, ...]) -> Array:
+    """True with probability ``p``, to the nearest multiple of 2⁻¹⁶: two draws from each word."""
+    n = 1
+    for size in shape:
+        n *= size
+    words = ops.random_bits(key, (n + 1) // 2)
+    draws = ops.concat([words & 0xFFFF, words >> 16])[:n]
+    return ops.reshape(draws < round(p * 65536), shape)

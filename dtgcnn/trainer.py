@@ -1,0 +1,317 @@
+"""``Trainer``: the loop over epochs, and the pure training step that it repeats."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from . import mining
+from .bank import Bank
+from .callbacks import Callback, ProgressBar
+from .config import DTGCNNConfig
+from .graph import Graph
+from .losses import TripletLoss
+from .model import DTGCNN, Network
+from .ops import Array, ArrayOps, HostArray, Tree
+from .optim import Optimizer, adamw, apply_updates, clip_by_global_norm
+from .random import derive_key
+from .schedules import learning_rate_at
+
+if TYPE_CHECKING:
+    from .data import Batch, TripletLoader
+
+__all__ = ["Trainer", "TrainingError", "make_step", "objective"]
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot go on: data without a valid triplet, or a loss that is not finite."""
+
+
+def objective(
+    ops: ArrayOps, config: DTGCNNConfig, embeddings: Array, batch: Tree
+) -> tuple[Array, dict[str, Array]]:
+    """The loss of a batch's embeddings (B, D), and its metrics.
+
+    ``batch`` holds ``labels`` and ``items``, (B,) int32, and ``triplets``, (T, 3) positions, where
+    the data are triplets.
+    """
+    strategy = config.mining_strategy
+    if strategy == "auto":
+        strategy = "explicit" if "triplets" in batch else "batch_hard"
+    if strategy == "explicit":
+        chosen = mining.explicit(ops, batch["triplets"])
+    else:
+        chosen = mining.batch_hard(ops, embeddings, batch["labels"], batch["items"])
+    return TripletLoss(config.triplet_margin)(ops, embeddings, chosen)
+
+
+def make_step(
+    ops: ArrayOps, config: DTGCNNConfig, network: Network, optimizer: Optimizer
+) -> Callable[..., tuple[Tree, Tree, Tree, Tree]]:
+    """One training step as a pure function.
+
+    ``step(params, state, optimizer_state, batch, sources, key, learning_rate)`` returns the new
+    ``(params, state, optimizer_state)`` and the step's metrics. In ``batch`` are the rows ``x``,
+    ``labels``, ``items``, maybe ``triplets``, and in bank scope the rows' links ``neighbors``,
+    ``weights`` and ``own`` to the bank, whose states ``sources`` holds. Everything that changes from
+    step to step is an array, so that the step can be compiled.
+    """
+
+    def loss(
+        params: Tree, state: Tree, batch: Tree, sources: Tree, key: Array
+    ) -> tuple[Array, Tree]:
+        x = batch["x"]
+        states: list[Array] | None = None
+        if sources:
+            graph = Graph(batch["neighbors"], batch["weights"], batch["own"], None)
+            states = [sources[str(i)] for i in range(len(network.layers))]
+        else:
+            graph = network.constructor.construct_graph_batch(ops, x)
+        embeddings, new_state = network(ops, params, state, x, graph, states, key=key)
+        value, metrics = objective(ops, config, embeddings, batch)
+        return value, {"state": new_state, "metrics": metrics}
+
+    gradient_of = ops.value_and_grad(loss)
+
+    def step(
+        params: Tree,
+        state: Tree,
+        optimizer_state: Tree,
+        batch: Tree,
+        sources: Tree,
+        key: Array,
+        learning_rate: Array,
+    ) -> tuple[Tree, Tree, Tree, Tree]:
+        value, aux, gradients = gradient_of(params, state, batch, sources, key)
+        gradients, norm = clip_by_global_norm(ops, gradients, config.gradient_clip_val)
+        updates, optimizer_state = optimizer.update(
+            ops, gradients, optimizer_state, params, learning_rate
+        )
+        metrics = {"loss": value, "gradient_norm": norm, **aux["metrics"]}
+        return apply_updates(params, updates), aux["state"], optimizer_state, metrics
+
+    return step
+
+
+class Trainer:
+    """Trains a ``DTGCNN`` on the batches of a loader.
+
+    Args:
+        model: the model to train; its parameters, running state and bank are replaced.
+        config: the training settings; the model's own where not given.
+        train_loader, val_loader: from ``TripletDataset.create_dataloaders``. They may be given to
+            ``train`` instead. Texts are encoded by the model's encoder; where it has none, one is
+            fitted on the training side's texts.
+        epochs: passes over the training data, in place of ``config.num_epochs``.
+        callbacks: called around epochs and steps.
+        progress: whether to show a progress bar and a line per epoch.
+    """
+
+    def __init__(
+        self,
+        model: DTGCNN,
+        config: DTGCNNConfig | None = None,
+        *,
+        train_loader: TripletLoader | None = None,
+        val_loader: TripletLoader | None = None,
+        epochs: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        progress: bool = True,
+    ) -> None:
+        config = model.config if config is None else config
+        self.model = model
+        self.config = config if epochs is None else config.replace(num_epochs=epochs)
+        self.train_loader = train_loader
+        self.val_loader = val_loader
+        self.callbacks = list(callbacks)
+        self.progress = progress
+        self.history: list[dict[str, float]] = []
+        """The metrics of each finished epoch."""
+        self.steps_per_epoch = 0
+
+    def train(
+        self,
+        train_loader: TripletLoader | None = None,
+        val_loader: TripletLoader | None = None,
+        callbacks: Sequence[Callback] = (),
+    ) -> list[dict[str, float]]:
+        """Train for all epochs and leave the model ready to encode. Returns ``history``.
+
+        Raises:
+            ValueError: there is no training loader, or model, graph and data do not fit together.
+            TrainingError: a batch holds no valid triplet, or the loss is not finite.
+        """
+        loader = train_loader or self.train_loader
+        if loader is None:
+            raise ValueError("train_loader must be given, to Trainer or to train")
+        val_loader = val_loader or self.val_loader
+        hooks = [*([ProgressBar()] if self.progress else []), *self.callbacks, *callbacks]
+        self.steps_per_epoch = len(loader)
+        run = _Run(self.model, self.config, loader)
+        started = False
+        try:
+            for hook in hooks:
+                hook.on_train_begin(self)
+            started = True
+            for epoch in range(1, self.config.num_epochs + 1):
+                self._run_epoch(run, epoch, val_loader, hooks)
+        finally:
+            if started:
+                for hook in hooks:
+                    hook.on_train_end(self)
+        return self.history
+
+    def _run_epoch(
+        self, run: _Run, epoch: int, val_loader: TripletLoader | None, hooks: Sequence[Callback]
+    ) -> None:
+        begin = time.perf_counter()
+        for hook in hooks:
+            hook.on_epoch_begin(self, epoch)
+        totals: dict[str, float] = {}
+        for batch_idx, batch in enumerate(run.loader.batches(epoch - 1)):
+            outputs = run.step(batch)
+            if not abs(outputs["loss"]) < float("inf"):
+                raise TrainingError(
+                    f"the loss is {outputs['loss']} at step {batch_idx + 1} of epoch {epoch}: "
+                    "lower learning_rate or gradient_clip_val"
+                )
+            for name, value in outputs.items():
+                totals[name] = totals.get(name, 0.0) + value
+            for hook in hooks:
+                hook.on_batch_end(self, outputs, batch, batch_idx)
+        metrics = {name: total / self.steps_per_epoch for name, total in totals.items()}
+        run.finish_epoch(epoch)
+        metrics |= {f"val_{k}": v for k, v in self.validate(val_loader).items()}
+        metrics |= {"epoch": float(epoch), "seconds": time.perf_counter() - begin}
+        self.history.append(metrics)
+        for hook in hooks:
+            hook.on_epoch_end(self, metrics)
+
+    def validate(self, loader: TripletLoader | None) -> dict[str, float]:
+        """The loss and its metrics over a loader's batches, embedded as ``encode`` does, each batch
+        weighted by its triplets. Empty without batches."""
+        if loader is None or len(loader) == 0:
+            return {}
+        ops, totals, weight = self.model.ops, dict[str, float](), 0.0
+        embeddings = self.model.encode(features_of(self.model, loader)[loader.items])
+        row_of = {int(item): row for row, item in enumerate(loader.items)}
+        for batch in loader.batches(0):
+            rows = [row_of[int(item)] for item in batch.items]
+            value, metrics = objective(
+                ops, self.config, ops.asarray(embeddings[rows]), indices_of(ops, batch)
+            )
+            count = float(ops.to_numpy(metrics["valid_triplets"]))
+            for name, figure in {"loss": value, **metrics}.items():
+                totals[name] = totals.get(name, 0.0) + count * float(ops.to_numpy(figure))
+            weight += count
+        return {k: v / max(weight, 1.0) for k, v in totals.items() if k != "valid_triplets"}
+
+
+class _Run:
+    """The data, links and optimiser state of one call of ``Trainer.train``."""
+
+    def __init__(self, model: DTGCNN, config: DTGCNNConfig, loader: TripletLoader) -> None:
+        self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
+        if len(loader) == 0:
+            raise TrainingError("the training side has no batch: the data are too few to train on")
+        host_x = model.vectors(features_of(model, loader))[loader.items]
+        self._row_of = {int(item): row for row, item in enumerate(loader.items)}
+        self._x = model.device_rows(host_x)
+        first = next(iter(loader.batches(0)))
+        if config.graph_scope == "batch":
+            model.network.constructor.check_size(len(first.items), "a batch")
+        labels = [int(label) for label in loader.dataset.labels[loader.items]]
+        self._bank = model.build_bank(host_x, labels)
+        self._links = self._link(host_x) if config.graph_scope == "bank" else None
+        optimizer = adamw(weight_decay=config.weight_decay)
+        self._optimizer_state = optimizer.init(self.ops, model.params)
+        self._step = self.ops.compile(make_step(self.ops, config, model.network, optimizer))
+        self._sources = self._bank_states()
+        self._count = 0
+
+    def _link(self, host_x: HostArray) -> Graph:
+        """Links of all training rows to the bank: its own, where every row is in it."""
+        rows = self._bank.rows_of(host_x)
+        if min(rows) < 0 or self._bank.graph is None:
+            return self.model.attach(host_x, self._x)
+        return self._bank.graph.rows(self.ops, self.ops.asarray(rows, "int32"))
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """Take one step and return its metrics."""
+        if batch.valid_triplets == 0:
+            raise TrainingError(f"batch {self._count + 1} holds no valid triplet")
+        ops, config, model = self.ops, self.config, self.model
+        steps = len(self.loader)
+        rate = learning_rate_at(
+            self._count,
+            peak=config.learning_rate,
+            total_steps=steps * config.num_epochs,
+            warmup_steps=round(steps * config.warmup_epochs),
+            schedule=config.scheduler,
+        )
+        key = ops.asarray(derive_key(config.seed, "step", self._count), "uint32")
+        model.params, model.state, self._optimizer_state, metrics = self._step(
+            model.params,
+            model.state,
+            self._optimizer_state,
+            self._arrays(batch),
+            self._sources,
+            key,
+            ops.asarray(rate),
+        )
+        ops.evaluate(model.params, model.state, self._optimizer_state, metrics)
+        self._count += 1
+        return {name: float(ops.to_numpy(value)) for name, value in metrics.items()}
+
+    def finish_epoch(self, epoch: int) -> None:
+        """Bring the model's bank up to date, so that it can encode.
+
+        What training steps link to stays frozen for ``dynamic_graph_update_freq`` epochs.
+        """
+        model = self.model
+        self._bank.refresh(self.ops, model.network, model.params, model.state)
+        if epoch % self.config.dynamic_graph_update_freq == 0:
+            self._sources = self._bank_states()
+
+    def _bank_states(self) -> Tree:
+        if self._links is None:
+            return {}
+        return {str(i): states for i, states in enumerate(self._bank.states)}
+
+    def _arrays(self, batch: Batch) -> Tree:
+        ops = self.ops
+        rows = ops.asarray([self._row_of[int(item)] for item in batch.items], "int32")
+        arrays = {"x": ops.take(self._x, rows), **indices_of(ops, batch)}
+        if self._links is not None:
+            links = self._links.rows(ops, rows)
+            arrays |= {"neighbors": links.neighbors, "weights": links.weights, "own": links.own}
+        return arrays
+
+
+def features_of(model: DTGCNN, loader: TripletLoader) -> HostArray:
+    """The vectors of the loader's whole dataset, (num_items, D).
+
+    Texts are encoded by the model's encoder, fitted on this loader's texts where there is none, and
+    kept on the dataset.
+    """
+    dataset = loader.dataset
+    if dataset.features is not None:
+        return dataset.features
+    if model.encoder is None:
+        from .data import TfidfEncoder
+
+        texts = [dataset.texts[item] for item in loader.items]
+        model.encoder = TfidfEncoder(model.config.input_dim).fit(texts)
+    return model.encoder.encode(dataset.texts)
+
+
+def indices_of(ops: ArrayOps, batch: Batch) -> Tree:
+    """The batch's labels, items and triplets on the device."""
+    arrays = {
+        "labels": ops.asarray(batch.labels, "int32"),
+        "items": ops.asarray(batch.items, "int32"),
+    }
+    if batch.triplets is not None:
+        arrays["triplets"] = ops.asarray(batch.triplets, "int32")
+    return arrays

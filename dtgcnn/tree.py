@@ -1,0 +1,39 @@
+"""Nested dicts of arrays: map over them, name their leaves, split them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .ops import Tree
+
+__all__ = ["flatten", "tree_map", "unflatten"]
+
+
+def tree_map(fn: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
+    """Apply ``fn`` to each leaf of ``tree`` and to the leaves in the same place of ``rest``."""
+    if isinstance(tree, dict):
+        return {name: tree_map(fn, sub, *(r[name] for r in rest)) for name, sub in tree.items()}
+    return fn(tree, *rest)
+
+
+def flatten(tree: Tree, prefix: str = "") -> dict[str, Any]:
+    """Leaves by dotted name: ``{"a": {"b": x}}`` becomes ``{"a.b": x}``, in sorted order."""
+    if not isinstance(tree, dict):
+        return {prefix: tree}
+    flat: dict[str, Any] = {}
+    for name in sorted(tree):
+        flat.update(flatten(tree[name], f"{prefix}.{name}" if prefix else name))
+    return flat
+
+
+def unflatten(flat: dict[str, Any]) -> Tree:
+    """The nested dict whose dotted names are the keys of ``flat``."""
+    tree: dict[str, Any] = {}
+    for name, leaf in flat.items():
+        *parents, last = name.split(".")
+        node = tree
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[last] = leaf
+    return tree
