@@ -132,8 +132,7 @@ def comparison_table(
             them; a metric that one of them lacks shows as "-".
 
     Returns:
-        An aligned table in percent and percentage points, readable as plain text and as Markdown,
-        without a final newline. The counts of queries are a line of their own below it.
+        A table in percent and points, plain text and Markdown in one, then the count of queries.
     """
     names = [n for n in dict.fromkeys((*input_metrics, *trained_metrics)) if n not in _COUNTS]
     rows = [("metric", "input vectors", "trained", "change")]

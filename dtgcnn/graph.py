@@ -139,15 +139,14 @@ class EfficientGraphConstructor:
         return Graph(neighbors, weights * pair, own, one_way * pair)
 
     def attach(self, ops: ArrayOps, queries: Array, source: Array, exclude: Array) -> Graph:
-        """Directed links from each query to its nearest rows of ``source``.
+        """Directed links from each query to its nearest rows of ``source``, all at unit length.
 
         Row-normalised, ``Â_ij = (1 − α) w_ij / Σ_j w_ij``: the source's own degrees do not change
         by being linked to, so a query's result depends on nothing but itself and the source.
         ``exclude`` (N,) names the row of the source that is the query itself, −1 for none.
         """
         self.check_size(source.shape[0], "the bank")
-        queries = numerics.l2_normalize(ops, ops.stop_gradient(queries))
-        source = numerics.l2_normalize(ops, ops.stop_gradient(source))
+        queries, source = ops.stop_gradient(queries), ops.stop_gradient(source)
         neighbors, similarity = knn(ops, queries, source, self.k, self.threshold, exclude)
         weights = self._weigh(ops, similarity)
         own, scale = self._shares(ops, ops.sum(weights, axis=1, keepdims=True))

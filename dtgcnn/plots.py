@@ -22,7 +22,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 Method = Literal["auto", "pca", "tsne"]
 
-_ALIKE = 1e-7  # a spread below the rounding of float32 vectors is no spread
 _TSNE_ROWS = 10  # below this a neighbourhood has no meaning
 _NAMED = 20  # with more classes the points carry numbers, and the legend is their index
 _INDEXED = 150  # with more still, colour alone tells them apart
@@ -124,11 +123,11 @@ def _pca(x: Floats) -> Floats:
     """(N, 2) coordinates in the plane of largest variance; each axis's largest loading is > 0."""
     x = x - x.mean(axis=0)
     _, spread, axes = np.linalg.svd(x, full_matrices=False)
-    coordinates = np.zeros((len(x), 2))
-    if spread[0] > _ALIKE * np.sqrt(len(x)):
-        for column, axis in enumerate(axes[:2]):
-            coordinates[:, column] = x @ axis * np.sign(axis[np.abs(axis).argmax()])
-    return coordinates
+    plane = np.zeros((len(x), 2))
+    if spread[0] > 1e-7 * np.sqrt(len(x)):  # less is the rounding of float32 vectors
+        for i, axis in enumerate(axes[:2]):
+            plane[:, i] = x @ axis * np.sign(axis[np.abs(axis).argmax()])
+    return plane
 
 
 def _classes(
@@ -137,11 +136,7 @@ def _classes(
     """The names of the classes that occur and, for each row, which of them is its own."""
     given = np.asarray(labels)
     shapes = {heading: np.shape(vectors) for heading, vectors in panels.items()}
-    if (
-        given.ndim != 1
-        or not given.size
-        or {shape[:1] for shape in shapes.values()} != {given.shape}
-    ):
+    if not given.size or given.ndim != 1 or {s[:1] for s in shapes.values()} != {given.shape}:
         raise ValueError(f"panels must have one row a label, received {shapes} for {given.shape}")
     classes, own = np.unique(given, return_inverse=True)
     if label_names is None:
@@ -155,12 +150,10 @@ def _classes(
 def _figure(n_panels: int, names: list[str]) -> Figure:
     """An empty figure with its axes and its legend, large enough for both."""
     try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("plots need matplotlib: pip install 'dtgcnn[plot]'") from error
     figure = Figure(layout="constrained")
-    FigureCanvasAgg(figure)
     figure.subplots(1, n_panels)
     half = _LONGEST // 2  # endings often tell names apart, so the middle goes
     names = [n if len(n) <= _LONGEST else f"{n[: half - 1]}…{n[-half:]}" for n in names]
@@ -209,13 +202,13 @@ def _draw(axes: Axes, points: Floats, own: Ints, n_classes: int) -> None:
 
 def _styles(n: int) -> list[tuple[str, str]]:
     """A colour and a marker for each of ``n`` classes: neighbours in the list are far apart."""
-    from matplotlib import colormaps
-    from matplotlib.colors import to_hex
+    from matplotlib import colormaps, colors
 
     if n <= 10:
-        return [(to_hex(colormaps["tab10"](i)), "o") for i in range(n)]
+        return [(colors.to_hex(colormaps["tab10"](i)), "o") for i in range(n)]
     # Steps of the golden ratio spread evenly over the map, however many they are.
-    return [(to_hex(colormaps["turbo"](i * 0.618034 % 1)), "osD^vP"[i % 6]) for i in range(n)]
+    hues = [colormaps["turbo"](i * 0.618034 % 1) for i in range(n)]
+    return [(colors.to_hex(hue), "osD^vP"[i % 6]) for i, hue in enumerate(hues)]
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load as load_safetensors
 
 from .errors import Source, shorten
-from .raw import FloatArray, RawData, label_name
+from .raw import FloatArray, Kind, RawData, label_name
 
 __all__ = [
     "as_features",
@@ -92,7 +92,7 @@ def from_arrays(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
         labels = _labels(source, "y", arrays["y"], len(x), arrays.get("labels"))
     if "split" in arrays:
         splits = column(source, "split", arrays["split"], len(x))
-    kind = "texts" if labels is None else "labelled"
+    kind: Kind = "texts" if labels is None else "labelled"
     return RawData(kind, source, range(len(x)), features=x, labels=labels, splits=splits)
 
 

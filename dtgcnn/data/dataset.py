@@ -15,9 +15,10 @@ from typing_extensions import Self
 from .arrays import as_features, check_length, column
 from .errors import Source, shorten
 from .loader import TripletLoader
+from .loaders import make_loaders
 from .raw import FloatArray, IntArray, Kind, RawData, Record, from_records
 from .readers import read_file
-from .split import components, equal_groups, split_labelled, split_triplets
+from .split import components
 
 __all__ = ["TripletDataset"]
 
@@ -131,96 +132,17 @@ class TripletDataset:
         """Indices of the items whose split begins with ``prefix`` (any case): "train" is train_5
         too. Empty where no item is in such a split or the data names no splits."""
         splits = self.splits or []
-        found = [i for i, split in enumerate(splits) if split.casefold().startswith(prefix)]
+        found = [
+            i for i, split in enumerate(splits) if split.casefold().startswith(prefix.casefold())
+        ]
         return np.array(found, np.int64)
 
-    def require_trainable(self) -> None:
-        """Check that training can learn from this: triplets, or classes that give triplets.
+    def training_items(self) -> IntArray:
+        """Indices of the items to train on: of split "train", or all where no splits are named.
 
         Raises:
-            DataError: there are no labels; splits are named but none is "train"; the training
-                items are of one class only; or no class has two of them.
+            DataError: as ``require_trainable``.
         """
-        self._training_items()
-
-    def create_dataloaders(
-        self,
-        batch_size: int = 512,
-        train_split: float = 0.9,
-        seed: int = 0,
-        samples_per_class: int = 4,
-    ) -> tuple[TripletLoader, TripletLoader]:
-        """Loaders of a training and a validation side that share no text.
-
-        Where the data names splits, both sides are drawn from the items of split "train".
-
-        Args:
-            batch_size: triplets a batch; of labelled data, items a batch, at least 4.
-            train_split: share of the training side, in (0, 1]; 1.0 leaves validation empty.
-            seed: decides the division and the order of every epoch.
-            samples_per_class: items of one class in a batch, at least 2; of labelled data only.
-
-        Raises:
-            ValueError: an argument is out of its range.
-            DataError: the data cannot be trained on; see ``require_trainable``.
-        """
-        _check_whole("batch_size", batch_size, 1 if self.kind == "triplets" else 4)
-        _check_whole("samples_per_class", samples_per_class, 2)
-        _check_whole("seed", seed, 0)
-        real = isinstance(train_split, int | float | np.number) and not isinstance(
-            train_split, bool
-        )
-        if not real or not 0 < train_split <= 1:
-            raise ValueError(f"train_split must be in (0, 1], received {train_split!r}")
-        items = self._training_items()
-        rng = np.random.Generator(np.random.PCG64(seed))
-        groups = equal_groups(self.texts, self.features)
-        dropped = 0
-        if self.triplets is not None:
-            sides = split_triplets(self.triplets, groups, train_split, rng)
-            dropped = len(self.triplets) - len(sides[0]) - len(sides[1])
-            _report(self.source, len(self.triplets), sides, dropped, train_split)
-        else:
-            assert self.labels is not None
-            sides = split_labelled(self.labels[items], groups[items], train_split, rng)
-            sides = items[sides[0]], items[sides[1]]
-        train, validation = (
-            TripletLoader(
-                self,
-                chosen,
-                batch_size,
-                samples_per_class=samples_per_class,
-                seed=seed,
-                training=training,
-                dropped=dropped,
-            )
-            for chosen, training in zip(sides, (True, False), strict=True)
-        )
-        return train, validation
-
-    @classmethod
-    def _from_raw(cls, raw: RawData) -> Self:
-        dataset = cls.__new__(cls)
-        dataset._fill(raw)
-        return dataset
-
-    def _fill(self, raw: RawData) -> None:
-        self.kind = raw.kind
-        self.source = raw.source.name
-        self.texts = raw.texts
-        self.features = raw.features
-        self.splits = raw.splits
-        self.labels = self.label_names = self.triplets = None
-        if raw.labels is not None:
-            self.label_names = _in_order(raw.labels)
-            index = {name: i for i, name in enumerate(self.label_names)}
-            self.labels = np.array([index[name] for name in raw.labels], np.int64)
-        if raw.triplets is not None:
-            self.labels = components(raw.triplets[:, :2], self.num_items)
-            self.triplets = _consistent(raw, self.labels)
-
-    def _training_items(self) -> IntArray:
-        """Indices of the items to train on; raises as ``require_trainable`` does."""
         source = Source(self.source)
         if self.labels is None:
             raise source.error("has no labels and no triplets, so there is nothing to train on")
@@ -243,6 +165,59 @@ class TripletDataset:
             )
         return items
 
+    def require_trainable(self) -> None:
+        """Check that training can learn from this: triplets, or classes that give triplets.
+
+        Raises:
+            DataError: there are no labels; splits are named but none is "train"; the training
+                items are of one class only; or no class has two of them.
+        """
+        self.training_items()
+
+    def create_dataloaders(
+        self,
+        batch_size: int = 512,
+        train_split: float = 0.9,
+        seed: int = 0,
+        samples_per_class: int = 4,
+    ) -> tuple[TripletLoader, TripletLoader]:
+        """Loaders of a training and a validation side that share no text.
+
+        Where the data names splits, both sides are drawn from the items of split "train".
+
+        Args:
+            batch_size: triplets a batch; of labelled data, items a batch, at least 4.
+            train_split: share of the training side, in (0, 1]; 1.0 leaves validation empty.
+            seed: decides the division and the order of every epoch.
+            samples_per_class: items of one class in a batch, at least 2; of labelled data only.
+
+        Raises:
+            ValueError: an argument is out of its range.
+            DataError: the data cannot be trained on; see ``require_trainable``.
+        """
+        return make_loaders(self, batch_size, train_split, seed, samples_per_class)
+
+    @classmethod
+    def _from_raw(cls, raw: RawData) -> Self:
+        dataset = cls.__new__(cls)
+        dataset._fill(raw)
+        return dataset
+
+    def _fill(self, raw: RawData) -> None:
+        self.kind = raw.kind
+        self.source = raw.source.name
+        self.texts = raw.texts
+        self.features = raw.features
+        self.splits = raw.splits
+        self.labels = self.label_names = self.triplets = None
+        if raw.labels is not None:
+            self.label_names = _in_order(raw.labels)
+            index = {name: i for i, name in enumerate(self.label_names)}
+            self.labels = np.array([index[name] for name in raw.labels], np.int64)
+        if raw.triplets is not None:
+            self.labels = components(raw.triplets[:, :2], self.num_items)
+            self.triplets = _consistent(raw, self.labels)
+
 
 def _consistent(raw: RawData, labels: IntArray) -> IntArray:
     """The triplets whose negative is not, by other triplets, of the anchor's own class."""
@@ -258,7 +233,8 @@ def _consistent(raw: RawData, labels: IntArray) -> IntArray:
         "%s: left out %d of %d triplets that contradict others; the first is %s: %s",
         *(raw.source.name, int(bad.sum()), len(bad), first, why),
     )
-    return raw.triplets[~bad]
+    consistent: IntArray = raw.triplets[~bad]
+    return consistent
 
 
 def _in_order(names: list[str]) -> list[str]:
@@ -266,25 +242,3 @@ def _in_order(names: list[str]) -> list[str]:
     distinct = sorted(set(names))
     whole = all(re.fullmatch(r"-?\d{1,18}", name) for name in distinct)
     return sorted(distinct, key=int) if whole else distinct
-
-
-def _check_whole(name: str, value: object, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, received {value!r}")
-
-
-def _report(
-    source: str, total: int, sides: tuple[IntArray, IntArray], dropped: int, train_split: float
-) -> None:
-    train, validation = map(len, sides)
-    if dropped:
-        _log.info(
-            "%s: %d of %d triplets left out, since they have texts on both sides; "
-            "%d train and %d validate",
-            *(source, dropped, total, train, validation),
-        )
-    elif train_split < 1 and not validation:
-        _log.warning(
-            "%s: the triplets share texts so that none can be held out; all %d train",
-            *(source, total),
-        )

@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from .errors import Source, shorten
 
-__all__ = ["FloatArray", "IntArray", "RawData", "Record", "from_records", "kind_of", "label_name"]
+__all__ = [
+    "FloatArray",
+    "IntArray",
+    "Kind",
+    "RawData",
+    "Record",
+    "from_records",
+    "kind_of",
+    "label_name",
+]
 
 FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]

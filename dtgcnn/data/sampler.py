@@ -76,8 +76,9 @@ class ClassBalancedSampler:
         available = sum(map(len, self._members))
         size = max(4, min(batch_size, available))
         per_class = min(samples_per_class, size // 2)
-        self.P = min(size // per_class, len(self._members))
-        self.K = size // self.P if self.P < size // per_class and self.P else per_class
+        fitting = size // per_class
+        self.P = min(fitting, len(self._members))
+        self.K = size // self.P if 0 < self.P < fitting else per_class
         possible = len(several) >= 1 and len(self._members) >= 2
         self._num_batches = -(-len(labels) // (self.P * self.K)) if possible else 0
 

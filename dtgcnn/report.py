@@ -1,0 +1,108 @@
+"""A trained embedding beside the vectors that go into it, measured on the same rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .evaluate import comparison_table, retrieval_metrics, triplet_accuracy
+from .model import DTGCNN
+
+if TYPE_CHECKING:
+    from .data import TripletDataset, TripletLoader
+
+__all__ = ["Comparison", "compare"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Metrics before and after the model, and the rows they were measured on.
+
+    Attributes:
+        protocol: one sentence: what was looked up where.
+        input, trained: metrics by name; see ``dtgcnn.evaluate``.
+        input_vectors, embeddings: the measured rows, (N, D) and (N, output_dim).
+        labels: (N,) their classes; of triplets, zeros.
+        label_names: names of the classes.
+    """
+
+    protocol: str
+    input: dict[str, float]
+    trained: dict[str, float]
+    input_vectors: Any
+    embeddings: Any
+    labels: Any
+    label_names: list[str] | None
+
+    def table(self) -> str:
+        """Both side by side, for people."""
+        return comparison_table(self.input, self.trained)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, for machines."""
+        return {"protocol": self.protocol, "input": self.input, "trained": self.trained}
+
+
+def compare(
+    model: DTGCNN,
+    dataset: TripletDataset,
+    loader: TripletLoader | None = None,
+    val_loader: TripletLoader | None = None,
+) -> Comparison | None:
+    """Measure ``model`` on ``dataset``.
+
+    Rows of the split "test" are looked up among those of the split "train". Without such splits,
+    the validation loader's rows are looked up among the training loader's, and without loaders,
+    each row among all others. Triplets (the validation loader's, or all) give their accuracy.
+
+    Returns:
+        None where there is nothing to measure: neither labels nor triplets, or nothing held out.
+    """
+    if dataset.labels is None:
+        return None
+    inputs = model.vectors(dataset.texts if dataset.texts is not None else dataset.features)
+    embeddings = model.encode(inputs)
+    views = (inputs, embeddings)
+    if dataset.triplets is not None:
+        triplets = dataset.triplets if val_loader is None else val_loader.triplets
+        if len(triplets) == 0:
+            return None
+        rows = np.unique(triplets)
+        before, after = (
+            {"triplet_accuracy": triplet_accuracy(*(view[triplets[:, i]] for i in range(3)))}
+            for view in views
+        )
+        held_out = "" if val_loader is None else "held-out "
+        protocol = f"{len(triplets):,} {held_out}triplets: is the positive nearer?"
+        names, labels = ["text"], np.zeros(len(rows), np.int64)
+    else:
+        rows, gallery, protocol = _queries_and_gallery(dataset, loader, val_loader)
+        if not len(rows):
+            return None
+        labels, names = dataset.labels[rows], dataset.label_names
+        before, after = (
+            retrieval_metrics(
+                view[rows],
+                labels,
+                None if gallery is None else view[gallery],
+                None if gallery is None else dataset.labels[gallery],
+            )
+            for view in views
+        )
+    return Comparison(protocol, before, after, inputs[rows], embeddings[rows], labels, names)
+
+
+def _queries_and_gallery(
+    dataset: TripletDataset, loader: TripletLoader | None, val_loader: TripletLoader | None
+) -> tuple[Any, Any, str]:
+    test, train = dataset.split_items("test"), dataset.split_items("train")
+    if len(test) and len(train):
+        return test, train, f"{len(test):,} test rows, looked up among {len(train):,} train rows"
+    if loader is not None and val_loader is not None:
+        rows, gallery = val_loader.items, loader.items
+        text = f"{len(rows):,} held-out rows, looked up among {len(gallery):,} training rows"
+        return rows, gallery, text
+    rows = np.arange(dataset.num_items)
+    return rows, None, f"{len(rows):,} rows, each looked up among all others"
