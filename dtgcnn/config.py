@@ -36,7 +36,9 @@ class DTGCNNConfig:
         dynamic_graph_update_freq: epochs between refreshes of the bank's states in training.
         bank_size: most rows of the training data that the bank keeps, drawn evenly over classes.
         triplet_margin: by how much a negative must be farther than a positive.
-        mining_strategy: ``"batch_hard"``, ``"explicit"`` (the data's own triplets), or ``"auto"``.
+        mining_strategy: ``"batch_hard"``: each row's hardest positive and negative of the batch;
+            ``"explicit"``: the data's own triplets; ``"auto"``: batch-hard on labelled data, and on
+            triplets their own together with a semi-hard negative for each anchor and positive.
         batch_size: rows (labelled data) or triplets per step.
         samples_per_class: rows of one class in a labelled batch.
         num_epochs: passes over the training data.
@@ -57,7 +59,7 @@ class DTGCNNConfig:
     normalize_output: bool = True
     graph_k_neighbors: int = 10
     graph_similarity_threshold: float = 0.0
-    graph_self_weight: float | None = 0.7
+    graph_self_weight: float | None = 0.8
     graph_scope: GraphScope = "bank"
     dynamic_graph_update_freq: int = 1
     bank_size: int = 10_000

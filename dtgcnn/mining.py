@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .ops import Array, ArrayOps
 
-__all__ = ["Triplets", "batch_hard", "explicit"]
+__all__ = ["Triplets", "batch_hard", "explicit", "semi_hard"]
 
 _FAR = 1e9
 
@@ -53,6 +53,31 @@ def batch_hard(ops: ArrayOps, embeddings: Array, labels: Array, items: Array) ->
     return Triplets(ops.arange(labels.shape[0]), positive, negative, has_both)
 
 
-def explicit(ops: ArrayOps, triplets: Array) -> Triplets:
+def explicit(triplets: Array) -> Triplets:
     """The batch's own triplets, (T, 3) positions, all of them valid."""
     return Triplets(triplets[:, 0], triplets[:, 1], triplets[:, 2], triplets[:, 0] >= 0)
+
+
+def semi_hard(
+    ops: ArrayOps, embeddings: Array, labels: Array, anchor: Array, positive: Array
+) -> Triplets:
+    """For each given pair the nearest negative that is farther than the positive.
+
+    Schroff et al. 2015 (arXiv:1503.03832). Where classes are known in part only, the nearest
+    negatives of all are often positives that nobody marked; these are not taken.
+
+    Args:
+        embeddings: (B, D).
+        labels: (B,) int32 classes.
+        anchor, positive: (T,) positions of the pairs.
+
+    Returns:
+        T triplets; a pair without such a negative is not valid.
+    """
+    distances = ops.take(_squared_distances(ops, embeddings), anchor)
+    to_positive = ops.take_along_axis(distances, positive[:, None], axis=1)
+    others = ops.take(labels, anchor)[:, None] != labels[None, :]
+    candidates = others & (distances > to_positive)
+    negative = ops.argmax(ops.where(candidates, -distances, -_FAR), axis=1)
+    return Triplets(anchor, positive, negative, ops.sum(candidates, axis=1) > 0)
+

@@ -36,14 +36,19 @@ def objective(
     ``batch`` holds ``labels`` and ``items``, (B,) int32, and ``triplets``, (T, 3) positions, where
     the data are triplets.
     """
-    strategy = config.mining_strategy
-    if strategy == "auto":
-        strategy = "explicit" if "triplets" in batch else "batch_hard"
-    if strategy == "explicit":
-        chosen = mining.explicit(ops, batch["triplets"])
-    else:
-        chosen = mining.batch_hard(ops, embeddings, batch["labels"], batch["items"])
-    return TripletLoss(config.triplet_margin)(ops, embeddings, chosen)
+    loss = TripletLoss(config.triplet_margin)
+    if "triplets" not in batch:
+        mined = mining.batch_hard(ops, embeddings, batch["labels"], batch["items"])
+        return loss(ops, embeddings, mined)
+    given = mining.explicit(batch["triplets"])
+    value, metrics = loss(ops, embeddings, given)
+    if config.mining_strategy == "explicit":
+        return value, metrics
+    if config.mining_strategy == "batch_hard":
+        mined = mining.batch_hard(ops, embeddings, batch["labels"], batch["items"])
+        return loss(ops, embeddings, mined)
+    mined = mining.semi_hard(ops, embeddings, batch["labels"], given.anchor, given.positive)
+    return 0.5 * (value + loss(ops, embeddings, mined)[0]), metrics
 
 
 def make_step(

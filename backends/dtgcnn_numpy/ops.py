@@ -16,8 +16,8 @@ from .threefry import threefry2x32
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_GROUP = 32
-"""Neighbouring columns that stand or fall together when top-k narrows its candidates."""
+_GROUP = 8
+"""Columns that stand or fall together when top-k narrows its candidates."""
 
 _BLOCK = 16384
 """Counters encrypted at a time: few enough to stay in the processor's cache."""
@@ -79,8 +79,8 @@ class NumpyOps:
     erf = staticmethod(primitives.erf)
     abs = staticmethod(anp.abs)
     isfinite = staticmethod(anp.isfinite)
-    maximum = staticmethod(anp.maximum)
-    where = staticmethod(anp.where)
+    maximum = staticmethod(primitives.maximum)
+    where = staticmethod(primitives.where)
 
     # -- reductions
     def sum(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
@@ -177,32 +177,40 @@ class NumpyOps:
 
 
 def _top_k_indices(x: Any, k: int) -> Any:
-    """(N, k) column indices of the largest values, descending, the lowest index first in ties.
+    """(N, k) column indices of the largest values, descending, the lowest index first in ties."""
+    n = x.shape[1]
+    if n < 4 * k or np.isnan(x.sum()):
+        return np.argsort(-x, axis=1, kind="stable")[:, :k].astype(np.int32)
+    chosen = _some_top_k(x, k)
+    least = np.take_along_axis(x, chosen, axis=1).min(axis=1, keepdims=True)
+    tied = np.flatnonzero((x >= least).sum(axis=1) > k)
+    if tied.size:  # more values equal the k-th than there is room for: the lowest indices stay
+        values, least = x[tied], least[tied]
+        above, equal = values > least, values == least
+        room = k - above.sum(axis=1, keepdims=True)
+        above |= equal & (np.cumsum(equal, axis=1) <= room)
+        chosen[tied] = np.nonzero(above)[1].reshape(-1, k)
+    chosen.sort(axis=1)
+    order = np.argsort(-np.take_along_axis(x, chosen, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(chosen, order, axis=1).astype(np.int32)
 
-    In long rows the candidates are first narrowed to the ``k`` groups of columns whose maxima are
-    largest: any other group's values come after those ``k`` maxima, in ties too.
+
+def _some_top_k(x: Any, k: int) -> Any:
+    """(N, k) column indices of the largest values in any order, any of them in ties.
+
+    In long rows they are sought in the ``k`` groups of columns whose maxima are largest.
     """
     rows, n = x.shape
-    if n >= 8 * _GROUP * k and not np.isnan(x.sum()):
-        whole = n // _GROUP * _GROUP
-        maxima = x[:, :whole].reshape(rows, -1, _GROUP).max(axis=2)
-        groups = np.sort(_top_k_indices(maxima, k), axis=1)
-        columns = (groups[:, :, None] * _GROUP + np.arange(_GROUP)).reshape(rows, -1)
-        tail = np.broadcast_to(np.arange(whole, n), (rows, n - whole))
-        columns = np.concatenate([columns, tail], axis=1)
-        found = _top_k_indices(np.take_along_axis(x, columns, axis=1), k)
-        return np.take_along_axis(columns, found, axis=1).astype(np.int32)
-    if k < n // 4:
-        chosen = np.argpartition(x, n - k, axis=1)[:, n - k :]
-        smallest = np.take_along_axis(x, chosen, axis=1).min(axis=1, keepdims=True)
-        tied = np.flatnonzero(~((x >= smallest).sum(axis=1) == k))
-        chosen.sort(axis=1)
-        order = np.argsort(-np.take_along_axis(x, chosen, axis=1), axis=1, kind="stable")
-        indices = np.take_along_axis(chosen, order, axis=1)
-        indices[tied] = np.argsort(-x[tied], axis=1, kind="stable")[:, :k]
-    else:
-        indices = np.argsort(-x, axis=1, kind="stable")[:, :k]
-    return indices.astype(np.int32)
+    if n < 4 * _GROUP * k:
+        return np.argpartition(x, n - k, axis=1)[:, n - k :]
+    stride = n // _GROUP
+    whole = stride * _GROUP
+    groups = _some_top_k(x[:, :whole].reshape(rows, _GROUP, stride).max(axis=1), k)
+    columns = groups[:, None, :] + stride * np.arange(_GROUP)[:, None]
+    tail = np.broadcast_to(np.arange(whole, n), (rows, n - whole))
+    columns = np.concatenate([columns.reshape(rows, -1), tail], axis=1)
+    found = _some_top_k(np.take_along_axis(x, columns, axis=1), k)
+    return np.take_along_axis(columns, found, axis=1)
 
 
 def _collect(tree: Any, leaves: list[Any]) -> None:

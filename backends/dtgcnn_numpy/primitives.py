@@ -9,35 +9,44 @@ from typing import Any
 
 import numpy as np
 from autograd.extend import defvjp, primitive
+from autograd.numpy.numpy_vjps import unbroadcast_f
+from autograd.tracer import getval
 from scipy.sparse import csr_array
-from scipy.special import erf as _erf
 
-__all__ = ["erf", "gather_sum", "gelu", "layer_norm", "max_", "scatter_sum", "take"]
-__all__ += ["take_along_axis"]
+from .erf import erf as _erf
+
+__all__ = ["erf", "gather_sum", "gelu", "layer_norm", "max_", "maximum", "scatter_sum", "take"]
+__all__ += ["take_along_axis", "where"]
 
 _SQRT_HALF = 0.7071067811865476
 _INV_SQRT_2PI = 0.3989422804014327
 
 
-def _lists_to_csr(indices: Any, weights: Any, columns: int) -> Any:
-    """The (N, columns) matrix whose row i holds ``weights[i]`` at ``indices[i]``."""
-    n, k = indices.shape
-    offsets = np.arange(0, n * k + 1, k, dtype=np.int32)
-    return csr_array((weights.reshape(-1), indices.reshape(-1), offsets), shape=(n, columns))
-
-
-@primitive  # type: ignore[misc]
 def gather_sum(x: Any, indices: Any, weights: Any) -> Any:
-    if indices.size == 0:
-        return np.zeros((indices.shape[0], x.shape[1]), x.dtype)
-    return _lists_to_csr(indices, weights, x.shape[0]) @ x
+    return _gather(x, weights, indices, _lists_to_csr(indices, getval(weights), x.shape[0]))
+
+
+def scatter_sum(x: Any, indices: Any, weights: Any, n: int) -> Any:
+    return _scatter(x, weights, indices, _lists_to_csr(indices, getval(weights), n))
+
+
+def _lists_to_csr(indices: Any, weights: Any, columns: int) -> Any:
+    """The (N, columns) matrix whose row i holds ``weights[i]``, where not 0, at ``indices[i]``."""
+    linked = weights != 0
+    offsets = np.zeros(len(indices) + 1, np.int32)
+    np.cumsum(linked.sum(axis=1), out=offsets[1:])
+    shape = (len(indices), columns)
+    return csr_array((weights[linked], indices[linked], offsets), shape=shape)
 
 
 @primitive  # type: ignore[misc]
-def scatter_sum(x: Any, indices: Any, weights: Any, n: int) -> Any:
-    if indices.size == 0:
-        return np.zeros((n, x.shape[1]), x.dtype)
-    return _lists_to_csr(indices, weights, n).T @ x
+def _gather(x: Any, weights: Any, indices: Any, matrix: Any) -> Any:
+    return matrix @ x
+
+
+@primitive  # type: ignore[misc]
+def _scatter(x: Any, weights: Any, indices: Any, matrix: Any) -> Any:
+    return matrix.T @ x
 
 
 @primitive  # type: ignore[misc]
@@ -48,17 +57,48 @@ def _list_dots(a: Any, b: Any, indices: Any) -> Any:
 
 
 defvjp(
-    gather_sum,
-    lambda ans, x, indices, weights: lambda g: scatter_sum(g, indices, weights, x.shape[0]),
+    _gather,
+    lambda ans, x, weights, indices, matrix: lambda g: _scatter(g, weights, indices, matrix),
+    lambda ans, x, weights, indices, matrix: lambda g: _list_dots(g, x, indices),
     None,
-    lambda ans, x, indices, weights: lambda g: _list_dots(g, x, indices),
+    None,
 )
 defvjp(
-    scatter_sum,
-    lambda ans, x, indices, weights, n: lambda g: gather_sum(g, indices, weights),
+    _scatter,
+    lambda ans, x, weights, indices, matrix: lambda g: _gather(g, weights, indices, matrix),
+    lambda ans, x, weights, indices, matrix: lambda g: _list_dots(x, g, indices),
     None,
-    lambda ans, x, indices, weights, n: lambda g: _list_dots(x, g, indices),
     None,
+)
+
+
+@primitive  # type: ignore[misc]
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    return np.where(condition, x1, x2)
+
+
+defvjp(
+    where,
+    None,
+    lambda ans, condition, x1, x2: unbroadcast_f(x1, lambda g: np.where(condition, g, 0)),
+    lambda ans, condition, x1, x2: unbroadcast_f(x2, lambda g: np.where(condition, 0, g)),
+)
+
+
+@primitive  # type: ignore[misc]
+def maximum(x1: Any, x2: Any) -> Any:
+    return np.maximum(x1, x2)
+
+
+def _share(x: Any, other: Any, g: Any) -> Any:
+    """The part of ``g`` that goes to ``x`` as the larger one; half of it where both are."""
+    return np.where(x > other, g, np.where(x == other, 0.5 * g, 0))
+
+
+defvjp(
+    maximum,
+    lambda ans, x1, x2: unbroadcast_f(x1, lambda g: _share(x1, x2, g)),
+    lambda ans, x1, x2: unbroadcast_f(x2, lambda g: _share(x2, x1, g)),
 )
 
 
@@ -136,41 +176,40 @@ def erf(x: Any) -> Any:
 defvjp(erf, lambda ans, x: lambda g: g * (2.0 * _INV_SQRT_2PI / _SQRT_HALF) * np.exp(-x * x))
 
 
-@primitive  # type: ignore[misc]
+# What a gradient needs again is computed beside its primitive, and handed to it.
+
+
 def gelu(x: Any) -> Any:
-    return x * _normal_cdf(x)
-
-
-def _normal_cdf(x: Any) -> Any:
-    cdf = _erf(x * _SQRT_HALF)
+    cdf = _erf(getval(x) * _SQRT_HALF)
     cdf += 1.0
     cdf *= 0.5
-    return cdf
+    return _gelu(x, cdf)
 
 
-def _gelu_vjp(ans: Any, x: Any) -> Any:
+@primitive  # type: ignore[misc]
+def _gelu(x: Any, cdf: Any) -> Any:
+    return x * cdf
+
+
+def _gelu_vjp(ans: Any, x: Any, cdf: Any) -> Any:
     def vjp(g: Any) -> Any:
-        density = x * x
-        density *= -0.5
-        np.exp(density, out=density)
-        density *= x
-        density *= _INV_SQRT_2PI
-        density += _normal_cdf(x)
-        density *= g
-        return density
+        slope = x * x
+        slope *= -0.5
+        np.exp(slope, out=slope)
+        slope *= x
+        slope *= _INV_SQRT_2PI
+        slope += cdf
+        slope *= g
+        return slope
 
     return vjp
 
 
-defvjp(gelu, _gelu_vjp)
+defvjp(_gelu, _gelu_vjp, None)
 
 
-@primitive  # type: ignore[misc]
 def layer_norm(x: Any, weight: Any, bias: Any, eps: float) -> Any:
-    normed, _ = _standardise(x, eps)
-    normed *= weight
-    normed += bias
-    return normed
+    return _layer_norm(x, weight, bias, *_standardise(getval(x), eps))
 
 
 def _standardise(x: Any, eps: float) -> tuple[Any, Any]:
@@ -181,23 +220,29 @@ def _standardise(x: Any, eps: float) -> tuple[Any, Any]:
     return centred, scale
 
 
-def _layer_norm_vjp_x(ans: Any, x: Any, weight: Any, bias: Any, eps: float) -> Any:
+@primitive  # type: ignore[misc]
+def _layer_norm(x: Any, weight: Any, bias: Any, normed: Any, scale: Any) -> Any:
+    out = normed * weight
+    out += bias
+    return out
+
+
+def _layer_norm_vjp_x(ans: Any, x: Any, weight: Any, bias: Any, normed: Any, scale: Any) -> Any:
     def vjp(g: Any) -> Any:
-        normed, scale = _standardise(x, eps)
         gw = g * weight
         along = np.einsum("...d,...d->...", gw, normed)[..., None] / x.shape[-1]
         gw -= gw.mean(axis=-1, keepdims=True)
-        normed *= along
-        gw -= normed
+        gw -= normed * along
         gw *= scale
         return gw
 
     return vjp
 
 
-def _layer_norm_vjp_weight(ans: Any, x: Any, weight: Any, bias: Any, eps: float) -> Any:
+def _layer_norm_vjp_weight(
+    ans: Any, x: Any, weight: Any, bias: Any, normed: Any, scale: Any
+) -> Any:
     def vjp(g: Any) -> Any:
-        normed, _ = _standardise(x, eps)
         width = x.shape[-1]
         return np.einsum("nd,nd->d", g.reshape(-1, width), normed.reshape(-1, width))
 
@@ -205,9 +250,10 @@ def _layer_norm_vjp_weight(ans: Any, x: Any, weight: Any, bias: Any, eps: float)
 
 
 defvjp(
-    layer_norm,
+    _layer_norm,
     _layer_norm_vjp_x,
     _layer_norm_vjp_weight,
-    lambda ans, x, weight, bias, eps: lambda g: g.reshape(-1, x.shape[-1]).sum(axis=0),
+    lambda ans, x, *rest: lambda g: g.reshape(-1, x.shape[-1]).sum(axis=0),
+    None,
     None,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any
 
@@ -58,9 +58,11 @@ class TripletDataset:
         self._fill(read_file(path))
 
     @classmethod
-    def from_triplets(cls, triplets: Sequence[tuple[str, str, str]]) -> Self:
+    def from_triplets(cls, triplets: Iterable[tuple[str, str, str]]) -> Self:
         """Triplets of texts (anchor, positive, negative); equal texts become one item."""
         source = Source(f"{cls.__name__}.from_triplets")
+        if isinstance(triplets, str) or not isinstance(triplets, Iterable):
+            raise source.error(f"must be a list of triplets, received {shorten(triplets)}")
         records: list[Record] = []
         for row, triplet in enumerate(triplets):
             if isinstance(triplet, str) or not isinstance(triplet, Sequence) or len(triplet) != 3:

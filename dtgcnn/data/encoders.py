@@ -75,7 +75,7 @@ def load_encoder(directory: str | PathLike[str]) -> Encoder:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: is not the description of an encoder: {error!r}") from None
-    if name not in _registry:
+    if not isinstance(name, str) or name not in _registry:
         raise DataError(
             f"{path}: 'name' must be one of {', '.join(_registry)}, received {name!r}; "
             "register_encoder adds others"

@@ -66,6 +66,7 @@ class TripletLoader:
 
     Attributes:
         items: all item indices of this side, sorted.
+        triplets: (T, 3) item indices of this side's triplets; None for labelled data.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class TripletLoader:
         self._labels = dataset.labels
         self._training = training
         self._epoch = 0
-        self._triplets: IntArray | None = None
+        self.triplets: IntArray | None = None
         self._sampler: _Sampler
         if dataset.triplets is None:
             self.items = np.sort(chosen)
@@ -94,8 +95,8 @@ class TripletLoader:
                 self._labels[self.items], batch_size, samples_per_class, seed
             )
         else:
-            self._triplets = dataset.triplets[chosen]
-            self.items = np.unique(self._triplets)
+            self.triplets = dataset.triplets[chosen]
+            self.items = np.unique(self.triplets)
             self._sampler = TripletSampler(len(chosen), batch_size, seed, training)
 
     def __len__(self) -> int:
@@ -110,10 +111,10 @@ class TripletLoader:
     def batches(self, epoch: int) -> Iterator[Batch]:
         """The batches of one epoch, the same at every call."""
         for picked in self._sampler.batches(epoch if self._training else 0):
-            if self._triplets is None:
+            if self.triplets is None:
                 yield self._labelled_batch(self.items[picked])
             else:
-                yield self._triplet_batch(self._triplets[picked])
+                yield self._triplet_batch(self.triplets[picked])
 
     def _triplet_batch(self, triplets: IntArray) -> Batch:
         items = triplets.T.reshape(-1)

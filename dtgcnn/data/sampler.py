@@ -131,13 +131,12 @@ class _Queue:
         self._left = rng.permutation(members)
 
     def draw(self, count: int) -> IntArray:
-        """The next ``count`` items, distinct where the class has that many."""
+        """The next ``count`` items: distinct, or all of the class and some of them again."""
         while len(self._left) < count:
             fresh = self._rng.permutation(self._members)
-            if len(self._members) >= count:
-                # Those still due from this round come last in the next: no item twice in a batch.
-                due = np.isin(fresh, self._left)
-                fresh = np.concatenate([fresh[~due], fresh[due]])
-            self._left = np.concatenate([self._left, fresh])
+            # Those still due from this round come last in the next, so that no item occurs twice
+            # among the first draws while another is left.
+            due = np.isin(fresh, self._left)
+            self._left = np.concatenate([self._left, fresh[~due], fresh[due]])
         drawn, self._left = self._left[:count], self._left[count:]
         return drawn

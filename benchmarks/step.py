@@ -1,0 +1,229 @@
+"""Time one training step of dtgcnn on NumPy beside the same step in PyTorch Geometric.
+
+    python benchmarks/step.py
+    python benchmarks/step.py --rows 4096 --threads 1 --dropout 0
+
+A step is the batch's k-nearest-neighbour graph, the forward pass, batch-hard mining, the backward
+pass, clipping by the global norm and AdamW, float32, of three graph convolutions
+768 -> 512 -> 256 -> 128 and a linear head of width 128. ``PyG, edges`` hands ``GCNConv`` an edge
+list, ``PyG, CSR`` a sparse matrix; both build it, with its normalisation, once in a step. First all
+three must agree on the loss and on the gradient's norm, from the same weights, without dropout.
+Then their steps take turns in one process. Needs torch, torch_geometric and threadpoolctl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from dtgcnn_numpy import NumpyOps
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+from torch_geometric.nn import GCNConv
+from torch_geometric.nn.conv.gcn_conv import gcn_norm
+
+from dtgcnn.config import DTGCNNConfig
+from dtgcnn.model import Network
+from dtgcnn.optim import adamw
+from dtgcnn.random import derive_key
+from dtgcnn.trainer import make_step
+
+PER_CLASS = 4
+PAUSE = 0.05
+"""Seconds between steps, in which the other library's worker threads go to sleep."""
+
+Step = Callable[[], tuple[float, float]]
+"""Takes a step and returns the loss and the gradient's norm, both from before it."""
+
+
+def make_config(k: int, dropout: float) -> DTGCNNConfig:
+    # At the threshold -1 every list is full, which spares the edge list a selection.
+    return DTGCNNConfig(
+        input_dim=768,
+        hidden_dims=(512, 256, 128),
+        output_dim=128,
+        dropout_rate=dropout,
+        graph_k_neighbors=k,
+        graph_similarity_threshold=-1.0,
+        graph_self_weight=None,
+        graph_scope="batch",
+        mining_strategy="batch_hard",
+        learning_rate=1e-4,
+    )
+
+
+def make_batch(rows: int, width: int) -> dict[str, Any]:
+    """Rows around a centre for each class, near enough that some neighbours are wrong."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(rows, dtype=np.int32) // PER_CLASS
+    centres = rng.normal(size=(labels[-1] + 1, width))
+    x = (centres[labels] + 2.0 * rng.normal(size=(rows, width))).astype(np.float32)
+    return {"x": x, "labels": labels, "items": np.arange(rows, dtype=np.int32)}
+
+
+def dtgcnn_step(config: DTGCNNConfig, batch: dict[str, Any]) -> Step:
+    ops, network = NumpyOps(), Network.from_config(config)
+    optimizer = adamw(weight_decay=config.weight_decay)
+    params, state = network.init(ops, config.seed)
+    optimizer_state = optimizer.init(ops, params)
+    step, rate = make_step(ops, config, network, optimizer), ops.asarray(config.learning_rate)
+    count = 0
+
+    def take() -> tuple[float, float]:
+        nonlocal params, state, optimizer_state, count
+        key = ops.asarray(derive_key(config.seed, "step", count), "uint32")
+        params, state, optimizer_state, metrics = step(
+            params, state, optimizer_state, batch, {}, key, rate
+        )
+        count += 1
+        return float(metrics["loss"]), float(metrics["gradient_norm"])
+
+    return take
+
+
+class PyG(nn.Module):
+    """The same network, its weights copied from a parameter tree of dtgcnn."""
+
+    def __init__(self, config: DTGCNNConfig, params: dict[str, Any]) -> None:
+        super().__init__()
+        widths = (config.input_dim, *config.hidden_dims)
+        pairs = list(zip(widths, widths[1:], strict=False))
+        self.convs = nn.ModuleList(GCNConv(a, b, normalize=False) for a, b in pairs)
+        self.norms = nn.ModuleList(nn.LayerNorm(b) for _, b in pairs)
+        self.head = nn.Linear(widths[-1], config.output_dim)
+        self.rate = config.dropout_rate
+        with torch.no_grad():
+            for index, conv in enumerate(self.convs):
+                linear = params["gcn"][str(index)]["linear"]  # the norm starts at 1 and 0 in both
+                conv.lin.weight.copy_(torch.tensor(linear["weight"]).T)
+                conv.bias.copy_(torch.tensor(linear["bias"]))
+            self.head.weight.copy_(torch.tensor(params["head"]["weight"]).T)
+            self.head.bias.copy_(torch.tensor(params["head"]["bias"]))
+
+    def forward(self, x: Tensor, graph: Tensor, weights: Tensor | None) -> Tensor:
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            out = F.dropout(F.gelu(norm(conv(x, graph, weights))), self.rate)
+            x = out + x if out.shape == x.shape else out
+        return F.normalize(self.head(x))
+
+
+@torch.no_grad()
+def pyg_graph(x: Tensor, k: int, csr: bool) -> tuple[Tensor, Tensor | None]:
+    """``D^-1/2 (max(M, Mᵀ) + I) D^-1/2``, the neighbours by one product and one ``topk``."""
+    rows = F.normalize(x)
+    near = (rows @ rows.T).fill_diagonal_(-2.0).topk(k, dim=1, sorted=False).indices
+    linked = torch.zeros(len(x), len(x), dtype=torch.bool).scatter_(1, near, True)
+    linked |= linked.T.clone()
+    if not csr:
+        edges, weights = gcn_norm(linked.nonzero().T, num_nodes=len(x), dtype=x.dtype)
+        return edges, weights
+    linked.fill_diagonal_(True)
+    degree = linked.sum(dim=1)
+    root = degree.to(x.dtype).rsqrt()
+    row, column = linked.nonzero().unbind(1)
+    starts = F.pad(degree.cumsum(0), (1, 0))
+    values = root[row] * root[column]
+    return torch.sparse_csr_tensor(starts, column, values, linked.shape), None
+
+
+@torch.no_grad()
+def pyg_batch_hard(z: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    distances = 2.0 - 2.0 * (z @ z.T)
+    same = labels[:, None] == labels[None, :]
+    positives = same.clone().fill_diagonal_(False)
+    positive = distances.masked_fill(~positives, -1e9).argmax(dim=1)
+    negative = distances.masked_fill(same, 1e9).argmin(dim=1)
+    return positive, negative, positives.any(dim=1) & ~same.all(dim=1)
+
+
+def pyg_step(config: DTGCNNConfig, batch: dict[str, Any], csr: bool) -> Step:
+    params, _ = Network.from_config(config).init(NumpyOps(), config.seed)
+    model = PyG(config, params)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
+    x, labels = torch.tensor(batch["x"]), torch.tensor(batch["labels"])
+
+    def take() -> tuple[float, float]:
+        graph, weights = pyg_graph(x, config.graph_k_neighbors, csr)
+        z = model(x, graph, weights)
+        positive, negative, valid = pyg_batch_hard(z, labels)
+        to_positive = torch.linalg.vector_norm(z - z[positive], dim=1)
+        to_negative = torch.linalg.vector_norm(z - z[negative], dim=1)
+        hinge = F.relu(to_positive - to_negative + config.triplet_margin)
+        loss = (hinge * valid).sum() / valid.sum().clamp(min=1)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(model.parameters(), config.gradient_clip_val)
+        optimizer.step()
+        return loss.item(), norm.item()
+
+    return take
+
+
+def steps_of(config: DTGCNNConfig, batch: dict[str, Any]) -> dict[str, Step]:
+    return {
+        "dtgcnn, NumPy": dtgcnn_step(config, batch),
+        "PyG, edges": pyg_step(config, batch, csr=False),
+        "PyG, CSR": pyg_step(config, batch, csr=True),
+    }
+
+
+def check(config: DTGCNNConfig, batch: dict[str, Any]) -> None:
+    """Refuse to time models that differ."""
+    found = {name: take() for name, take in steps_of(config, batch).items()}
+    for name, (loss, norm) in found.items():
+        print(f"{name:14} loss {loss:.6f}  gradient norm {norm:.6f}  (before training, no dropout)")
+    losses, norms = zip(*found.values(), strict=True)
+    if max(losses) - min(losses) > 1e-4 or max(norms) - min(norms) > 1e-3 * max(norms):
+        raise SystemExit("the models differ: nothing to compare")
+
+
+def measure(steps: dict[str, Step], threads: int, warm_up: int, rounds: int) -> None:
+    torch.set_num_threads(threads)
+    times: dict[str, list[float]] = {name: [] for name in steps}
+    with threadpool_limits(threads):
+        for turn in range(warm_up + rounds):
+            for name, take in steps.items():
+                time.sleep(PAUSE)
+                begin = time.perf_counter()
+                take()
+                if turn >= warm_up:
+                    times[name].append(1e3 * (time.perf_counter() - begin))
+    ours = statistics.median(next(iter(times.values())))
+    for name, taken in times.items():
+        middle = statistics.median(taken)
+        ratio = f"{ours / middle:.2f}"
+        print(f"{threads:>7}  {name:14} {middle:>9.1f} {min(taken):>8.1f} {ratio:>13}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--rows", type=int, default=1536, help="a multiple of 4: rows per class")
+    parser.add_argument("--k", type=int, default=15)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--warm-up", type=int, default=2)
+    parser.add_argument("--dropout", type=float, default=0.1)
+    args = parser.parse_args()
+    warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+    batch = make_batch(args.rows, 768)
+    check(make_config(args.k, 0.0), batch)
+    print(f"\n{args.rows} rows, k = {args.k}, dropout {args.dropout}, {args.rounds} rounds")
+    print(f"{'threads':>7}  {'':14} {'median ms':>9} {'min ms':>8} {'dtgcnn / this':>13}")
+    for threads in args.threads:
+        measure(steps_of(make_config(args.k, args.dropout), batch), threads, args.warm_up, args.rounds)
+    if hasattr(os, "getloadavg"):
+        print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""Conformance: the checks that a backend of ``dtgcnn`` must pass.
+
+``python -m dtgcnn_conformance --backend NAME`` prints a table; ``pytest --pyargs
+dtgcnn_conformance --backend NAME`` runs the same checks as tests; ``check_backend(ops)`` returns a
+report.
+"""
+
+from .registry import all_checks
+from .runner import check_backend
+
+__all__ = ["all_checks", "check_backend"]
