@@ -84,7 +84,7 @@ def check_signatures(factory: type) -> None:
             inspect.Parameter.POSITIONAL_ONLY,
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
         }
-        wanted = [p for p in inspect.signature(getattr(ArrayOps, operation)).parameters]
+        wanted = list(inspect.signature(getattr(ArrayOps, operation)).parameters)
         wanted = [p for p in wanted if p not in ("self", "cls")]
         open_ended = any(p.kind is p.VAR_POSITIONAL for p in given.parameters.values())
         room = [p for p in given.parameters if given.parameters[p].kind in positional]

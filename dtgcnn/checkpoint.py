@@ -100,7 +100,7 @@ def load_model(directory: str | Path, *, backend: str = "auto") -> DTGCNN:
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its config is not valid: {error}") from None
     model = DTGCNN(config, ops=load_ops(backend))
-    named = {name: leaf for name, leaf in _leaves(model)}
+    named = dict(_leaves(model))
     for name, leaf in named.items():
         if name not in arrays:
             raise CheckpointError(f"{path}: the array {name!r} is missing")
@@ -152,7 +152,10 @@ def _read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         raise CheckpointError(f"{path}: not a readable safetensors file: {error}") from None
     if text is None:
         raise CheckpointError(f"{path}: a safetensors file, but not one that dtgcnn wrote")
-    metadata: dict[str, Any] = json.loads(text)
+    try:
+        metadata: dict[str, Any] = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: its metadata are not valid JSON: {error}") from None
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: the format must be {FORMAT!r}, it is {metadata.get('format')!r}"

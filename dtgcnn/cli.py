@@ -16,9 +16,9 @@ import numpy as np
 from .backends import BackendError, available_backends, load_backend, load_ops
 from .callbacks import SaveEveryEpoch
 from .checkpoint import holds_model, replace_file
-from .config import DTGCNNConfig
+from .config import DTGCNNConfig, suggest
 from .data import TripletDataset, sample_path
-from .evaluate import comparison_table, unit_rows
+from .evaluate import unit_rows
 from .model import DTGCNN
 from .report import Comparison, compare
 from .trainer import Trainer, TrainingError
@@ -28,8 +28,11 @@ T = TypeVar("T")
 TEXT_INPUT_DIM = 384
 """Width of text vectors where the user names none."""
 
-SUGGESTED_STEPS, FEWEST_EPOCHS, MOST_EPOCHS = 2500, 10, 100
-"""Epochs, where the user names none, are those that make about this many steps."""
+
+class _Refusal(click.ClickException):
+    """Input or arguments that cannot be worked with."""
+
+    exit_code = 2
 
 
 class _Commands(click.Group):
@@ -41,9 +44,7 @@ class _Commands(click.Group):
         except (ValueError, OSError, ImportError, TrainingError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            failure = click.ClickException(_one_message(error))
-            failure.exit_code = 2
-            raise failure from error
+            raise _Refusal(_one_message(error)) from error
 
 
 def _one_message(error: Exception) -> str:
@@ -142,9 +143,8 @@ def train(
     loader, val_loader = dataset.create_dataloaders(
         config.batch_size, train_split, config.seed, config.samples_per_class
     )
-    if "num_epochs" not in chosen:
-        suggestion = round(SUGGESTED_STEPS / max(len(loader), 1))
-        config = config.replace(num_epochs=min(max(suggestion, FEWEST_EPOCHS), MOST_EPOCHS))
+    rows = len(dataset.training_items() if dataset.triplets is None else dataset)
+    config = config.replace(**(suggest(rows, len(loader)) | chosen))
     model = DTGCNN(config, ops=ops)
     trainer = Trainer(model, train_loader=loader, val_loader=val_loader)
     click.echo(
@@ -208,7 +208,7 @@ def encode(model: Path, file: Path, output: Path, backend: str, overwrite: bool)
         raise ValueError(f"--output must end in .npy, received {output}")
     dataset = _rows_of(file)
     loaded = DTGCNN.load(model, backend=backend)
-    embeddings = loaded.encode(dataset.texts if dataset.texts is not None else dataset.features)
+    embeddings = loaded.encode(dataset.inputs)
     import io
 
     buffer = io.BytesIO()
@@ -233,8 +233,9 @@ def search(model: Path, file: Path, query: str, top: int, backend: str) -> None:
     loaded = DTGCNN.load(model, backend=backend)
     embeddings = unit_rows(loaded.encode([*dataset.texts, query]))
     similarity = embeddings[:-1] @ embeddings[-1]
+    names = dataset.label_names
     for row in np.argsort(-similarity, kind="stable")[:top]:
-        label = "" if dataset.labels is None else f"{dataset.label_names[dataset.labels[row]]}  "
+        label = "" if names is None or dataset.labels is None else f"{names[dataset.labels[row]]}  "
         click.echo(f"{similarity[row]:.3f}  {label}{dataset.texts[row]}")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from .layers import Activation
 
-__all__ = ["DTGCNNConfig", "GraphScope", "MiningStrategy"]
+__all__ = ["DTGCNNConfig", "GraphScope", "MiningStrategy", "suggest"]
 
 GraphScope: TypeAlias = Literal["bank", "batch"]
 MiningStrategy: TypeAlias = Literal["auto", "batch_hard", "explicit"]
@@ -121,7 +121,27 @@ class DTGCNNConfig:
         return cls(**settings)
 
 
-_AT_LEAST_ONE = ("input_dim", "output_dim", "graph_k_neighbors", "dynamic_graph_update_freq")
+SMALL_DATA_ROWS = 10_000
+
+
+def suggest(rows: int, steps_per_epoch: int) -> dict[str, Any]:
+    """Settings that suit the size of the data, for those that the user did not name.
+
+    Small data (below 10,000 rows or triplets) overfit sooner: more dropout. Epochs are those that
+    make about 2,500 steps, between 10 and 100.
+    """
+    return {
+        "dropout_rate": 0.3 if rows < SMALL_DATA_ROWS else 0.1,
+        "num_epochs": min(max(round(2500 / max(steps_per_epoch, 1)), 10), 100),
+    }
+
+
+_AT_LEAST_ONE: tuple[str, ...] = (
+    "input_dim",
+    "output_dim",
+    "graph_k_neighbors",
+    "dynamic_graph_update_freq",
+)
 _AT_LEAST_ONE += ("bank_size", "batch_size", "num_epochs")
 
 _INF = float("inf")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 from .ops import Array, ArrayOps
 
 __all__ = ["Triplets", "batch_hard", "explicit", "semi_hard"]
@@ -53,7 +52,7 @@ def batch_hard(ops: ArrayOps, embeddings: Array, labels: Array, items: Array) ->
     return Triplets(ops.arange(labels.shape[0]), positive, negative, has_both)
 
 
-def explicit(triplets: Array) -> Triplets:
+def explicit(ops: ArrayOps, triplets: Array) -> Triplets:
     """The batch's own triplets, (T, 3) positions, all of them valid."""
     return Triplets(triplets[:, 0], triplets[:, 1], triplets[:, 2], triplets[:, 0] >= 0)
 
@@ -80,4 +79,3 @@ def semi_hard(
     candidates = others & (distances > to_positive)
     negative = ops.argmax(ops.where(candidates, -distances, -_FAR), axis=1)
     return Triplets(anchor, positive, negative, ops.sum(candidates, axis=1) > 0)
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +41,7 @@ class Network:
         widths = (config.input_dim, *config.hidden_dims)
         layers = tuple(
             GCNLayer(a, b, config.gcn_activation, config.use_batch_norm, config.dropout_rate)
-            for a, b in zip(widths, widths[1:])
+            for a, b in pairwise(widths)
         )
         constructor = EfficientGraphConstructor(
             config.graph_k_neighbors, config.graph_similarity_threshold, config.graph_self_weight
@@ -148,6 +149,7 @@ class DTGCNN:
             ValueError: texts without an encoder, vectors of another width, or values that are not
                 finite.
         """
+        rows: HostArray = x
         if not hasattr(x, "shape"):
             texts = [x] if isinstance(x, str) else list(x)
             if not all(isinstance(text, str) for text in texts):
@@ -157,18 +159,17 @@ class DTGCNN:
                     "the model has no text encoder: it was trained on vectors, so encode takes an "
                     f"array of shape (N, {self.config.input_dim})"
                 )
-            x = self.encoder.encode(texts)
-        if x.ndim != 2 or x.shape[1] != self.config.input_dim:
+            rows = self.encoder.encode(texts)
+        if rows.ndim != 2 or rows.shape[1] != self.config.input_dim:
             raise ValueError(
-                f"x must have shape (N, input_dim = {self.config.input_dim}), received {x.shape}"
+                f"x must have shape (N, input_dim = {self.config.input_dim}), received {rows.shape}"
             )
-        x = x.astype("float32")
-        bad = self.ops.sum(~self.ops.isfinite(self.ops.asarray(x)), axis=1)
-        if len(x) and int(self.ops.max(bad)) > 0:
-            raise ValueError(
-                f"x must be finite; row {int(self.ops.argmax(bad, 0))} holds nan or infinity"
-            )
-        return x
+        rows = rows.astype("float32")
+        finite = self.ops.isfinite(self.ops.asarray(rows))
+        bad = self.ops.to_numpy(self.ops.sum(~finite, axis=1)).nonzero()[0]
+        if len(bad):
+            raise ValueError(f"x must be finite; row {bad[0]} holds nan or infinity")
+        return rows
 
     def device_rows(self, host_x: HostArray) -> Array:
         """Host rows on the device, at unit length."""

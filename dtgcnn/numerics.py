@@ -45,8 +45,8 @@ def var(ops: ArrayOps, x: Array, axis: int, keepdims: bool = False) -> Array:
 
 
 def relu(ops: ArrayOps, x: Array) -> Array:
-    """``x`` where positive, else 0; its gradient at 0 is 0."""
-    return ops.where(x > 0, x, 0.0)
+    """``x`` where positive, else 0; its gradient at 0 is 0. NaN stays NaN."""
+    return ops.where(x <= 0, 0.0, x)
 
 
 @native
@@ -66,8 +66,8 @@ def layer_norm(ops: ArrayOps, x: Array, weight: Array, bias: Array, eps: float) 
 def l2_normalize(ops: ArrayOps, x: Array) -> Array:
     """Rows of ``x`` at unit length; a zero row stays zero, with a zero gradient."""
     squares = ops.sum(x * x, axis=-1, keepdims=True)
-    nonzero = squares > _EPS
-    return ops.where(nonzero, x / ops.sqrt(ops.where(nonzero, squares, 1.0)), 0.0)
+    zero = squares <= _EPS
+    return ops.where(zero, 0.0, x / ops.sqrt(ops.where(zero, 1.0, squares)))
 
 
 def row_distance(ops: ArrayOps, a: Array, b: Array) -> Array:
@@ -78,8 +78,8 @@ def row_distance(ops: ArrayOps, a: Array, b: Array) -> Array:
     """
     difference = a - b
     squares = ops.sum(difference * difference, axis=-1)
-    apart = squares > _EPS
-    return ops.where(apart, ops.sqrt(ops.where(apart, squares, 1.0)), 0.0)
+    equal = squares <= _EPS
+    return ops.where(equal, 0.0, ops.sqrt(ops.where(equal, 1.0, squares)))
 
 
 def global_norm(ops: ArrayOps, leaves: list[Array]) -> Array:

@@ -12,9 +12,9 @@ in an expression takes the dtype of the array beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from typing_extensions import Self, TypeAlias
+from typing_extensions import Self
 
 HostArray: TypeAlias = Any
 """The host's array: a ``numpy.ndarray``. The core passes it on and never computes with it."""

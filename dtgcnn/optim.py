@@ -55,7 +55,8 @@ def adamw(
         step, root = learning_rate / m_weight, ops.sqrt(v_weight)
 
         def change(p: Array, m: Array, v: Array) -> Array:
-            return -step * m / (ops.sqrt(v) / root + eps) - learning_rate * weight_decay * p
+            new: Array = -step * m / (ops.sqrt(v) / root + eps) - learning_rate * weight_decay * p
+            return new
 
         new_state = {"m": m, "m_weight": m_weight, "v": v, "v_weight": v_weight}
         return tree_map(change, params, m, v), new_state

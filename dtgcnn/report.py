@@ -62,11 +62,13 @@ def compare(
     """
     if dataset.labels is None:
         return None
-    inputs = model.vectors(dataset.texts if dataset.texts is not None else dataset.features)
+    inputs = model.vectors(dataset.inputs)
     embeddings = model.encode(inputs)
     views = (inputs, embeddings)
+    names: list[str] | None
     if dataset.triplets is not None:
-        triplets = dataset.triplets if val_loader is None else val_loader.triplets
+        held_out = None if val_loader is None else val_loader.triplets
+        triplets = dataset.triplets if held_out is None else held_out
         if len(triplets) == 0:
             return None
         rows = np.unique(triplets)
@@ -74,8 +76,8 @@ def compare(
             {"triplet_accuracy": triplet_accuracy(*(view[triplets[:, i]] for i in range(3)))}
             for view in views
         )
-        held_out = "" if val_loader is None else "held-out "
-        protocol = f"{len(triplets):,} {held_out}triplets: is the positive nearer?"
+        which = "" if held_out is None else "held-out "
+        protocol = f"{len(triplets):,} {which}triplets: is the positive nearer than the negative?"
         names, labels = ["text"], np.zeros(len(rows), np.int64)
     else:
         rows, gallery, protocol = _queries_and_gallery(dataset, loader, val_loader)

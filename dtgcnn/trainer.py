@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import mining
-from .bank import Bank
 from .callbacks import Callback, ProgressBar
 from .config import DTGCNNConfig
 from .graph import Graph
@@ -19,7 +18,7 @@ from .random import derive_key
 from .schedules import learning_rate_at
 
 if TYPE_CHECKING:
-    from .data import Batch, TripletLoader
+    from .data import Batch, TripletDataset, TripletLoader
 
 __all__ = ["Trainer", "TrainingError", "make_step", "objective"]
 
@@ -40,7 +39,7 @@ def objective(
     if "triplets" not in batch:
         mined = mining.batch_hard(ops, embeddings, batch["labels"], batch["items"])
         return loss(ops, embeddings, mined)
-    given = mining.explicit(batch["triplets"])
+    given = mining.explicit(ops, batch["triplets"])
     value, metrics = loss(ops, embeddings, given)
     if config.mining_strategy == "explicit":
         return value, metrics
@@ -59,8 +58,8 @@ def make_step(
     ``step(params, state, optimizer_state, batch, sources, key, learning_rate)`` returns the new
     ``(params, state, optimizer_state)`` and the step's metrics. In ``batch`` are the rows ``x``,
     ``labels``, ``items``, maybe ``triplets``, and in bank scope the rows' links ``neighbors``,
-    ``weights`` and ``own`` to the bank, whose states ``sources`` holds. Everything that changes from
-    step to step is an array, so that the step can be compiled.
+    ``weights`` and ``own`` to the bank, whose states ``sources`` holds. What changes from step to
+    step is an array, so that the step can be compiled.
     """
 
     def loss(
@@ -134,6 +133,7 @@ class Trainer:
         self.history: list[dict[str, float]] = []
         """The metrics of each finished epoch."""
         self.steps_per_epoch = 0
+        self._vectors: list[tuple[TripletDataset, HostArray]] = []
 
     def train(
         self,
@@ -153,7 +153,7 @@ class Trainer:
         val_loader = val_loader or self.val_loader
         hooks = [*([ProgressBar()] if self.progress else []), *self.callbacks, *callbacks]
         self.steps_per_epoch = len(loader)
-        run = _Run(self.model, self.config, loader)
+        run = _Run(self.model, self.config, loader, self._vectors_of(loader))
         started = False
         try:
             for hook in hooks:
@@ -199,7 +199,7 @@ class Trainer:
         if loader is None or len(loader) == 0:
             return {}
         ops, totals, weight = self.model.ops, dict[str, float](), 0.0
-        embeddings = self.model.encode(features_of(self.model, loader)[loader.items])
+        embeddings = self.model.encode(self._vectors_of(loader)[loader.items])
         row_of = {int(item): row for row, item in enumerate(loader.items)}
         for batch in loader.batches(0):
             rows = [row_of[int(item)] for item in batch.items]
@@ -212,21 +212,40 @@ class Trainer:
             weight += count
         return {k: v / max(weight, 1.0) for k, v in totals.items() if k != "valid_triplets"}
 
+    def _vectors_of(self, loader: TripletLoader) -> HostArray:
+        """The vectors of the loader's whole dataset, (num_items, input_dim), made once.
+
+        Texts are encoded by the model's encoder, fitted on this loader's texts where there is none.
+        """
+        model, dataset = self.model, loader.dataset
+        for known, vectors in self._vectors:
+            if known is dataset:
+                return vectors
+        if dataset.texts is not None and model.encoder is None:
+            from .data import TfidfEncoder
+
+            texts = [dataset.texts[item] for item in loader.items]
+            model.encoder = TfidfEncoder(model.config.input_dim).fit(texts)
+        self._vectors.append((dataset, model.vectors(dataset.inputs)))
+        return self._vectors[-1][1]
+
 
 class _Run:
     """The data, links and optimiser state of one call of ``Trainer.train``."""
 
-    def __init__(self, model: DTGCNN, config: DTGCNNConfig, loader: TripletLoader) -> None:
+    def __init__(
+        self, model: DTGCNN, config: DTGCNNConfig, loader: TripletLoader, vectors: HostArray
+    ) -> None:
         self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
         if len(loader) == 0:
             raise TrainingError("the training side has no batch: the data are too few to train on")
-        host_x = model.vectors(features_of(model, loader))[loader.items]
+        host_x = vectors[loader.items]
+        labels = [int(label) for label in loader.labels]
         self._row_of = {int(item): row for row, item in enumerate(loader.items)}
         self._x = model.device_rows(host_x)
         first = next(iter(loader.batches(0)))
         if config.graph_scope == "batch":
             model.network.constructor.check_size(len(first.items), "a batch")
-        labels = [int(label) for label in loader.dataset.labels[loader.items]]
         self._bank = model.build_bank(host_x, labels)
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
         optimizer = adamw(weight_decay=config.weight_decay)
@@ -292,23 +311,6 @@ class _Run:
             links = self._links.rows(ops, rows)
             arrays |= {"neighbors": links.neighbors, "weights": links.weights, "own": links.own}
         return arrays
-
-
-def features_of(model: DTGCNN, loader: TripletLoader) -> HostArray:
-    """The vectors of the loader's whole dataset, (num_items, D).
-
-    Texts are encoded by the model's encoder, fitted on this loader's texts where there is none, and
-    kept on the dataset.
-    """
-    dataset = loader.dataset
-    if dataset.features is not None:
-        return dataset.features
-    if model.encoder is None:
-        from .data import TfidfEncoder
-
-        texts = [dataset.texts[item] for item in loader.items]
-        model.encoder = TfidfEncoder(model.config.input_dim).fit(texts)
-    return model.encoder.encode(dataset.texts)
 
 
 def indices_of(ops: ArrayOps, batch: Batch) -> Tree:

@@ -86,12 +86,18 @@ class MlxOps:
 
     # -- reductions
     def sum(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+        if x.dtype == mx.bool_:
+            x = x.astype(mx.int32)  # MLX leaves a scalar boolean as it is
+        if x.size == 0:  # MLX 0.32 on the CPU hangs, or sums memory that is not the array's
+            return mx.zeros(_reduced_shape(x.shape, axis, keepdims), x.dtype)
         return mx.sum(x, axis=axis, keepdims=keepdims)
 
     def max(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
         return mx.max(x, axis=axis, keepdims=keepdims)
 
     def argmax(self, x: Any, axis: int) -> Any:
+        if x.size == 0 and x.shape[axis] > 0:  # no rows: MLX refuses them
+            return mx.zeros(_reduced_shape(x.shape, axis, False), mx.int32)
         return mx.argmax(mx.stop_gradient(x), axis=axis).astype(mx.int32)
 
     def cumulative_sum(self, x: Any, axis: int) -> Any:
@@ -136,11 +142,18 @@ class MlxOps:
     stop_gradient = staticmethod(mx.stop_gradient)
 
     def value_and_grad(self, fn: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
-        differentiated = mx.value_and_grad(fn)
-
         def value_aux_grad(params: Any, *args: Any) -> tuple[Any, Any, Any]:
-            (value, aux), gradients = differentiated(params, *args)
-            return value, aux, gradients
+            seen: list[Any] = []
+
+            def scalar(params: Any, *args: Any) -> Any:
+                # MLX would take aux as further outputs; a step compiled with those fails with an
+                # IndexError where one of them is computed twice (MLX 0.32).
+                value, aux = fn(params, *args)
+                seen.append(aux)
+                return value
+
+            value, gradients = mx.value_and_grad(scalar)(params, *args)
+            return value, seen[0], gradients
 
         return value_aux_grad
 
@@ -171,7 +184,17 @@ _DTYPES = {
 }
 
 
+def _reduced_shape(shape: tuple[int, ...], axis: int | None, keepdims: bool) -> tuple[int, ...]:
+    axes = range(len(shape)) if axis is None else (axis % len(shape),)
+    kept = enumerate(shape)
+    if keepdims:
+        return tuple(1 if i in axes else n for i, n in kept)
+    return tuple(n for i, n in kept if i not in axes)
+
+
 def _gather_sum(x: mx.array, indices: mx.array, weights: mx.array) -> mx.array:
+    if indices.size == 0:  # the sum below would be over an empty array
+        return mx.zeros((indices.shape[0], x.shape[1]), x.dtype)
     return (mx.take(x, indices, axis=0) * weights[..., None]).sum(axis=1)
 
 

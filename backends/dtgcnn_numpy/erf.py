@@ -9,10 +9,10 @@ from scipy import special
 
 __all__ = ["erf"]
 
-_TOP = (-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05)
-_TOP += (-7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02)
-_BOTTOM = (-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03)
-_BOTTOM += (-7.37332916720468e-03, -1.42647390514189e-02)
+_TOP = [-2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05]
+_TOP += [-7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02]
+_BOTTOM = [-1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03]
+_BOTTOM += [-7.37332916720468e-03, -1.42647390514189e-02]
 
 _BLOCK = 32768
 """Numbers taken at a time: few enough to stay in the processor's cache."""
@@ -32,7 +32,7 @@ def erf(x: Any) -> Any:
     return out
 
 
-def _polynomial(coefficients: tuple[float, ...], x: Any) -> Any:
+def _polynomial(coefficients: list[float], x: Any) -> Any:
     """Horner's rule, the highest power first."""
     value = x * coefficients[0]
     value += coefficients[1]

@@ -11,7 +11,8 @@ import numpy as np
 from autograd.core import make_vjp
 from autograd.tracer import getval
 
-from . import primitives
+from . import native, primitives
+from .allocator import keep_freed_memory
 from .threefry import threefry2x32
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,6 +41,7 @@ class NumpyOps:
             raise ValueError(f"dtype must be 'float32' or 'float64', received {dtype!r}")
         self.device = device
         self.dtype = dtype
+        keep_freed_memory()
 
     @classmethod
     def available_devices(cls) -> Sequence[str]:
@@ -97,6 +99,8 @@ class NumpyOps:
         return np.argmax(getval(x), axis=axis).astype(np.int32)
 
     def cumulative_sum(self, x: Any, axis: int) -> Any:
+        if x.dtype.kind in "iu":
+            return np.cumsum(x, axis=axis, dtype=x.dtype)
         return anp.cumsum(x, axis=axis)
 
     # -- shape
@@ -172,23 +176,23 @@ class NumpyOps:
         return None
 
     # -- native forms of functions of dtgcnn.numerics
-    gelu = staticmethod(primitives.gelu)
-    layer_norm = staticmethod(primitives.layer_norm)
+    gelu = staticmethod(native.gelu)
+    layer_norm = staticmethod(native.layer_norm)
 
 
 def _top_k_indices(x: Any, k: int) -> Any:
     """(N, k) column indices of the largest values, descending, the lowest index first in ties."""
     n = x.shape[1]
-    if n < 4 * k or np.isnan(x.sum()):
+    if n < 4 * k or x.size == 0 or np.isnan(x.max()):
         return np.argsort(-x, axis=1, kind="stable")[:, :k].astype(np.int32)
     chosen = _some_top_k(x, k)
     least = np.take_along_axis(x, chosen, axis=1).min(axis=1, keepdims=True)
-    tied = np.flatnonzero((x >= least).sum(axis=1) > k)
+    tied = np.flatnonzero((x >= least).sum(axis=1, dtype=np.int32) > k)
     if tied.size:  # more values equal the k-th than there is room for: the lowest indices stay
         values, least = x[tied], least[tied]
         above, equal = values > least, values == least
         room = k - above.sum(axis=1, keepdims=True)
-        above |= equal & (np.cumsum(equal, axis=1) <= room)
+        above |= equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= room)
         chosen[tied] = np.nonzero(above)[1].reshape(-1, k)
     chosen.sort(axis=1)
     order = np.argsort(-np.take_along_axis(x, chosen, axis=1), axis=1, kind="stable")

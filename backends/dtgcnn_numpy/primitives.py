@@ -15,11 +15,10 @@ from scipy.sparse import csr_array
 
 from .erf import erf as _erf
 
-__all__ = ["erf", "gather_sum", "gelu", "layer_norm", "max_", "maximum", "scatter_sum", "take"]
-__all__ += ["take_along_axis", "where"]
+__all__ = ["erf", "gather_sum", "max_", "maximum", "scatter_sum", "take", "take_along_axis"]
+__all__ += ["where"]
 
-_SQRT_HALF = 0.7071067811865476
-_INV_SQRT_2PI = 0.3989422804014327
+_TWO_OVER_ROOT_PI = 1.1283791670955126
 
 
 def gather_sum(x: Any, indices: Any, weights: Any) -> Any:
@@ -39,17 +38,17 @@ def _lists_to_csr(indices: Any, weights: Any, columns: int) -> Any:
     return csr_array((weights[linked], indices[linked], offsets), shape=shape)
 
 
-@primitive  # type: ignore[misc]
+@primitive
 def _gather(x: Any, weights: Any, indices: Any, matrix: Any) -> Any:
     return matrix @ x
 
 
-@primitive  # type: ignore[misc]
+@primitive
 def _scatter(x: Any, weights: Any, indices: Any, matrix: Any) -> Any:
     return matrix.T @ x
 
 
-@primitive  # type: ignore[misc]
+@primitive
 def _list_dots(a: Any, b: Any, indices: Any) -> Any:
     """``out_ik = a_i · b[indices_ik]``, one list column at a time: no (N, K, D) array."""
     columns = [np.einsum("nd,nd->n", a, b[indices[:, k]]) for k in range(indices.shape[1])]
@@ -72,7 +71,7 @@ defvjp(
 )
 
 
-@primitive  # type: ignore[misc]
+@primitive
 def where(condition: Any, x1: Any, x2: Any) -> Any:
     return np.where(condition, x1, x2)
 
@@ -85,7 +84,7 @@ defvjp(
 )
 
 
-@primitive  # type: ignore[misc]
+@primitive
 def maximum(x1: Any, x2: Any) -> Any:
     return np.maximum(x1, x2)
 
@@ -102,7 +101,7 @@ defvjp(
 )
 
 
-@primitive  # type: ignore[misc]
+@primitive
 def take(x: Any, indices: Any, axis: int) -> Any:
     return np.take(x, indices, axis=axis)
 
@@ -127,7 +126,7 @@ def _take_vjp(ans: Any, x: Any, indices: Any, axis: int) -> Any:
 defvjp(take, _take_vjp, None, None)
 
 
-@primitive  # type: ignore[misc]
+@primitive
 def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
     return np.take_along_axis(x, indices, axis=axis)
 
@@ -148,7 +147,7 @@ def _take_along_axis_vjp(ans: Any, x: Any, indices: Any, axis: int) -> Any:
 defvjp(take_along_axis, _take_along_axis_vjp, None, None)
 
 
-@primitive  # type: ignore[misc]
+@primitive
 def max_(x: Any, axis: int | None, keepdims: bool) -> Any:
     return np.max(x, axis=axis, keepdims=keepdims)
 
@@ -168,92 +167,9 @@ def _max_vjp(ans: Any, x: Any, axis: int | None, keepdims: bool) -> Any:
 defvjp(max_, _max_vjp, None, None)
 
 
-@primitive  # type: ignore[misc]
+@primitive
 def erf(x: Any) -> Any:
     return _erf(x)
 
 
-defvjp(erf, lambda ans, x: lambda g: g * (2.0 * _INV_SQRT_2PI / _SQRT_HALF) * np.exp(-x * x))
-
-
-# What a gradient needs again is computed beside its primitive, and handed to it.
-
-
-def gelu(x: Any) -> Any:
-    cdf = _erf(getval(x) * _SQRT_HALF)
-    cdf += 1.0
-    cdf *= 0.5
-    return _gelu(x, cdf)
-
-
-@primitive  # type: ignore[misc]
-def _gelu(x: Any, cdf: Any) -> Any:
-    return x * cdf
-
-
-def _gelu_vjp(ans: Any, x: Any, cdf: Any) -> Any:
-    def vjp(g: Any) -> Any:
-        slope = x * x
-        slope *= -0.5
-        np.exp(slope, out=slope)
-        slope *= x
-        slope *= _INV_SQRT_2PI
-        slope += cdf
-        slope *= g
-        return slope
-
-    return vjp
-
-
-defvjp(_gelu, _gelu_vjp, None)
-
-
-def layer_norm(x: Any, weight: Any, bias: Any, eps: float) -> Any:
-    return _layer_norm(x, weight, bias, *_standardise(getval(x), eps))
-
-
-def _standardise(x: Any, eps: float) -> tuple[Any, Any]:
-    centred = x - x.mean(axis=-1, keepdims=True)
-    variance = np.einsum("...d,...d->...", centred, centred)[..., None] / x.shape[-1]
-    scale = 1.0 / np.sqrt(variance + eps)
-    centred *= scale
-    return centred, scale
-
-
-@primitive  # type: ignore[misc]
-def _layer_norm(x: Any, weight: Any, bias: Any, normed: Any, scale: Any) -> Any:
-    out = normed * weight
-    out += bias
-    return out
-
-
-def _layer_norm_vjp_x(ans: Any, x: Any, weight: Any, bias: Any, normed: Any, scale: Any) -> Any:
-    def vjp(g: Any) -> Any:
-        gw = g * weight
-        along = np.einsum("...d,...d->...", gw, normed)[..., None] / x.shape[-1]
-        gw -= gw.mean(axis=-1, keepdims=True)
-        gw -= normed * along
-        gw *= scale
-        return gw
-
-    return vjp
-
-
-def _layer_norm_vjp_weight(
-    ans: Any, x: Any, weight: Any, bias: Any, normed: Any, scale: Any
-) -> Any:
-    def vjp(g: Any) -> Any:
-        width = x.shape[-1]
-        return np.einsum("nd,nd->d", g.reshape(-1, width), normed.reshape(-1, width))
-
-    return vjp
-
-
-defvjp(
-    _layer_norm,
-    _layer_norm_vjp_x,
-    _layer_norm_vjp_weight,
-    lambda ans, x, *rest: lambda g: g.reshape(-1, x.shape[-1]).sum(axis=0),
-    None,
-    None,
-)
+defvjp(erf, lambda ans, x: lambda g: g * _TWO_OVER_ROOT_PI * np.exp(-x * x))

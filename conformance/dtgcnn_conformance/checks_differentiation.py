@@ -136,17 +136,22 @@ def compiled_gradient(probe: Probe) -> None:
 
 
 @check("gradients")
-def unchosen_branch(probe: Probe) -> None:
-    """``where`` lets no NaN through from the side that it does not choose, backwards too."""
+def unchosen_side(probe: Probe) -> None:
+    """``where`` lets nothing of the side that it does not choose into value or gradient."""
     mask = np.array([[True, False, True, True], [False, True, True, False]])
-    positive = np.abs(normal(2, 4, seed=6)) + 0.5
+    chosen, x = mask.astype(np.float64), normal(2, 4, seed=6)
 
-    def masked_root(o: ArrayOps, p: Tree) -> Array:
-        chosen = to_device(o, mask)
-        # At the masked entries the root's gradient is infinite, and that times zero is NaN.
-        return o.where(chosen, o.sqrt(o.where(chosen, p["x"], 0.0)), 0.0)
+    def root(o: ArrayOps, p: Tree) -> Array:
+        choice = to_device(o, mask)
+        return o.where(choice, o.sqrt(o.where(choice, p["x"], 1.0)), 0.0)
 
-    probe.derivative("where around a root of 0", masked_root, {"x": positive})
+    hidden = np.where(mask, x, [np.inf, np.nan, -np.inf, np.nan])
+    gradient = _gradient(
+        probe.ops, lambda o, p: o.where(to_device(o, mask), p["x"], 0.5), {"x": hidden}
+    )
+    probe.gradients("where beside infinity and NaN", gradient, {"x": chosen})
+    positive = np.where(mask, np.abs(x) + 0.5, -1.0)
+    probe.derivative("where around a root of −1", root, {"x": positive})
 
 
 @check("gradients")

@@ -91,10 +91,12 @@ def linear(probe: Probe) -> None:
     """``Linear`` is ``x W + b``, for one row and for none."""
     layer = Linear(D, 4)
     params = initial(probe, lambda o: layer.init(o, o.asarray(KEY, "uint32")))
-    for x in (X, X[:1], X[:0]):
-        params_and_x = {"layer": params, "x": x}
-        hold(probe, f"Linear of {x.shape}", lambda o, p, i: (layer(o, p["layer"], p["x"]), {}),
-             params_and_x, {})
+    for x in (X, X[:1]):
+        what = f"Linear of {x.shape}"
+        given = {"layer": params, "x": x}
+        hold(probe, what, lambda o, p, i: (layer(o, p["layer"], p["x"]), {}), given, {})
+    none = {"layer": params, "x": X[:0]}
+    probe.agreement("Linear of no rows", lambda o, p: layer(o, p["layer"], p["x"]), none)
 
 
 @check("layers")

@@ -159,11 +159,14 @@ def _reductions(host: Any) -> list[dict[str, Any]]:
 def sum_(probe: Probe) -> None:
     """``sum`` keeps the dtype of floats and integers, and counts booleans in int32."""
     long = normal(3, 4000, seed=5)
-    for host in (X, normal(2, 3, 4), EMPTY, X[:1], NUMBERS, FLAGS, long, WORDS[1:2]):
+    hosts = (X, normal(2, 3, 4), EMPTY, X[:1], NUMBERS, FLAGS, FLAGS[0, :1], long, WORDS[1:2])
+    for host in hosts:
         dtype = np.int32 if host.dtype == np.bool_ else host.dtype
         for options in _reductions(host):
             expected = np.asarray(np.sum(host, dtype=dtype, **options))
             probe.operation("sum", expected, host, **options)
+    probe.operation("sum", np.array(1, np.int32), np.array(True))
+    probe.operation("sum", np.array(2.5), np.array(2.5))
 
 
 @check("ops")

@@ -9,106 +9,22 @@ from __future__ import annotations
 import inspect
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from dtgcnn import DTGCNN, DTGCNNConfig, numerics
+from dtgcnn import DTGCNN
 from dtgcnn.model import Network
 from dtgcnn.ops import ArrayOps, HostArray, Tree
-from dtgcnn.optim import adamw
-from dtgcnn.random import derive_key
-from dtgcnn.trainer import make_step
 from dtgcnn.tree import flatten, tree_map
 from dtgcnn_numpy import NumpyOps
 
 from .comparison import require
-from .probe import Probe, integers, normal, to_device, to_host
+from .probe import Probe, to_host
 from .registry import check
+from .task import LABELS, RATE, VECTORS, Task, config_of, rounded, task_of
 
 STEPS = 10
-RATE = 0.01
-ROWS, WIDTH = 64, 10
-LABELS = integers([i % 4 for i in range(ROWS)])
-CENTRES = normal(4, WIDTH, seed=1)
-VECTORS = (CENTRES[LABELS] + 1.5 * normal(ROWS, WIDTH, seed=2)).astype(np.float32)
-"""Four classes that overlap, so that there is something to learn for ten steps."""
-
-
-def config_of(**settings: Any) -> DTGCNNConfig:
-    """A small model with dropout on."""
-    return DTGCNNConfig(
-        **{
-            "input_dim": WIDTH,
-            "hidden_dims": (12, 12),
-            "output_dim": 8,
-            "graph_k_neighbors": 3,
-            "dropout_rate": 0.2,
-            "weight_decay": 0.01,
-            **settings,
-        }
-    )
-
-
-@dataclass(frozen=True)
-class Task:
-    """A model and its batches, on the host: what every backend is given alike."""
-
-    config: DTGCNNConfig
-    network: Network
-    start: Tree
-    """Parameters, running state and optimiser state."""
-    sources: Tree
-    """The states of the bank by layer; empty in batch scope."""
-    links: Tree
-    """The links of all rows to the bank; empty in batch scope."""
-
-    def arguments(self, step: int) -> Tree:
-        """Batch, sources, key and learning rate of a step."""
-        rows = np.random.default_rng(step).choice(ROWS, 16, replace=False).astype(np.int32)
-        length = np.linalg.norm(VECTORS[rows].astype(np.float64), axis=1, keepdims=True)
-        x = (VECTORS[rows] / length).astype(np.float32)
-        batch = {"x": x, "labels": LABELS[rows], "items": rows}
-        batch |= {name: leaf[rows] for name, leaf in self.links.items()}
-        key = np.array(derive_key(11, "step", step), np.uint32)
-        return {"batch": batch, "sources": self.sources, "key": key, "rate": np.array(RATE)}
-
-    def stepper(self, ops: ArrayOps) -> Callable[..., Any]:
-        """The pure training step."""
-        optimizer = adamw(weight_decay=self.config.weight_decay)
-        return make_step(ops, self.config, self.network, optimizer)
-
-    def take(self, ops: ArrayOps, step: Callable[..., Any], held: Tree, number: int) -> Tree:
-        """The step's results, from the host's parameters and states."""
-        p, given = to_device(ops, held), to_device(ops, self.arguments(number))
-        results = step(
-            p["params"], p["state"], p["optimizer"], *(given[k] for k in given)
-        )
-        ops.evaluate(*results)
-        return dict(zip(("params", "state", "optimizer", "metrics"), results))
-
-
-def task_of(reference: ArrayOps, **settings: Any) -> Task:
-    """A task from the reference; in bank scope all rows are the bank."""
-    config = config_of(**settings)
-    model = DTGCNN(config, ops=reference)
-    start = {"params": model.params, "state": model.state}
-    start["optimizer"] = adamw().init(reference, model.params)
-    sources, links = {}, {}
-    if config.graph_scope == "bank":
-        bank = model.build_bank(VECTORS, [int(label) for label in LABELS])
-        sources = {str(i): reference.to_numpy(s) for i, s in enumerate(bank.states)}
-        assert bank.graph is not None
-        lists = bank.graph._asdict()
-        links = {k: reference.to_numpy(lists[k]) for k in ("neighbors", "weights", "own")}
-    host = to_host(reference, start)
-    return Task(config, model.network, host, rounded(sources, np.float32), links)
-
-
-def rounded(tree: Tree, dtype: Any) -> Tree:
-    """Floats rounded to the dtype."""
-    return tree_map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, tree)
 
 
 def sensitivity(optimizer: Tree, gradient_error: float) -> Tree:
@@ -191,3 +107,68 @@ def compiled_step(probe: Probe) -> None:
             probe.values(f"compiled {name}", actual[name], expected[name])
         probe.gradients("compiled moments", actual["optimizer"], expected["optimizer"])
         probe.values("compiled parameters", actual["params"], expected["params"], slack)
+
+
+def compile_really(ops: ArrayOps, fn: Callable[..., Any]) -> Callable[..., Any]:
+    """``fn`` compiled, by a twin of the backend that compiles where this one does not.
+
+    A twin is made where the backend's class takes ``compile``, and a compiler is at hand.
+    """
+    compiled = ops.compile(fn)
+    options = inspect.signature(type(ops)).parameters
+    compiler = any(shutil.which(name) for name in ("c++", "g++", "clang++"))
+    if compiled is not fn or "compile" not in options or not compiler:
+        return compiled
+    factory: Any = type(ops)
+    twin: ArrayOps = factory(device=ops.device, dtype=ops.dtype, compile=True)
+    return twin.compile(fn)
+
+
+@check("training")
+def repeatable(probe: Probe) -> None:
+    """The same seed twice gives the same bits on a CPU, and the same numbers on a GPU."""
+    task = task_of(probe.reference, graph_scope="batch")
+    ends = []
+    for _ in range(2):
+        held, step = rounded(task.start, probe.ops.dtype), task.stepper(probe.ops)
+        for number in range(3):
+            held = to_host(probe.ops, task.take(probe.ops, step, held, number))
+            del held["metrics"]
+        ends.append(flatten(held["params"]))
+    for name, leaf in ends[0].items():
+        if probe.ops.device == "cpu":
+            same = leaf.tobytes() == ends[1][name].tobytes()
+            require(same, f"two runs from one seed differ in {name}")
+        else:
+            require(np.allclose(leaf, ends[1][name], atol=1e-4), f"two runs differ in {name}")
+
+
+@check("training")
+def embeddings_do_not_depend_on_company(probe: Probe) -> None:
+    """``encode`` gives a row the same embedding alone, in a batch and shuffled, to 10⁻⁶."""
+    model = DTGCNN(config_of(use_batch_norm=True), ops=probe.ops)
+    model.build_bank(VECTORS[:40], [int(label) for label in LABELS[:40]])
+    # Rows of the bank, copies of rows, and rows that are new.
+    rows = np.concatenate([VECTORS[30:50], VECTORS[30:34]])
+    together = model.encode(rows)
+    require(together.shape == (24, 8), f"encode gives the shape {together.shape}")
+    require(together.dtype.name == probe.ops.dtype, f"encode gives {together.dtype.name}")
+    alone = np.concatenate([model.encode(row[None]) for row in rows])
+    order = np.random.default_rng(0).permutation(len(rows))
+    shuffled = np.empty_like(together)
+    shuffled[order] = model.encode(rows[order])
+    many = model.encode(np.concatenate([VECTORS] * 4 + [rows]))[-len(rows) :]
+    for what, other in (("alone", alone), ("shuffled", shuffled), ("among many", many)):
+        off = float(np.abs(other - together).max())
+        require(off <= 1e-6, f"an embedding {what} is off by {off:.3g}, where 1e-6 is allowed")
+
+
+@check("training")
+def embeddings_agree(probe: Probe) -> None:
+    """``encode`` gives the reference's embeddings, from the same parameters and bank."""
+    labels = [int(label) for label in LABELS]
+    models = [DTGCNN(config_of(), ops=ops) for ops in (probe.reference, probe.ops)]
+    for model in models:
+        model.build_bank(VECTORS, labels)
+    expected, actual = (model.encode(VECTORS[:20]) for model in models)
+    probe.values("encode", probe.array(actual), expected)

@@ -116,9 +116,14 @@ class TripletDataset:
     @property
     def num_items(self) -> int:
         """N, the number of texts or feature rows."""
+        return len(self.inputs)
+
+    @property
+    def inputs(self) -> list[str] | FloatArray:
+        """The items as a model takes them: the texts, or else the features."""
         items = self.features if self.texts is None else self.texts
         assert items is not None
-        return len(items)
+        return items
 
     def __len__(self) -> int:
         """The number of triplets, or of items where there are no triplets."""

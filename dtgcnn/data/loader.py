@@ -66,6 +66,7 @@ class TripletLoader:
 
     Attributes:
         items: all item indices of this side, sorted.
+        labels: the class of each of them.
         triplets: (T, 3) item indices of this side's triplets; None for labelled data.
     """
 
@@ -98,6 +99,7 @@ class TripletLoader:
             self.triplets = dataset.triplets[chosen]
             self.items = np.unique(self.triplets)
             self._sampler = TripletSampler(len(chosen), batch_size, seed, training)
+        self.labels = self._labels[self.items]
 
     def __len__(self) -> int:
         """Batches an epoch."""

@@ -1,0 +1,99 @@
+"""Native forms of functions of ``dtgcnn.numerics``.
+
+What the gradient needs again is computed beside the primitive, and handed to it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from autograd.extend import defvjp, primitive
+from autograd.tracer import getval
+
+from .erf import erf
+
+__all__ = ["gelu", "layer_norm"]
+
+_SQRT_HALF = 0.7071067811865476
+_INV_SQRT_2PI = 0.3989422804014327
+
+
+def gelu(x: Any) -> Any:
+    cdf = erf(getval(x) * _SQRT_HALF)
+    cdf += 1.0
+    cdf *= 0.5
+    return _gelu(x, cdf)
+
+
+@primitive
+def _gelu(x: Any, cdf: Any) -> Any:
+    return x * cdf
+
+
+def _gelu_vjp(ans: Any, x: Any, cdf: Any) -> Any:
+    def vjp(g: Any) -> Any:
+        slope = x * x
+        slope *= -0.5
+        np.exp(slope, out=slope)
+        slope *= x
+        slope *= _INV_SQRT_2PI
+        slope += cdf
+        slope *= g
+        return slope
+
+    return vjp
+
+
+defvjp(_gelu, _gelu_vjp, None)
+
+
+def layer_norm(x: Any, weight: Any, bias: Any, eps: float) -> Any:
+    return _layer_norm(x, weight, bias, *_standardise(getval(x), eps))
+
+
+def _standardise(x: Any, eps: float) -> tuple[Any, Any]:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    variance = np.einsum("...d,...d->...", centred, centred)[..., None] / x.shape[-1]
+    scale = 1.0 / np.sqrt(variance + eps)
+    centred *= scale
+    return centred, scale
+
+
+@primitive
+def _layer_norm(x: Any, weight: Any, bias: Any, normed: Any, scale: Any) -> Any:
+    out = normed * weight
+    out += bias
+    return out
+
+
+def _layer_norm_vjp_x(ans: Any, x: Any, weight: Any, bias: Any, normed: Any, scale: Any) -> Any:
+    def vjp(g: Any) -> Any:
+        gw = g * weight
+        along = np.einsum("...d,...d->...", gw, normed)[..., None] / x.shape[-1]
+        gw -= gw.mean(axis=-1, keepdims=True)
+        gw -= normed * along
+        gw *= scale
+        return gw
+
+    return vjp
+
+
+def _layer_norm_vjp_weight(
+    ans: Any, x: Any, weight: Any, bias: Any, normed: Any, scale: Any
+) -> Any:
+    def vjp(g: Any) -> Any:
+        width = x.shape[-1]
+        return np.einsum("nd,nd->d", g.reshape(-1, width), normed.reshape(-1, width))
+
+    return vjp
+
+
+defvjp(
+    _layer_norm,
+    _layer_norm_vjp_x,
+    _layer_norm_vjp_weight,
+    lambda ans, x, *rest: lambda g: g.reshape(-1, x.shape[-1]).sum(axis=0),
+    None,
+    None,
+)

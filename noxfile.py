@@ -1,0 +1,70 @@
+"""Every check of the project: ``nox`` runs the default sessions, ``nox -l`` lists all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = True
+
+PEERS = ("torch", "torch-geometric", "pytorch-metric-learning")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff's rules and format, and Import Linter's contracts."""
+    session.install("-e", ".[dev]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Strict typing of every package."""
+    session.install("-e", ".[dev]")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The tests, without MLX: what a CPU-only machine runs."""
+    session.install("-e", ".[text,plot]", "pytest")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("backend", ["numpy", "mlx"])
+def conformance(session: nox.Session, backend: str) -> None:
+    """The conformance suite on one backend, by the command line and by pytest."""
+    session.install("-e", ".[mlx]" if backend == "mlx" else ".", "pytest")
+    session.run("python", "-m", "dtgcnn_conformance", "--backend", backend)
+    session.run("pytest", "-q", "--pyargs", "dtgcnn_conformance", "--backend", backend)
+
+
+@nox.session
+def example(session: nox.Session) -> None:
+    """The wheel in a fresh environment: train on the sample, evaluate, encode, search."""
+    session.install(".[text,plot]")
+    folder = Path(session.create_tmp())
+    sample, model = str(folder / "sample.csv"), str(folder / "model")
+    session.run("dtgcnn", "sample", sample, "--overwrite")
+    session.run("dtgcnn", "train", sample, "--output", model, "--overwrite", "--epochs", "60")
+    session.run("dtgcnn", "evaluate", model, sample)
+    vectors = str(folder / "vectors.npy")
+    session.run("dtgcnn", "encode", model, sample, "--output", vectors, "--overwrite")
+    session.run("dtgcnn", "search", model, sample, "where is my parcel?")
+    session.run("dtgcnn", "backends")
+    for name in ("model.safetensors", "config.json", "README.md", "map.png"):
+        if not (folder / "model" / name).is_file():
+            session.error(f"the example left no {name}")
+
+
+@nox.session(default=False)
+def peers(session: nox.Session) -> None:
+    """The tests against PyTorch, PyG and pytorch-metric-learning."""
+    session.install("-e", ".[all]", "pytest", *(session.posargs or PEERS))
+    session.run("pytest", "tests/peers")

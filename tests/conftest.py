@@ -1,0 +1,95 @@
+"""Small data that every test trains on in a second."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dtgcnn import DTGCNN, Trainer, TripletDataset
+
+Vectors = np.ndarray[Any, np.dtype[np.float32]]
+
+SETTINGS: dict[str, Any] = {
+    "input_dim": 12,
+    "hidden_dims": (16, 16),
+    "output_dim": 8,
+    "graph_k_neighbors": 4,
+    "batch_size": 24,
+    "num_epochs": 2,
+}
+
+
+def blobs(classes: int = 4, per_class: int = 20, width: int = 12) -> tuple[Vectors, Any]:
+    """Clusters that half of the columns hide by noise, and their classes."""
+    rng = np.random.default_rng(5)
+    labels = np.repeat(np.arange(classes), per_class)
+    centres = 2.0 * rng.normal(size=(classes, width))
+    centres[:, width // 2 :] = 0.0
+    spread = np.where(np.arange(width) < width // 2, 0.7, 3.0)
+    x = centres[labels] + spread * rng.normal(size=(len(labels), width))
+    return x.astype(np.float32), labels
+
+
+@pytest.fixture
+def labelled() -> TripletDataset:
+    return TripletDataset.from_arrays(*blobs())
+
+
+@pytest.fixture
+def trained(labelled: TripletDataset) -> DTGCNN:
+    train, val = labelled.create_dataloaders(batch_size=24, train_split=0.8)
+    model = DTGCNN(backend="numpy", **SETTINGS)
+    Trainer(model, train_loader=train, val_loader=val, progress=False).train()
+    return model
+
+
+WORDS = {
+    "animals": "cat dog horse cow sheep goat hen duck".split(),
+    "weather": "rain snow wind storm sun cloud fog hail".split(),
+    "food": "bread cheese soup rice apple salad pasta cake".split(),
+}
+
+
+def sentences() -> tuple[list[str], list[str]]:
+    """Distinct short texts in three classes."""
+    texts, labels = [], []
+    for label, words in WORDS.items():
+        for i, word in enumerate(words):
+            for other in words[:i]:
+                texts.append(f"the {word} and the {other} today")
+                labels.append(label)
+    return texts, labels
+
+
+@pytest.fixture
+def text_file(tmp_path: Path) -> Path:
+    """A labelled CSV file with a split column."""
+    texts, labels = sentences()
+    rows = [
+        f"{'test' if i % 4 == 0 else 'train'},{label},{text}"
+        for i, (text, label) in enumerate(zip(texts, labels, strict=True))
+    ]
+    path = tmp_path / "texts.csv"
+    path.write_text("\n".join(["split,label,text", *rows]) + "\n")
+    return path
+
+
+@pytest.fixture
+def triplet_file(tmp_path: Path) -> Path:
+    """The guide's triplet JSON."""
+    texts, labels = sentences()
+    by_class = {name: [t for t, l in zip(texts, labels, strict=True) if l == name] for name in WORDS}
+    names = list(WORDS)
+    triplets = []
+    for n, name in enumerate(names):
+        own, others = by_class[name], by_class[names[(n + 1) % 3]]
+        for i in range(0, len(own) - 1, 2):
+            negative = others[(7 * i) % len(others)]
+            triplets.append({"anchor": own[i], "positive": own[i + 1], "negative": negative})
+    path = tmp_path / "triplets.json"
+    path.write_text(json.dumps({"triplets": triplets}))
+    return path

@@ -1,0 +1,168 @@
+"""Training: it learns, it is reproducible, and it stops with a clear word when it cannot go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dtgcnn import DTGCNN, Callback, Trainer, TrainingError, TripletDataset
+from dtgcnn.data import Batch
+from dtgcnn.evaluate import retrieval_metrics
+from dtgcnn.schedules import learning_rate_at
+from dtgcnn.tree import flatten
+
+from .conftest import SETTINGS, blobs
+
+
+def train(dataset: TripletDataset, **settings: Any) -> tuple[DTGCNN, Trainer]:
+    model = DTGCNN(backend="numpy", **{**SETTINGS, **settings})
+    loaders = dataset.create_dataloaders(batch_size=24, train_split=0.8)
+    trainer = Trainer(model, train_loader=loaders[0], val_loader=loaders[1], progress=False)
+    trainer.train()
+    return model, trainer
+
+
+@pytest.mark.parametrize("scope", ["bank", "batch"])
+def test_training_helps_on_rows_it_has_not_seen(scope: str) -> None:
+    x, labels = blobs(per_class=60)
+    splits = ["test" if i % 3 == 0 else "train" for i in range(len(x))]
+    dataset = TripletDataset.from_arrays(x, labels, splits)
+    model, trainer = train(dataset, num_epochs=30, learning_rate=3e-3, graph_scope=scope)
+    test, gallery = dataset.split_items("test"), dataset.split_items("train")
+
+    def score(view: Any) -> float:
+        figures = retrieval_metrics(view[test], labels[test], view[gallery], labels[gallery])
+        return figures["map@r"]
+
+    assert score(model.encode(x)) > score(x) + 0.1
+    assert trainer.history[-1]["loss"] < 0.5 * trainer.history[0]["loss"]
+
+
+def test_history_has_the_metrics_of_every_epoch(labelled: TripletDataset) -> None:
+    _, trainer = train(labelled)
+    names = {"loss", "gradient_norm", "active_fraction", "triplet_accuracy", "valid_triplets"}
+    names |= {"mean_positive_distance", "mean_negative_distance", "val_loss"}
+    assert [entry["epoch"] for entry in trainer.history] == [1.0, 2.0]
+    assert names <= set(trainer.history[0])
+    assert all(np.isfinite(list(entry.values())).all() for entry in trainer.history)
+
+
+def test_the_same_seed_gives_the_same_bits(labelled: TripletDataset) -> None:
+    first, second = (flatten(train(labelled)[0].params) for _ in range(2))
+    other = flatten(train(labelled, seed=1)[0].params)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+    assert not any(np.array_equal(first[n], other[n]) for n in first if n.endswith("weight"))
+
+
+def test_the_bank_is_frozen_between_refreshes(labelled: TripletDataset) -> None:
+    every, rarely = (train(labelled, num_epochs=4, dynamic_graph_update_freq=f)[0] for f in (1, 4))
+    weights = [flatten(model.params)["gcn.1.linear.weight"] for model in (every, rarely)]
+    assert not np.array_equal(*weights)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "explicit", "batch_hard"])
+def test_triplets_are_learnt_by_every_strategy(triplet_file: Any, strategy: str) -> None:
+    dataset = TripletDataset(triplet_file)
+    model, trainer = train(dataset, mining_strategy=strategy, learning_rate=3e-3, num_epochs=8)
+    assert model.encoder is not None
+    assert trainer.history[-1]["loss"] < 0.7 * trainer.history[0]["loss"]
+    a, p, n = (model.encode([dataset.texts[i] for i in column]) for column in dataset.triplets.T)
+    closer = np.linalg.norm(a - p, axis=1) < np.linalg.norm(a - n, axis=1)
+    assert closer.mean() > 0.9
+
+
+def test_the_encoder_sees_the_training_side_only(text_file: Any) -> None:
+    dataset = TripletDataset(text_file)
+    model, trainer = train(dataset, num_epochs=1)
+    assert trainer.train_loader is not None
+    seen = [dataset.texts[i] for i in trainer.train_loader.items]
+    again = type(model.encoder)(12).fit(seen)
+    np.testing.assert_array_equal(model.encoder.encode(seen[:5]), again.encode(seen[:5]))
+
+
+def test_a_batch_without_triplets_is_refused(labelled: TripletDataset) -> None:
+    loader, _ = labelled.create_dataloaders(batch_size=24)
+
+    class Empty:
+        dataset, items, labels = loader.dataset, loader.items, loader.labels
+
+        def __len__(self) -> int:
+            return 1
+
+        def batches(self, epoch: int) -> Any:
+            batch = next(iter(loader.batches(epoch)))
+            yield Batch(batch.items, batch.labels, None, 0)
+
+    model = DTGCNN(backend="numpy", **SETTINGS)
+    with pytest.raises(TrainingError, match="batch 1 holds no valid triplet"):
+        Trainer(model, train_loader=Empty(), progress=False).train()  # type: ignore[arg-type]
+
+
+def test_a_loss_that_is_not_finite_stops_training(labelled: TripletDataset) -> None:
+    loader, _ = labelled.create_dataloaders(batch_size=24)
+    model = DTGCNN(backend="numpy", **SETTINGS)
+    model.params["head"]["bias"] = model.params["head"]["bias"] + np.float32(np.inf)
+    trainer = Trainer(model, train_loader=loader, progress=False)
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(TrainingError, match="the loss is nan at step 1 of epoch 1: lower"),
+    ):
+        trainer.train()
+
+
+def test_k_must_be_below_the_batch_in_batch_scope(labelled: TripletDataset) -> None:
+    with pytest.raises(ValueError, match="a batch has 24 nodes, received k = 24"):
+        train(labelled, graph_scope="batch", graph_k_neighbors=24)
+
+
+def test_vectors_of_another_width_are_refused(labelled: TripletDataset) -> None:
+    with pytest.raises(ValueError, match=r"input_dim = 13\), received \(80, 12\)"):
+        train(labelled, input_dim=13)
+
+
+def test_a_loader_must_be_given() -> None:
+    with pytest.raises(ValueError, match="train_loader must be given"):
+        Trainer(DTGCNN(backend="numpy", **SETTINGS)).train()
+
+
+def test_callbacks_are_called_in_order(labelled: TripletDataset) -> None:
+    calls: list[str] = []
+
+    class Recorder(Callback):
+        def on_train_begin(self, trainer: Trainer) -> None:
+            calls.append("begin")
+
+        def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+            calls.append(f"epoch {epoch}")
+
+        def on_batch_end(self, trainer: Trainer, outputs: Any, batch: Any, batch_idx: int) -> None:
+            assert outputs["loss"] >= 0.0
+            assert len(batch.items) == 24
+            calls.append(f"batch {batch_idx}")
+
+        def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+            trainer.model.encode(blobs()[0])
+            calls.append("epoch ends")
+
+        def on_train_end(self, trainer: Trainer) -> None:
+            calls.append("end")
+
+    loader, _ = labelled.create_dataloaders(batch_size=24, train_split=0.6)
+    model = DTGCNN(backend="numpy", **SETTINGS)
+    Trainer(model, train_loader=loader, epochs=2, progress=False).train(callbacks=[Recorder()])
+    batches = [f"batch {i}" for i in range(len(loader))]
+    epochs = [["epoch 1", *batches, "epoch ends"], ["epoch 2", *batches, "epoch ends"]]
+    assert calls == ["begin", *epochs[0], *epochs[1], "end"]
+
+
+def test_warm_up_then_cosine() -> None:
+    def rate(step: int, schedule: str = "cosine") -> float:
+        return learning_rate_at(
+            step, peak=2.0, total_steps=110, warmup_steps=10, schedule=schedule
+        )
+
+    assert [rate(0), rate(4), rate(9), rate(10)] == pytest.approx([0.2, 1.0, 2.0, 2.0])
+    assert [rate(60), rate(110)] == pytest.approx([1.0, 0.0])
+    assert rate(60, "constant") == 2.0
