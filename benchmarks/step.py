@@ -1,6 +1,5 @@
 """Time one training step of dtgcnn on NumPy beside the same step in PyTorch Geometric.
 
-    python benchmarks/step.py
     python benchmarks/step.py --rows 4096 --threads 1 --dropout 0
 
 A step is the batch's k-nearest-neighbour graph, the forward pass, batch-hard mining, the backward
@@ -20,6 +19,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -95,18 +95,17 @@ class PyG(nn.Module):
     def __init__(self, config: DTGCNNConfig, params: dict[str, Any]) -> None:
         super().__init__()
         widths = (config.input_dim, *config.hidden_dims)
-        pairs = list(zip(widths, widths[1:]))
-        self.convs: Any = nn.ModuleList(GCNConv(a, b, normalize=False) for a, b in pairs)
-        self.norms: Any = nn.ModuleList(nn.LayerNorm(b) for _, b in pairs)
+        convs: list[Any] = [GCNConv(a, b, normalize=False) for a, b in pairwise(widths)]
+        self.convs = nn.ModuleList(convs)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for width in config.hidden_dims)
         self.head = nn.Linear(widths[-1], config.output_dim)
         self.rate = config.dropout_rate
         with torch.no_grad():
-            for index, conv in enumerate(self.convs):
-                linear = params["gcn"][str(index)]["linear"]  # the norm starts at 1 and 0 in both
-                conv.lin.weight.copy_(torch.tensor(linear["weight"]).T)
-                conv.bias.copy_(torch.tensor(linear["bias"]))
+            for index, conv in enumerate(convs):
+                weight = params["gcn"][str(index)]["linear"]["weight"]
+                conv.lin.weight.copy_(torch.tensor(weight).T)
+            self.head.bias.zero_()  # every other parameter starts at 0 or 1 in both
             self.head.weight.copy_(torch.tensor(params["head"]["weight"]).T)
-            self.head.bias.copy_(torch.tensor(params["head"]["bias"]))
 
     def forward(self, x: Tensor, graph: Tensor, weights: Tensor | None) -> Tensor:
         for conv, norm in zip(self.convs, self.norms):
@@ -123,14 +122,11 @@ def pyg_graph(x: Tensor, k: int, csr: bool) -> tuple[Tensor, Tensor | None]:
     linked = torch.zeros(len(x), len(x), dtype=torch.bool).scatter_(1, near, True)
     linked |= linked.T.clone()
     if not csr:
-        edges, weights = gcn_norm(linked.nonzero().T, num_nodes=len(x), dtype=x.dtype)
-        return edges, weights
-    linked.fill_diagonal_(True)
-    degree = linked.sum(dim=1)
+        return tuple(gcn_norm(linked.nonzero().T, num_nodes=len(x), dtype=x.dtype))
+    degree = linked.fill_diagonal_(True).sum(dim=1)
     root = degree.to(x.dtype).rsqrt()
     row, column = linked.nonzero().unbind(1)
-    starts = F.pad(degree.cumsum(0), (1, 0))
-    values = root[row] * root[column]
+    starts, values = F.pad(degree.cumsum(0), (1, 0)), root[row] * root[column]
     return torch.sparse_csr_tensor(starts, column, values, linked.shape), None
 
 
@@ -182,8 +178,7 @@ def check(config: DTGCNNConfig, batch: dict[str, Any]) -> None:
     found = {name: take() for name, take in steps_of(config, batch).items()}
     for name, (loss, norm) in found.items():
         print(f"{name:14} loss {loss:.6f}  gradient norm {norm:.6f}  (before training, no dropout)")
-    losses, norms = zip(*found.values())
-    if max(losses) - min(losses) > 1e-4 or max(norms) - min(norms) > 1e-3 * max(norms):
+    if any(max(values) - min(values) > 1e-4 for values in zip(*found.values())):
         raise SystemExit("the models differ: nothing to compare")
 
 
@@ -191,30 +186,26 @@ def measure(steps: dict[str, Step], threads: int, warm_up: int, rounds: int) -> 
     torch.set_num_threads(threads)
     times: dict[str, list[float]] = {name: [] for name in steps}
     with threadpool_limits(threads):
-        for turn in range(warm_up + rounds):
+        for _ in range(warm_up + rounds):
             for name, take in steps.items():
                 time.sleep(PAUSE)
                 begin = time.perf_counter()
                 take()
-                if turn >= warm_up:
-                    times[name].append(1e3 * (time.perf_counter() - begin))
-    ours = statistics.median(next(iter(times.values())))
+                times[name].append(1e3 * (time.perf_counter() - begin))
+    ours = statistics.median(next(iter(times.values()))[warm_up:])
     for name, taken in times.items():
-        middle = statistics.median(taken)
-        ratio = f"{ours / middle:.2f}"
-        print(f"{threads:>7}  {name:14} {middle:>9.1f} {min(taken):>8.1f} {ratio:>13}")
+        middle, least = statistics.median(taken[warm_up:]), min(taken[warm_up:])
+        print(f"{threads:>7}  {name:14} {middle:>9.1f} {least:>8.1f} {ours / middle:>13.2f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--rows", type=int, default=1536, help="nodes; 4 to a class")
-    parser.add_argument("--k", type=int, default=15)
+    for name, default in {"rows": 1536, "k": 15, "warm-up": 2, "rounds": 15}.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--warm-up", type=int, default=2)
     parser.add_argument("--dropout", type=float, default=0.1)
     args = parser.parse_args()
-    warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")
+    warnings.filterwarnings("ignore", message="Sparse (CSR|invariant)")  # torch's, once each
     batch = make_batch(args.rows, 768)
     check(make_config(args.k, 0.0), batch)
     print(f"\n{args.rows} rows, k = {args.k}, dropout {args.dropout}, {args.rounds} rounds")
@@ -222,8 +213,7 @@ def main() -> None:
     config = make_config(args.k, args.dropout)
     for threads in args.threads:
         measure(steps_of(config, batch), threads, args.warm_up, args.rounds)
-    if hasattr(os, "getloadavg"):
-        print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":

@@ -46,10 +46,13 @@ def holds_model(directory: str | Path) -> bool:
     return (Path(directory) / WEIGHTS).exists()
 
 
-def save_model(model: DTGCNN, directory: str | Path, *, overwrite: bool = False) -> Path:
+def save_model(
+    model: DTGCNN, directory: str | Path, *, overwrite: bool = False, same_encoder: bool = False
+) -> Path:
     """Write ``model`` into ``directory``, made where it is missing.
 
-    What was there stays loadable until ``model.safetensors`` is replaced, in one move.
+    What was there stays loadable until ``model.safetensors`` is replaced, in one move. With
+    ``same_encoder`` the encoder that an earlier save of this model left is not written again.
 
     Raises:
         FileExistsError: the directory holds a model and ``overwrite`` is False.
@@ -59,7 +62,12 @@ def save_model(model: DTGCNN, directory: str | Path, *, overwrite: bool = False)
     if holds_model(directory) and not overwrite:
         raise FileExistsError(f"{directory} already holds a model; overwrite was not asked for")
     directory.mkdir(parents=True, exist_ok=True)
-    encoder = None if model.encoder is None else _save_encoder(model.encoder, directory)
+    if model.encoder is None:
+        encoder = None
+    elif same_encoder:
+        encoder = json.loads((directory / "config.json").read_text())["encoder"]
+    else:
+        encoder = _save_encoder(model.encoder, directory)
     metadata = {
         "format": FORMAT,
         "config": model.config.to_dict(),

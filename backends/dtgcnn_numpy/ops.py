@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _GROUP = 8
 """Columns that stand or fall together when top-k narrows its candidates."""
 
-_BLOCK = 16384
+_BLOCK = 32768
 """Counters encrypted at a time: few enough to stay in the processor's cache."""
 
 

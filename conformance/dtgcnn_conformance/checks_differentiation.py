@@ -45,7 +45,7 @@ def gradients_have_the_form_of_params(probe: Probe) -> None:
 
 @check("gradients")
 def other_arguments(probe: Probe) -> None:
-    """``fn(params, *args)`` is differentiated in ``params`` alone; args may be trees and integers."""
+    """``fn(params, *args)`` is differentiated in params alone; args may be trees and integers."""
     ops, x = probe.ops, probe.array(A)
     rest = to_device(ops, {"a": {"b": A * 2.0}, "indices": integers([2, 0])})
 
@@ -67,7 +67,11 @@ def aux_passes_through(probe: Probe) -> None:
     def fn(p: Tree) -> tuple[Array, Tree]:
         x = p["x"]
         state = {"twice": x * 2.0, "count": ops.sum(x > 0), "given": p["y"]}
-        aux = {"deep": {"state": state, "mask": x > 0}, "largest": ops.argmax(x, axis=1), "none": {}}
+        aux = {
+            "deep": {"state": state, "mask": x > 0},
+            "largest": ops.argmax(x, axis=1),
+            "none": {},
+        }
         return ops.sum(x * x), aux
 
     params = to_device(ops, {"x": A, "y": A[0]})

@@ -126,7 +126,10 @@ def selection(probe: Probe) -> None:
                 lambda o, p, i=picked, a=axis: o.take(p["x"], to_device(o, i), axis=a),
                 {"x": A},
             )
-    lists = {0: integers([[2, 0, 0, 1], [2, 2, 0, 1]]), 1: integers([[3, 3, 0], [1, 1, 1], [0, 2, 0]])}
+    lists = {
+        0: integers([[2, 0, 0, 1], [2, 2, 0, 1]]),
+        1: integers([[3, 3, 0], [1, 1, 1], [0, 2, 0]]),
+    }
     for axis, places in lists.items():
         probe.derivative(
             f"take_along_axis, axis={axis}",

@@ -149,7 +149,7 @@ def duplicate_rows(probe: Probe) -> None:
 
 @check("graph")
 def kipf_normalisation(probe: Probe) -> None:
-    """``Â = D̃^{-1/2} (A + I) D̃^{-1/2}``, a mutual edge counted once, and ``propagate`` is ``Â h``."""
+    """``Â = D̃^{-1/2} (A + I) D̃^{-1/2}``, mutual edges counted once; ``propagate`` is ``Â h``."""
     for k in (1, 3, len(NODES) - 1):
         hold_graph(probe, NODES, EfficientGraphConstructor(k, -1.0))
     hold_graph(probe, NODES, EfficientGraphConstructor(4, 0.4))

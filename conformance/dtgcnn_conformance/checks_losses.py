@@ -40,7 +40,7 @@ def hold_mined(probe: Probe, x: HostArray, labels: HostArray, items: HostArray) 
     """Hold batch-hard triplets to the definition, by their distances: near-ties may fall either
     way."""
     mined = mining.batch_hard(probe.ops, *map(probe.array, (x, labels, items)))
-    host = Triplets(*map(probe.ops.to_numpy, mined))
+    host: Any = Triplets(*map(probe.ops.to_numpy, mined))
     distances = exact_distances(x)
     same = labels[:, None] == labels[None, :]
     positives = same & (items[:, None] != items[None, :])
@@ -91,6 +91,28 @@ def batch_hard_triplets(probe: Probe) -> None:
     for labels, items in CASES.values():
         hold_mined(probe, EMBEDDINGS, labels, items)
     hold_mined(probe, EMBEDDINGS[:1], LABELS[:1], ITEMS[:1])
+
+
+@check("losses")
+def semi_hard_triplets(probe: Probe) -> None:
+    """``semi_hard`` takes each pair's nearest negative beyond the positive, where there is one."""
+    anchor, positive = CHOSEN[:, 0], integers([1, 5, 9, 2, 5, 0])
+    given = map(probe.array, (EMBEDDINGS, LABELS, anchor, positive))
+    mined = mining.semi_hard(probe.ops, *given)
+    distances = exact_distances(EMBEDDINGS)[anchor]
+    to_positive = distances[np.arange(len(anchor)), positive][:, None]
+    candidates = (LABELS[anchor][:, None] != LABELS[None, :]) & (distances > to_positive)
+    valid = candidates.any(axis=1)
+    probe.values("valid triplets", mined.valid, valid)
+    probe.values("anchors", mined.anchor, anchor)
+    probe.values("positives", mined.positive, positive)
+    rows, negative = np.flatnonzero(valid), probe.ops.to_numpy(mined.negative)
+    require(negative.dtype == np.int32, f"negative indices are {negative.dtype}, expected int32")
+    inside = bool((negative >= 0).all() and (negative < len(LABELS)).all())
+    require(inside, f"negative indices are {negative.tolist()} in a batch of {len(LABELS)}")
+    chosen = probe.array(distances[rows, negative[rows]])
+    nearest = np.where(candidates, distances, np.inf).min(axis=1)[rows]
+    probe.values("distances of the negatives", chosen, nearest)
 
 
 @check("losses")

@@ -61,7 +61,7 @@ def scalars_take_the_arrays_dtype(probe: Probe) -> None:
         fn = _ARITHMETIC[sign]
         probe.expression(f"a {sign} 2", lambda a, f=fn: f(a, 2), fn(NUMBERS, 2), NUMBERS)
         probe.expression(f"2 {sign} a", lambda a, f=fn: f(2, a), fn(2, NUMBERS), NUMBERS)
-    total = np.asarray(A.sum())
+    total: Any = np.array(A.sum())
     probe.expression("a sum * 0.1", lambda a: probe.ops.sum(a) * 0.1, total * 0.1, A)
     probe.expression("1.0 / a sum", lambda a: 1.0 / probe.ops.sum(a), 1.0 / total, A)
 
@@ -69,7 +69,7 @@ def scalars_take_the_arrays_dtype(probe: Probe) -> None:
 @check("ops")
 def comparison(probe: Probe) -> None:
     """``== != < <= > >=`` give booleans, of arrays with broadcasting and of scalars."""
-    tied = np.round(A)
+    tied: Any = np.round(A)
     for sign, fn in _COMPARISONS.items():
         for other in (np.round(B), tied, tied[:1], tied[:, :1]):
             probe.expression(f"a {sign} b", fn, fn(tied, other), tied, other)
@@ -115,7 +115,12 @@ def indexing(probe: Probe) -> None:
     cube = normal(3, 4, 5)
     keys: list[Any] = [0, -1, slice(1, 3), slice(2, 99), slice(3, 3), slice(0, 256), None]
     keys += [(slice(None), None), (slice(None), 1), (None, slice(None), slice(1, None)), (..., 0)]
-    keys += [(..., slice(None, 2)), (slice(None), slice(-2, None)), (slice(None), None, None), (1, 2)]
+    keys += [
+        (..., slice(None, 2)),
+        (slice(None), slice(-2, None)),
+        (slice(None), None, None),
+        (1, 2),
+    ]
     for key in keys:
         for host in (cube, cube.astype(np.int32)):
             probe.expression(f"a[{key}]", lambda a, k=key: a[k], host[key], host)

@@ -76,7 +76,10 @@ def adamw_formula(probe: Probe) -> None:
     given = [gradients_at(step) for step in range(len(RATES))]
     w, b = PARAMS["a"]["w"], PARAMS["b"]
     expected_w = np.array(
-        [adamw_of_one_number(w[i], [g["a"]["w"][i] for g in given], 0.1) for i in np.ndindex(w.shape)]
+        [
+            adamw_of_one_number(w[i], [g["a"]["w"][i] for g in given], 0.1)
+            for i in np.ndindex(w.shape)
+        ]
     ).reshape(w.shape)
     expected_b = [adamw_of_one_number(b[i], [g["b"][i] for g in given], 0.1) for i in range(len(b))]
     c = adamw_of_one_number(0.5, [float(g["c"]) for g in given], 0.1)
@@ -86,7 +89,7 @@ def adamw_formula(probe: Probe) -> None:
 
 @check("optimisers")
 def clipping(probe: Probe) -> None:
-    """``clip_by_global_norm`` scales what is longer than allowed, leaves the rest, tells the norm."""
+    """``clip_by_global_norm`` scales what is longer than allowed, and tells the norm."""
     gradients = gradients_at(3)
     leaves = [gradients["a"]["w"], gradients["b"], gradients["c"]]
     norm = math.sqrt(sum(float((leaf * leaf).sum()) for leaf in leaves))

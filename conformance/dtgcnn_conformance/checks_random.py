@@ -60,7 +60,9 @@ def many_random_bits(probe: Probe) -> None:
     bits = probe.ops.random_bits(key_array(probe, KEY), many)
     require(tuple(bits.shape) == (many,), f"the shape is {bits.shape}, expected {(many,)}")
     probe.values("the first of many words", bits[:few], words(KEY, few))
-    probe.values("the first words", probe.ops.random_bits(key_array(probe, KEY), few), words(KEY, few))
+    probe.values(
+        "the first words", probe.ops.random_bits(key_array(probe, KEY), few), words(KEY, few)
+    )
     last = [random.threefry2x32(KEY, (j, 0)) for j in (19_999, 20_000)]
     expected = np.array(last, np.uint32).reshape(-1)[:3]
     probe.values("the last of many words", bits[many - 3 :], expected)
@@ -94,7 +96,9 @@ def moments(probe: Probe) -> None:
     drawn = random.uniform(probe.ops, key_array(probe, KEY), (n,))
     x = probe.ops.to_numpy(drawn).astype(np.float64)
     correlation = float(np.corrcoef(x[:-1], x[1:])[0, 1])
-    share = probe.ops.to_numpy(random.bernoulli(probe.ops, key_array(probe, KEY), 0.25, (n,))).mean()
+    share = probe.ops.to_numpy(
+        random.bernoulli(probe.ops, key_array(probe, KEY), 0.25, (n,))
+    ).mean()
     # Each within five standard errors.
     figures = {"mean": (x.mean(), 0.5, 0.2887), "variance": (x.var(), 1 / 12, 0.0745)}
     figures |= {"correlation": (correlation, 0.0, 1.0), "share of 0.25": (share, 0.25, 0.433)}

@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from .comparison import describe
 from .probe import Probe, integers, normal
 from .registry import check
 
 X = normal(4, 6)
-TIES = np.array([[2.0, 1.0, 2.0, 2.0, -1.0], [0.0, 0.0, 0.0, 0.0, 0.0], [0.0, -0.0, 1.0, -0.0, 0.0]])
+TIES = np.array(
+    [[2.0, 1.0, 2.0, 2.0, -1.0], [0.0, 0.0, 0.0, 0.0, 0.0], [0.0, -0.0, 1.0, -0.0, 0.0]]
+)
 """Rows of few distinct values; 0 and −0 are equal."""
 
 
@@ -105,7 +108,7 @@ def top_k_takes_the_lowest_index_first(probe: Probe) -> None:
 def _hold_top_k(probe: Probe, host: Any, k: int) -> None:
     values, indices = top_k_definition(host, k)
     own_values, own_indices = probe.ops.top_k(probe.array(host), k)
-    what = f"top_k({host.dtype.name} {host.shape}, k={k})"
+    what = f"top_k({describe(host, probe.ops.dtype)}, k={k})"
     probe.values(f"indices of {what}", own_indices, indices)
     probe.values(f"values of {what}", own_values, values)
 

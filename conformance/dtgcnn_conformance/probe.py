@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from dtgcnn_numpy import NumpyOps
 
 from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
 from dtgcnn.tree import flatten, tree_map
-from dtgcnn_numpy import NumpyOps
 
 from .comparison import compare, describe, require
 from .tolerances import DIFFERENCES, TierTolerance, Tolerance, tolerance_of
@@ -93,7 +93,9 @@ class Probe:
 
     def operation(self, name: str, expected: HostArray, *args: Any, **options: Any) -> None:
         """Hold ``ops.name(*args)`` to the expected host array; host arrays become the backend's."""
-        shown = [describe(a) for a in args] + [f"{k}={v!r}" for k, v in options.items()]
+        shown = [describe(a, self.ops.dtype) for a in args] + [
+            f"{k}={v!r}" for k, v in options.items()
+        ]
         arrays = [self.array(a) if isinstance(a, np.ndarray) else a for a in args]
         actual = getattr(self.ops, name)(*arrays, **options)
         self.values(f"{name}({', '.join(shown)})", actual, expected)
@@ -102,12 +104,10 @@ class Probe:
         self, what: str, fn: Callable[..., Array], expected: HostArray, *hosts: HostArray
     ) -> None:
         """Hold an expression of arrays to the expected host array."""
-        shown = ", ".join(describe(host) for host in hosts)
+        shown = ", ".join(describe(host, self.ops.dtype) for host in hosts)
         self.values(f"{what} of {shown}", fn(*map(self.array, hosts)), expected)
 
-    def agreement(
-        self, what: str, fn: Callable[[ArrayOps, Tree], Tree], inputs: dict[str, Any]
-    ) -> None:
+    def agreement(self, what: str, fn: Callable[..., Tree], inputs: dict[str, Any]) -> None:
         """Hold ``fn(ops, inputs)``, a tree of arrays, to the same on the reference."""
         expected = fn(self.reference, to_device(self.reference, inputs))
         actual = fn(self.ops, to_device(self.ops, inputs))
@@ -116,7 +116,7 @@ class Probe:
     def derivative(
         self,
         what: str,
-        fn: Callable[[ArrayOps, Tree], Array],
+        fn: Callable[..., Array],
         params: dict[str, Any],
         differences: bool = True,
     ) -> None:
@@ -125,7 +125,7 @@ class Probe:
         The gradient is also held to central differences of the reference, which know nothing of
         how either was differentiated, unless ``differences`` is False.
         """
-        shown = ", ".join(f"{k}: {describe(v)}" for k, v in params.items())
+        shown = ", ".join(f"{k}: {describe(v, self.ops.dtype)}" for k, v in flatten(params).items())
         what = f"{what} ({shown})"
         shape = fn(self.reference, to_device(self.reference, params)).shape
         cotangent = normal(*shape, seed=99)
@@ -154,7 +154,10 @@ class Probe:
         for name, leaf in leaves.items():
             host, more = self.ops.to_numpy(leaf), slacks.get(name, slacks.get("", 0.0))
             label = f"{what}, {name}" if name else what
-            errors.append(compare(label, host, wanted[name], self.ops.dtype, tolerance, more))
+            scaled = self.tolerance.scaled
+            errors.append(
+                compare(label, host, wanted[name], self.ops.dtype, tolerance, scaled, more)
+            )
         return max(errors)
 
 

@@ -22,6 +22,9 @@ from .tolerances import tolerance_of
 __all__ = ["Report", "Result", "check_backend", "load", "perform"]
 
 
+_LEGEND = "Worst errors, relative to the size of what is expected, and after the stroke the limit."
+
+
 @dataclass(frozen=True)
 class Result:
     """What came of one check; an error is None where nothing was compared."""
@@ -57,16 +60,15 @@ class Report:
 
     def table(self) -> str:
         """A line for each tier, and then each failure in full."""
-        head = f"{'tier':12}{'checks':>8}{'passed':>8}{'worst value error':>24}"
-        lines = [f"{self.backend} on {self.device}, {self.dtype}", ""]
-        lines += [head + f"{'worst gradient error':>24}{'seconds':>9}"]
+        columns = ("checks", "passed", "worst value error", "worst gradient error", "seconds")
         tiers = [tier for tier in TIERS if any(r.check.tier == tier for r in self.results)]
+        count, seconds = len(self.results), sum(r.seconds for r in self.results)
+        total = (count, count - len(self.failures), "", "", f"{seconds:.1f}")
+        lines = [f"{self.backend} on {self.device}, {self.dtype}", "", _row("tier", *columns)]
         lines += [self._line(tier) for tier in tiers]
-        passed, seconds = len(self.results) - len(self.failures), sum(r.seconds for r in self.results)
-        lines += [f"{'all':12}{len(self.results):>8}{passed:>8}{'':48}{seconds:>9.1f}"]
-        lines += [""] + ["An error is |actual − expected| / (|expected| + atol / rtol); / what is allowed."]
-        for result in self.failures:
-            lines += ["", f"FAILED {result.check.id}: {result.check.promise}", f"  {result.failure}"]
+        lines += [_row("all", *total), "", _LEGEND]
+        for r in self.failures:
+            lines += ["", f"FAILED {r.check.id}: {r.check.promise}", f"  {r.failure}"]
         return "\n".join(lines)
 
     def _line(self, tier: str) -> str:
@@ -75,7 +77,7 @@ class Report:
         value = _shown([r.value_error for r in results], allowed.value.rtol)
         gradient = _shown([r.gradient_error for r in results], allowed.gradient.rtol)
         passed, seconds = sum(r.passed for r in results), sum(r.seconds for r in results)
-        return f"{tier:12}{len(results):>8}{passed:>8}{value:>24}{gradient:>24}{seconds:>9.1f}"
+        return _row(tier, len(results), passed, value, gradient, f"{seconds:.1f}")
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON's types."""
@@ -96,6 +98,11 @@ class Report:
         return {**about, "passed": self.passed, "checks": checks}
 
 
+def _row(tier: str, *cells: object) -> str:
+    widths = (8, 8, 24, 24, 9)
+    return f"{tier:12}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths))
+
+
 def _shown(errors: Sequence[float | None], allowed: float) -> str:
     known = [error for error in errors if error is not None]
     if not known:
@@ -114,19 +121,16 @@ def load(name: str, device: str | None = None) -> ArrayOps:
     return load_ops(name) if device is None else load_ops(name, device=device)
 
 
-def perform(check: Check, ops: ArrayOps) -> Probe:
-    """Put ``ops`` to one check; a broken promise raises ``ConformanceFailure``."""
-    probe = Probe(ops, check.tier)
+def perform(check: Check, probe: Probe) -> None:
+    """Put the probe's backend to one check; a broken promise raises ``ConformanceFailure``."""
     with np.errstate(all="ignore"):  # the limits of log and division are asked for on purpose
         check.fn(probe)
-    return probe
 
 
 def _result_of(check: Check, ops: ArrayOps) -> Result:
     begin, failure, probe = time.perf_counter(), None, Probe(ops, check.tier)
     try:
-        with np.errstate(all="ignore"):
-            check.fn(probe)
+        perform(check, probe)
     except ConformanceFailure as error:
         failure = str(error)
     except Exception:

@@ -10,7 +10,7 @@ import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig
 from dtgcnn.model import Network
-from dtgcnn.ops import ArrayOps, Tree
+from dtgcnn.ops import ArrayOps, HostArray, Tree
 from dtgcnn.optim import adamw
 from dtgcnn.random import derive_key
 from dtgcnn.trainer import make_step
@@ -55,6 +55,8 @@ class Task:
     """The states of the bank by layer; empty in batch scope."""
     links: Tree
     """The links of all rows to the bank; empty in batch scope."""
+    triplets: bool
+    """Whether the batches name their own triplets."""
 
     def arguments(self, step: int) -> Tree:
         """Batch, sources, key and learning rate of a step."""
@@ -63,6 +65,8 @@ class Task:
         x = (VECTORS[rows] / length).astype(np.float32)
         batch = {"x": x, "labels": LABELS[rows], "items": rows}
         batch |= {name: leaf[rows] for name, leaf in self.links.items()}
+        if self.triplets:
+            batch["triplets"] = triplets_of(LABELS[rows])
         key = np.array(derive_key(11, "step", step), np.uint32)
         return {"batch": batch, "sources": self.sources, "key": key, "rate": np.array(RATE)}
 
@@ -74,14 +78,23 @@ class Task:
     def take(self, ops: ArrayOps, step: Callable[..., Any], held: Tree, number: int) -> Tree:
         """The step's results, from the host's parameters and states."""
         p, given = to_device(ops, held), to_device(ops, self.arguments(number))
-        results = step(
-            p["params"], p["state"], p["optimizer"], *(given[k] for k in given)
-        )
+        results = step(p["params"], p["state"], p["optimizer"], *given.values())
         ops.evaluate(*results)
         return dict(zip(("params", "state", "optimizer", "metrics"), results))
 
 
-def task_of(reference: ArrayOps, **settings: Any) -> Task:
+def triplets_of(labels: HostArray) -> HostArray:
+    """(T, 3) positions: each row, the next row of its class, and the next of another."""
+    triplets = []
+    for row, label in enumerate(labels):
+        order = [(row + i) % len(labels) for i in range(1, len(labels))]
+        own = [i for i in order if labels[i] == label]
+        if own:
+            triplets.append((row, own[0], next(i for i in order if labels[i] != label)))
+    return integers(triplets)
+
+
+def task_of(reference: ArrayOps, *, triplets: bool = False, **settings: Any) -> Task:
     """A task from the reference; in bank scope all rows are the bank."""
     config = config_of(**settings)
     model = DTGCNN(config, ops=reference)
@@ -95,11 +108,9 @@ def task_of(reference: ArrayOps, **settings: Any) -> Task:
         lists = bank.graph._asdict()
         links = {k: reference.to_numpy(lists[k]) for k in ("neighbors", "weights", "own")}
     host = to_host(reference, start)
-    return Task(config, model.network, host, rounded(sources, np.float32), links)
+    return Task(config, model.network, host, rounded(sources, np.float32), links, triplets)
 
 
 def rounded(tree: Tree, dtype: Any) -> Tree:
     """Floats rounded to the dtype."""
     return tree_map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, tree)
-
-

@@ -25,12 +25,17 @@ class SaveEveryEpoch(Callback):
     def __init__(self, directory: str | Path, *, overwrite: bool = False) -> None:
         self.directory = Path(directory)
         self.overwrite = overwrite
+        self._saved = False
 
     def on_train_begin(self, trainer: Trainer) -> None:
         from ..checkpoint import holds_model
 
         if holds_model(self.directory) and not self.overwrite:
             raise FileExistsError(f"{self.directory} already holds a model")
+        self._saved = False
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
-        trainer.model.save(self.directory, overwrite=True)
+        from ..checkpoint import save_model
+
+        save_model(trainer.model, self.directory, overwrite=True, same_encoder=self._saved)
+        self._saved = True
