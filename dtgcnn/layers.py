@@ -34,8 +34,8 @@ def dropout(ops: ArrayOps, x: Array, rate: float, key: Array | None) -> Array:
     """
     if key is None or rate == 0.0:
         return x
-    dropped = random.bernoulli(ops, key, rate, x.shape)
-    return ops.where(dropped, 0.0, x * (1.0 / (1.0 - rate)))
+    kept = ~random.bernoulli(ops, key, rate, x.shape)
+    return x * (ops.astype(kept, ops.dtype) * (1.0 / (1.0 - rate)))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Mining: which triplets of a batch to learn from.
 
-Indices are found on detached rows by the fast formula ``2 − 2 cos``, one matrix product; the loss
+Indices are found on detached rows by the expanded formula, one matrix product; the loss
 then computes the chosen rows' distances exactly. Every result has a static shape, with a mask.
 """
 
@@ -24,12 +24,11 @@ class Triplets(NamedTuple):
     valid: Array
 
 
-def _squared_distances(ops: ArrayOps, embeddings: Array) -> Array:
-    """(B, B) ``|a|² + |b|² − 2 a·b`` of detached rows: for selection, never for a gradient."""
+def _distances(ops: ArrayOps, embeddings: Array) -> Array:
+    """(B, B) ``|b|² − 2 a·b`` of detached rows: the squared distance less ``|a|²``, which is the same
+    all along row a and so changes no choice. For selection, never for a gradient."""
     rows = ops.stop_gradient(embeddings)
-    squares = ops.sum(rows * rows, axis=1)
-    products = rows @ ops.permute_dims(rows, (1, 0))
-    return squares[:, None] + squares[None, :] - 2.0 * products
+    return ops.sum(rows * rows, axis=1)[None, :] - (2.0 * rows) @ ops.permute_dims(rows, (1, 0))
 
 
 def batch_hard(ops: ArrayOps, embeddings: Array, labels: Array, items: Array) -> Triplets:
@@ -43,12 +42,12 @@ def batch_hard(ops: ArrayOps, embeddings: Array, labels: Array, items: Array) ->
     Returns:
         B triplets; a row without a positive or without a negative is not valid.
     """
-    distances = _squared_distances(ops, embeddings)
+    distances = _distances(ops, embeddings)
     same = labels[:, None] == labels[None, :]
     positives = same & (items[:, None] != items[None, :])
     positive = ops.argmax(ops.where(positives, distances, -_FAR), axis=1)
     negative = ops.argmax(ops.where(same, -_FAR, -distances), axis=1)
-    has_both = (ops.sum(positives, axis=1) > 0) & (ops.sum(~same, axis=1) > 0)
+    has_both = (ops.sum(positives, axis=1) > 0) & (ops.sum(same, axis=1) < labels.shape[0])
     return Triplets(ops.arange(labels.shape[0]), positive, negative, has_both)
 
 
@@ -73,7 +72,7 @@ def semi_hard(
     Returns:
         T triplets; a pair without such a negative is not valid.
     """
-    distances = ops.take(_squared_distances(ops, embeddings), anchor)
+    distances = ops.take(_distances(ops, embeddings), anchor)
     to_positive = ops.take_along_axis(distances, positive[:, None], axis=1)
     others = ops.take(labels, anchor)[:, None] != labels[None, :]
     candidates = others & (distances > to_positive)

@@ -67,7 +67,7 @@ def l2_normalize(ops: ArrayOps, x: Array) -> Array:
     """Rows of ``x`` at unit length; a zero row stays zero, with a zero gradient."""
     squares = ops.sum(x * x, axis=-1, keepdims=True)
     zero = squares <= _EPS
-    return ops.where(zero, 0.0, x / ops.sqrt(ops.where(zero, 1.0, squares)))
+    return x * ops.where(zero, 0.0, 1.0 / ops.sqrt(ops.where(zero, 1.0, squares)))
 
 
 def row_distance(ops: ArrayOps, a: Array, b: Array) -> Array:

@@ -62,5 +62,6 @@ def bernoulli(ops: ArrayOps, key: Array, p: float, shape: tuple[int, ...]) -> Ar
     for size in shape:
         n *= size
     words = ops.random_bits(key, (n + 1) // 2)
-    draws = ops.concat([words & 0xFFFF, words >> 16])[:n]
-    return ops.reshape(draws < round(p * 65536), shape)
+    limit = round(p * 65536)
+    draws = ops.concat([(words & 0xFFFF) < limit, (words >> 16) < limit])
+    return ops.reshape(draws[:n], shape)

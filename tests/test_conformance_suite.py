@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +144,15 @@ def test_a_failing_backend_ends_in_1(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_unknown_tier_is_refused() -> None:
     with pytest.raises(ValueError, match="tiers must be among"):
         check_backend(NumpyOps(), ["speed"])
+
+
+@pytest.mark.parametrize(("backend", "outcome"), [("numpy", "passed"), ("absent", "failed")])
+def test_pytest_runs_the_same_checks(backend: str, outcome: str, tmp_path: Path) -> None:
+    """One test a check; a backend that is asked for and absent is a failure, not a skip."""
+    options = ["-p", "dtgcnn_conformance.plugin", "-p", "no:cacheprovider", "--tb=no", "-q"]
+    command = [sys.executable, "-m", "pytest", *options, "--pyargs", "dtgcnn_conformance"]
+    run = subprocess.run(
+        [*command, "--backend", backend], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert re.search(rf"^{len(all_checks())} {outcome} in", run.stdout, re.MULTILINE), run.stdout
+    assert run.returncode == (0 if outcome == "passed" else 1)

@@ -1,8 +1,8 @@
 """Conformance: the checks that a backend of ``dtgcnn`` must pass.
 
-``python -m dtgcnn_conformance --backend NAME`` prints a table; ``pytest --pyargs
-dtgcnn_conformance --backend NAME`` runs the same checks as tests; ``check_backend(ops)`` returns a
-report.
+``python -m dtgcnn_conformance --backend NAME`` prints a table, and ``check_backend(ops)`` returns
+it as a report. ``pytest -p dtgcnn_conformance.plugin --pyargs dtgcnn_conformance --backend NAME``
+runs the same checks as tests.
 """
 
 from .registry import all_checks

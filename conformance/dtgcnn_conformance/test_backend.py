@@ -1,4 +1,7 @@
-"""The checks as tests, one for each: ``pytest --pyargs dtgcnn_conformance --backend NAME``."""
+"""The checks as tests, one for each.
+
+``pytest -p dtgcnn_conformance.plugin --pyargs dtgcnn_conformance --backend NAME``
+"""
 
 from __future__ import annotations
 
@@ -24,5 +27,7 @@ def loaded(name: str) -> ArrayOps:
 
 
 @pytest.mark.parametrize("check", [pytest.param(c, id=c.id) for c in all_checks()])
-def test_backend(check: Check, backend_name: str) -> None:
-    perform(check, Probe(loaded(backend_name), check.tier))
+def test_backend(check: Check, request: pytest.FixtureRequest) -> None:
+    """The backend keeps the promise of the check."""
+    name = request.config.getoption("--backend", default="numpy")
+    perform(check, Probe(loaded(name), check.tier))
