@@ -42,7 +42,8 @@ def conformance(session: nox.Session, backend: str) -> None:
     """The conformance suite on one backend, by the command line and by pytest."""
     session.install("-e", ".[mlx]" if backend == "mlx" else ".", "pytest")
     session.run("python", "-m", "dtgcnn_conformance", "--backend", backend)
-    session.run("pytest", "-q", "--pyargs", "dtgcnn_conformance", "--backend", backend)
+    plugin = ("-p", "dtgcnn_conformance.plugin", "--pyargs", "dtgcnn_conformance")
+    session.run("pytest", "-q", *plugin, "--backend", backend)
 
 
 @nox.session

@@ -37,8 +37,8 @@ class DTGCNNConfig:
         bank_size: most rows of the training data that the bank keeps, drawn evenly over classes.
         triplet_margin: by how much a negative must be farther than a positive.
         mining_strategy: ``"batch_hard"``: each row's hardest positive and negative of the batch;
-            ``"explicit"``: the data's own triplets; ``"auto"``: batch-hard on labelled data, and on
-            triplets their own together with a semi-hard negative for each anchor and positive.
+            ``"explicit"``: the data's own triplets; ``"auto"``: the data's own triplets, or else
+            batch-hard ones, and with the same weight a semi-hard negative for each of their pairs.
         batch_size: rows (labelled data) or triplets per step.
         samples_per_class: rows of one class in a labelled batch.
         num_epochs: passes over the training data.

@@ -25,8 +25,8 @@ class Triplets(NamedTuple):
 
 
 def _distances(ops: ArrayOps, embeddings: Array) -> Array:
-    """(B, B) ``|b|² − 2 a·b`` of detached rows: the squared distance less ``|a|²``, which is the same
-    all along row a and so changes no choice. For selection, never for a gradient."""
+    """(B, B) ``|b|² − 2 a·b`` of detached rows: the squared distance less ``|a|²``, which is the
+    same all along row a and so changes no choice. For selection, never for a gradient."""
     rows = ops.stop_gradient(embeddings)
     return ops.sum(rows * rows, axis=1)[None, :] - (2.0 * rows) @ ops.permute_dims(rows, (1, 0))
 
@@ -56,25 +56,25 @@ def explicit(ops: ArrayOps, triplets: Array) -> Triplets:
     return Triplets(triplets[:, 0], triplets[:, 1], triplets[:, 2], triplets[:, 0] >= 0)
 
 
-def semi_hard(
-    ops: ArrayOps, embeddings: Array, labels: Array, anchor: Array, positive: Array
-) -> Triplets:
-    """For each given pair the nearest negative that is farther than the positive.
+def semi_hard(ops: ArrayOps, embeddings: Array, labels: Array, pairs: Triplets) -> Triplets:
+    """For each anchor and positive the nearest negative that is farther than the positive.
 
-    Schroff et al. 2015 (arXiv:1503.03832). Where classes are known in part only, the nearest
-    negatives of all are often positives that nobody marked; these are not taken.
+    Schroff et al. 2015 (arXiv:1503.03832). The nearest negatives of all pull an untrained embedding
+    together into one point, and where classes are known in part only, they are often positives
+    that nobody marked; these are softer.
 
     Args:
         embeddings: (B, D).
         labels: (B,) int32 classes.
-        anchor, positive: (T,) positions of the pairs.
+        pairs: T triplets, whose anchors and positives are kept.
 
     Returns:
-        T triplets; a pair without such a negative is not valid.
+        T triplets; one without such a negative is not valid, nor one whose pair was not.
     """
-    distances = ops.take(_distances(ops, embeddings), anchor)
-    to_positive = ops.take_along_axis(distances, positive[:, None], axis=1)
-    others = ops.take(labels, anchor)[:, None] != labels[None, :]
+    distances = ops.take(_distances(ops, embeddings), pairs.anchor)
+    to_positive = ops.take_along_axis(distances, pairs.positive[:, None], axis=1)
+    others = ops.take(labels, pairs.anchor)[:, None] != labels[None, :]
     candidates = others & (distances > to_positive)
     negative = ops.argmax(ops.where(candidates, -distances, -_FAR), axis=1)
-    return Triplets(anchor, positive, negative, ops.sum(candidates, axis=1) > 0)
+    found = ops.sum(candidates, axis=1) > 0
+    return Triplets(pairs.anchor, pairs.positive, negative, pairs.valid & found)

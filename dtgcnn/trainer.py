@@ -35,19 +35,18 @@ def objective(
     ``batch`` holds ``labels`` and ``items``, (B,) int32, and ``triplets``, (T, 3) positions, where
     the data are triplets.
     """
-    loss = TripletLoss(config.triplet_margin)
-    if "triplets" not in batch:
-        mined = mining.batch_hard(ops, embeddings, batch["labels"], batch["items"])
-        return loss(ops, embeddings, mined)
-    given = mining.explicit(ops, batch["triplets"])
-    value, metrics = loss(ops, embeddings, given)
-    if config.mining_strategy == "explicit":
+    loss, strategy = TripletLoss(config.triplet_margin), config.mining_strategy
+    if strategy == "batch_hard" or (strategy == "auto" and "triplets" not in batch):
+        triplets = mining.batch_hard(ops, embeddings, batch["labels"], batch["items"])
+    elif "triplets" in batch:
+        triplets = mining.explicit(ops, batch["triplets"])
+    else:
+        raise ValueError("mining_strategy 'explicit' needs triplets, and the data are labelled")
+    value, metrics = loss(ops, embeddings, triplets)
+    if strategy != "auto":
         return value, metrics
-    if config.mining_strategy == "batch_hard":
-        mined = mining.batch_hard(ops, embeddings, batch["labels"], batch["items"])
-        return loss(ops, embeddings, mined)
-    mined = mining.semi_hard(ops, embeddings, batch["labels"], given.anchor, given.positive)
-    return 0.5 * (value + loss(ops, embeddings, mined)[0]), metrics
+    softer = mining.semi_hard(ops, embeddings, batch["labels"], triplets)
+    return 0.5 * (value + loss(ops, embeddings, softer)[0]), metrics
 
 
 def make_step(

@@ -48,9 +48,9 @@ def trained(labelled: TripletDataset) -> DTGCNN:
 
 
 WORDS = {
-    "animals": "cat dog horse cow sheep goat hen duck".split(),
-    "weather": "rain snow wind storm sun cloud fog hail".split(),
-    "food": "bread cheese soup rice apple salad pasta cake".split(),
+    "animals": ["cat", "dog", "horse", "cow", "sheep", "goat", "hen", "duck"],
+    "weather": ["rain", "snow", "wind", "storm", "sun", "cloud", "fog", "hail"],
+    "food": ["bread", "cheese", "soup", "rice", "apple", "salad", "pasta", "cake"],
 }
 
 
@@ -82,7 +82,9 @@ def text_file(tmp_path: Path) -> Path:
 def triplet_file(tmp_path: Path) -> Path:
     """The guide's triplet JSON."""
     texts, labels = sentences()
-    by_class = {name: [t for t, l in zip(texts, labels, strict=True) if l == name] for name in WORDS}
+    by_class = {
+        name: [t for t, own in zip(texts, labels, strict=True) if own == name] for name in WORDS
+    }
     names = list(WORDS)
     triplets = []
     for n, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""The command line, from training to search; and that wrong input ends in one message and code 2."""
+"""The command line, from training to search; wrong input ends in one message and code 2."""
 
 from __future__ import annotations
 

@@ -28,9 +28,7 @@ def test_a_bank_row_encodes_to_what_it_is_in_the_bank(trained: DTGCNN) -> None:
     assert trained.bank is not None
     bank, ops = trained.bank, trained.ops
     assert bank.graph is not None
-    inside, _ = trained.network(
-        ops, trained.params, trained.state, bank.x, bank.graph, bank.states
-    )
+    inside, _ = trained.network(ops, trained.params, trained.state, bank.x, bank.graph, bank.states)
     np.testing.assert_allclose(trained.encode(bank.host_x), ops.to_numpy(inside), atol=1e-6)
 
 

@@ -5,10 +5,25 @@ from __future__ import annotations
 import subprocess
 import sys
 
-CORE = (
-    "ops backends numerics random tree config layers graph heads bank model mining losses optim "
-    "schedules trainer callbacks"
-).split()
+CORE = [
+    "ops",
+    "backends",
+    "numerics",
+    "random",
+    "tree",
+    "config",
+    "layers",
+    "graph",
+    "heads",
+    "bank",
+    "model",
+    "mining",
+    "losses",
+    "optim",
+    "schedules",
+    "trainer",
+    "callbacks",
+]
 
 PROGRAM = """
 import sys

@@ -159,9 +159,7 @@ def test_callbacks_are_called_in_order(labelled: TripletDataset) -> None:
 
 def test_warm_up_then_cosine() -> None:
     def rate(step: int, schedule: str = "cosine") -> float:
-        return learning_rate_at(
-            step, peak=2.0, total_steps=110, warmup_steps=10, schedule=schedule
-        )
+        return learning_rate_at(step, peak=2.0, total_steps=110, warmup_steps=10, schedule=schedule)
 
     assert [rate(0), rate(4), rate(9), rate(10)] == pytest.approx([0.2, 1.0, 2.0, 2.0])
     assert [rate(60), rate(110)] == pytest.approx([1.0, 0.0])

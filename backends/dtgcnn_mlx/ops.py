@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import mlx.core as mx
-import mlx.nn as nn
 import numpy as np
 
 from .threefry import threefry2x32
@@ -136,7 +135,7 @@ class MlxOps:
     def random_bits(self, key: Any, n: int) -> Any:
         pairs = (n + 1) // 2
         words = threefry2x32(key, mx.arange(pairs, dtype=mx.uint32), mx.zeros(pairs, mx.uint32))
-        return mx.stack(words, axis=1).reshape(-1)[:n]
+        return mx.stack(list(words), axis=1).reshape(-1)[:n]
 
     # -- transformations of functions
     stop_gradient = staticmethod(mx.stop_gradient)
@@ -158,17 +157,15 @@ class MlxOps:
         return value_aux_grad
 
     def compile(self, fn: F) -> F:
-        return mx.compile(fn) if self._compile else fn
+        return cast(F, mx.compile(fn)) if self._compile else fn
 
     def checkpoint(self, fn: F) -> F:
-        return mx.checkpoint(fn)
+        return cast(F, mx.checkpoint(fn))
 
     def evaluate(self, *trees: Any) -> None:
         mx.eval(*trees)
 
     # -- native forms of functions of dtgcnn.numerics
-    gelu = staticmethod(nn.gelu)
-
     def layer_norm(self, x: Any, weight: Any, bias: Any, eps: float) -> Any:
         return mx.fast.layer_norm(x, weight, bias, eps)
 

@@ -97,12 +97,13 @@ def batch_hard_triplets(probe: Probe) -> None:
 def semi_hard_triplets(probe: Probe) -> None:
     """``semi_hard`` takes each pair's nearest negative beyond the positive, where there is one."""
     anchor, positive = CHOSEN[:, 0], integers([1, 5, 9, 2, 5, 0])
-    given = map(probe.array, (EMBEDDINGS, LABELS, anchor, positive))
-    mined = mining.semi_hard(probe.ops, *given)
+    given = anchor != anchor[0]
+    pairs = mining.Triplets(*map(probe.array, (anchor, positive, positive, given)))
+    mined = mining.semi_hard(probe.ops, probe.array(EMBEDDINGS), probe.array(LABELS), pairs)
     distances = exact_distances(EMBEDDINGS)[anchor]
     to_positive = distances[np.arange(len(anchor)), positive][:, None]
     candidates = (LABELS[anchor][:, None] != LABELS[None, :]) & (distances > to_positive)
-    valid = candidates.any(axis=1)
+    valid = candidates.any(axis=1) & given
     probe.values("valid triplets", mined.valid, valid)
     probe.values("anchors", mined.anchor, anchor)
     probe.values("positives", mined.positive, positive)

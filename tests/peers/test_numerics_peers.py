@@ -152,13 +152,14 @@ def test_semi_hard_takes_the_nearest_of_those_farther_than_the_positive() -> Non
     z = normal(40, 4)
     labels = np.repeat(np.arange(8), 5).astype(np.int32)
     anchor, positive = np.arange(0, 40, 5, dtype=np.int32), np.arange(1, 40, 5, dtype=np.int32)
-    chosen = mining.semi_hard(OPS, z, labels, anchor, positive)
+    pairs = mining.Triplets(anchor, positive, positive, anchor != 10)
+    chosen = mining.semi_hard(OPS, z, labels, pairs)
     distance = torch.cdist(tensor(z), tensor(z)).numpy()
     for a, p, n, valid in zip(*chosen, strict=True):
         farther = [
             j for j in range(40) if labels[j] != labels[a] and distance[a, j] > distance[a, p]
         ]
-        assert valid == bool(farther)
+        assert valid == (bool(farther) and a != 10)
         if valid:
             assert n == min(farther, key=lambda j, a=a: distance[a, j])  # type: ignore[misc]
 
