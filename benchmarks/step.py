@@ -56,6 +56,7 @@ def make_config(k: int, dropout: float) -> DTGCNNConfig:
         graph_similarity_threshold=-1.0,
         graph_self_weight=None,
         graph_scope="batch",
+        mining_strategy="batch_hard",
         learning_rate=1e-4,
     )
 
