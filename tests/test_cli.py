@@ -31,7 +31,7 @@ def run(*arguments: object) -> Result:
 
 
 def train(file: Path, output: Path, *more: str) -> Result:
-    return run("train", file, "--output", output, *QUICK, *more)
+    return run("train", file, "--output", output, "--no-map", *QUICK, *more)
 
 
 @pytest.fixture
@@ -41,7 +41,9 @@ def model(text_file: Path, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_training_leaves_model_map_card_and_figures(model: Path) -> None:
+def test_training_leaves_model_map_card_and_figures(text_file: Path, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    assert run("train", text_file, "--output", model, *QUICK).exit_code == 0
     names = {path.name.partition("-")[0] for path in model.iterdir()}
     assert names == {
         *("model.safetensors", "config.json", "README.md", "encoder"),
@@ -54,7 +56,7 @@ def test_training_leaves_model_map_card_and_figures(model: Path) -> None:
 
 
 def test_training_prints_a_table(text_file: Path, tmp_path: Path) -> None:
-    done = train(text_file, tmp_path / "m", "--no-map")
+    done = train(text_file, tmp_path / "m")
     assert "21 test rows, looked up among 63 train rows" in done.output
     assert "metric      | input vectors | trained | change" in done.output
     assert "epoch 3/3" in done.output
@@ -76,7 +78,7 @@ def test_vectors_end_to_end(tmp_path: Path) -> None:
     np.savez(tmp_path / "v.npz", train_x=x[::2], train_y=y[::2], test_x=x[1::2], test_y=y[1::2])
     arguments = [a for a in QUICK if a != "input_dim=16"]
     arguments.remove("--set")
-    done = run("train", tmp_path / "v.npz", "--output", tmp_path / "m", *arguments)
+    done = run("train", tmp_path / "v.npz", "--output", tmp_path / "m", "--no-map", *arguments)
     assert done.exit_code == 0, done.output
     assert "40 test rows, looked up among 40 train rows" in done.output
     done = run("encode", tmp_path / "m", tmp_path / "v.npz", "--output", tmp_path / "z.npy")
