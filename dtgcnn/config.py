@@ -110,6 +110,16 @@ class DTGCNNConfig:
         check_names(changes)
         return dataclasses.replace(self, **changes)
 
+    def require_same_model(self, other: DTGCNNConfig) -> None:
+        """Refuse a config that shapes another model than ``other`` does.
+
+        Raises:
+            ValueError: names the first setting that differs.
+        """
+        for name in _SHAPE_THE_MODEL:
+            ours, theirs = getattr(self, name), getattr(other, name)
+            _require(ours == theirs, name, f"must be the model's {theirs!r}", ours)
+
     def to_dict(self) -> dict[str, Any]:
         """The settings as JSON's types."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
@@ -134,6 +144,12 @@ def suggest(rows: int, steps_per_epoch: int) -> dict[str, Any]:
     num_epochs = min(max(round(steps / max(steps_per_epoch, 1)), 10), 100)
     return {"dropout_rate": dropout_rate, "num_epochs": num_epochs}
 
+
+_SHAPE_THE_MODEL = (
+    *("input_dim", "hidden_dims", "output_dim", "gcn_activation", "use_batch_norm"),
+    *("dropout_rate", "normalize_output", "graph_k_neighbors", "graph_similarity_threshold"),
+    "graph_self_weight",
+)
 
 _AT_LEAST_ONE: tuple[str, ...] = (
     "input_dim",

@@ -102,7 +102,8 @@ class Trainer:
 
     Args:
         model: the model to train; its parameters, running state and bank are replaced.
-        config: the training settings; the model's own where not given.
+        config: the training settings, which become the model's; its own where not given. Those that
+            shape the model must be the model's.
         train_loader, val_loader: from ``TripletDataset.create_dataloaders``. They may be given to
             ``train`` instead. Texts are encoded by the model's encoder; where it has none, one is
             fitted on the training side's texts.
@@ -123,6 +124,7 @@ class Trainer:
         progress: bool = True,
     ) -> None:
         config = model.config if config is None else config
+        config.require_same_model(model.config)
         self.model = model
         self.config = config if epochs is None else config.replace(num_epochs=epochs)
         self.train_loader = train_loader
@@ -146,24 +148,24 @@ class Trainer:
             ValueError: there is no training loader, or model, graph and data do not fit together.
             TrainingError: a batch holds no valid triplet, or the loss is not finite.
         """
-        loader = train_loader or self.train_loader
+        loader = self.train_loader if train_loader is None else train_loader
         if loader is None:
             raise ValueError("train_loader must be given, to Trainer or to train")
-        val_loader = val_loader or self.val_loader
+        val_loader = self.val_loader if val_loader is None else val_loader
         hooks = [*([ProgressBar()] if self.progress else []), *self.callbacks, *callbacks]
+        begun: list[Callback] = []
         self.steps_per_epoch = len(loader)
-        run = _Run(self.model, self.config, loader, self._vectors_of(loader))
-        started = False
+        self.model.config = self.config
         try:
             for hook in hooks:
                 hook.on_train_begin(self)
-            started = True
+                begun.append(hook)
+            run = _Run(self.model, self.config, loader, self._vectors_of(loader))
             for epoch in range(1, self.config.num_epochs + 1):
                 self._run_epoch(run, epoch, val_loader, hooks)
         finally:
-            if started:
-                for hook in hooks:
-                    hook.on_train_end(self)
+            for hook in begun:
+                hook.on_train_end(self)
         return self.history
 
     def _run_epoch(

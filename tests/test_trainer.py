@@ -122,6 +122,26 @@ def test_vectors_of_another_width_are_refused(labelled: TripletDataset) -> None:
         train(labelled, input_dim=13)
 
 
+def test_a_config_of_another_model_is_refused() -> None:
+    model = DTGCNN(backend="numpy", **SETTINGS)
+    with pytest.raises(ValueError, match=r"output_dim must be the model's 8, received 9"):
+        Trainer(model, model.config.replace(output_dim=9))
+
+
+def test_the_training_settings_become_the_models(labelled: TripletDataset) -> None:
+    loader, _ = labelled.create_dataloaders(batch_size=24)
+    model = DTGCNN(backend="numpy", **SETTINGS)
+    config = model.config.replace(learning_rate=5e-3)
+    Trainer(model, config, train_loader=loader, epochs=1, progress=False).train()
+    assert (model.config.learning_rate, model.config.num_epochs) == (5e-3, 1)
+
+
+def test_an_empty_loader_is_refused(labelled: TripletDataset) -> None:
+    _, empty = labelled.create_dataloaders(batch_size=24, train_split=1.0)
+    with pytest.raises(TrainingError, match="the training side has no batch"):
+        Trainer(DTGCNN(backend="numpy", **SETTINGS), progress=False).train(empty)
+
+
 def test_a_loader_must_be_given() -> None:
     with pytest.raises(ValueError, match="train_loader must be given"):
         Trainer(DTGCNN(backend="numpy", **SETTINGS)).train()

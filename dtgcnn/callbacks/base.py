@@ -16,7 +16,7 @@ class Callback:
     """Subclass it and override the hooks of interest; each does nothing here."""
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        """Before the first epoch, the data encoded and the first bank built."""
+        """Before any work, texts not yet encoded. An error raised here stops training."""
 
     def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
         """Before the first batch of ``epoch`` = 1, 2, …"""
