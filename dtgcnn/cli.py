@@ -16,7 +16,7 @@ import numpy as np
 from .backends import BackendError, available_backends, load_backend, load_ops
 from .callbacks import SaveEveryEpoch
 from .checkpoint import holds_model, replace_file
-from .config import DTGCNNConfig, suggest
+from .config import DTGCNNConfig, read_settings, suggest
 from .data import TripletDataset, sample_path
 from .evaluate import unit_rows
 from .model import DTGCNN
@@ -89,7 +89,10 @@ _overwrite = click.option("--overwrite", is_flag=True, help="Replace what is the
 @click.option("--margin", type=float, help="Triplet margin  [default: 0.2]")
 @click.option("--k", type=int, help="Neighbours per node of the graph  [default: 10]")
 @click.option("--seed", type=int, help="Source of every random choice  [default: 0]")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any other setting.")
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="Settings in TOML or JSON."
+)
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any setting.")
 @click.option("--train-split", default=0.9, show_default=True, help="Share not held out.")
 @click.option("--no-map", is_flag=True, help="Draw no picture of the embedding space.")
 @_backend
@@ -103,6 +106,7 @@ def train(
     margin: float | None,
     k: int | None,
     seed: int | None,
+    config_file: Path | None,
     settings: tuple[str, ...],
     train_split: float,
     no_map: bool,
@@ -113,7 +117,7 @@ def train(
 
     Labelled data with a split column: trains on the rows "train" and is measured on the rows
     "test". Otherwise a part is held out to measure. The model is saved after every epoch, so an
-    interrupt (Ctrl-C) loses no finished one.
+    interrupt (Ctrl-C) loses no finished one. Options go before --set, and both before --config.
 
     \b
     Examples:
@@ -133,7 +137,8 @@ def train(
         "graph_k_neighbors": k,
         "seed": seed,
     }
-    chosen = _settings(settings) | {name: v for name, v in named.items() if v is not None}
+    chosen = {} if config_file is None else read_settings(config_file)
+    chosen |= _settings(settings) | {name: v for name, v in named.items() if v is not None}
     config = DTGCNNConfig.from_dict(chosen)
     ops = load_ops(backend)
     dataset = TripletDataset(file)

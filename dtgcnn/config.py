@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from .layers import Activation
@@ -30,7 +33,8 @@ class DTGCNNConfig:
         normalize_output: embeddings at unit length.
         graph_k_neighbors: nearest neighbours that each node links to.
         graph_similarity_threshold: least cosine similarity of a link.
-        graph_self_weight: a node's own share in a graph convolution; None for Kipf & Welling's.
+        graph_self_weight: a node's own share in a graph convolution; None, or ``"kipf"``, for Kipf
+            & Welling's.
         graph_scope: whom a node is linked to in training: its nearest rows of the ``"bank"``, as
             in inference, or of the ``"batch"``.
         dynamic_graph_update_freq: epochs between refreshes of the bank's states in training.
@@ -76,7 +80,12 @@ class DTGCNNConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "hidden_dims", tuple(self.hidden_dims))
+        if str(self.graph_self_weight) == "kipf":
+            object.__setattr__(self, "graph_self_weight", None)
+        if isinstance(self.hidden_dims, list):
+            object.__setattr__(self, "hidden_dims", tuple(self.hidden_dims))
+        several = isinstance(self.hidden_dims, tuple)
+        _require(several, "hidden_dims", "must be a list of widths", self.hidden_dims)
         _require(bool(self.hidden_dims), "hidden_dims", "must name one width or more", ())
         for name in _AT_LEAST_ONE:
             _whole(name, getattr(self, name), 1)
@@ -124,11 +133,71 @@ class DTGCNNConfig:
         """The settings as JSON's types."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
 
+    def save(self, path: str | Path) -> None:
+        """Write the settings as TOML or JSON, by the suffix.
+
+        Raises:
+            ValueError: the suffix is neither ``.toml`` nor ``.json``.
+        """
+        path, settings = Path(path), self.to_dict()
+        if _format_of(path) == "json":
+            text = json.dumps(settings, indent=2) + "\n"
+        else:
+            import tomli_w
+
+            if self.graph_self_weight is None:  # TOML has no null
+                settings["graph_self_weight"] = "kipf"
+            text = tomli_w.dumps(settings)
+        path.write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path) -> DTGCNNConfig:
+        """The config that a TOML or JSON file names; see ``read_settings``."""
+        return cls.from_dict(read_settings(path))
+
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> DTGCNNConfig:
         """The config of these settings; those not named keep their defaults."""
         check_names(settings)
         return cls(**settings)
+
+
+def read_settings(path: str | Path) -> dict[str, Any]:
+    """The settings that a TOML or JSON file names, by its suffix.
+
+    Raises:
+        ValueError: the suffix is another, the file is not valid, or it names an unknown setting.
+        OSError: it cannot be read.
+    """
+    path = Path(path)
+    kind = _format_of(path)
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8")
+        settings = json.loads(text) if kind == "json" else _parse_toml(text)
+    except ValueError as error:
+        raise ValueError(f"{path}: not valid {kind.upper()}: {error}") from None
+    if not isinstance(settings, dict):
+        raise ValueError(f"{path}: must hold settings by name, found {type(settings).__name__}")
+    try:
+        check_names(settings)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return settings
+
+
+def _format_of(path: Path) -> str:
+    if path.suffix.lower() not in (".toml", ".json"):
+        raise ValueError(f"a config file must end in .toml or .json, received {path}")
+    return path.suffix.lower()[1:]
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
 
 
 SMALL_DATA_ROWS = 10_000

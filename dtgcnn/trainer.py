@@ -133,6 +133,10 @@ class Trainer:
         self.progress = progress
         self.history: list[dict[str, float]] = []
         """The metrics of each finished epoch."""
+        self.should_stop = False
+        """Set it to end training after the running epoch."""
+        self.global_step = 0
+        """Steps taken in this run, over all epochs."""
         self.steps_per_epoch = 0
         self._vectors: list[tuple[TripletDataset, HostArray]] = []
 
@@ -154,6 +158,7 @@ class Trainer:
         val_loader = self.val_loader if val_loader is None else val_loader
         hooks = [*([ProgressBar()] if self.progress else []), *self.callbacks, *callbacks]
         begun: list[Callback] = []
+        self.should_stop, self.global_step = False, 0
         self.steps_per_epoch = len(loader)
         self.model.config = self.config
         try:
@@ -163,6 +168,8 @@ class Trainer:
             run = _Run(self.model, self.config, loader, self._vectors_of(loader))
             for epoch in range(1, self.config.num_epochs + 1):
                 self._run_epoch(run, epoch, val_loader, hooks)
+                if self.should_stop:
+                    break
         finally:
             for hook in begun:
                 hook.on_train_end(self)
@@ -177,6 +184,7 @@ class Trainer:
         totals: dict[str, float] = {}
         for batch_idx, batch in enumerate(run.loader.batches(epoch - 1)):
             outputs = run.step(batch)
+            self.global_step += 1
             if not abs(outputs["loss"]) < float("inf"):
                 raise TrainingError(
                     f"the loss is {outputs['loss']} at step {batch_idx + 1} of epoch {epoch}: "
@@ -287,7 +295,8 @@ class _Run:
         )
         ops.evaluate(model.params, model.state, self._optimizer_state, metrics)
         self._count += 1
-        return {name: float(ops.to_numpy(value)) for name, value in metrics.items()}
+        figures = {name: float(ops.to_numpy(value)) for name, value in metrics.items()}
+        return {**figures, "learning_rate": rate}
 
     def finish_epoch(self, epoch: int) -> None:
         """Bring the model's bank up to date, so that it can encode.

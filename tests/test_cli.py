@@ -63,6 +63,16 @@ def test_training_prints_a_table(text_file: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "m" / "map.png").exists()
 
 
+def test_settings_come_from_a_file_and_options_go_before_it(
+    text_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "c.toml").write_text("seed = 5\ndropout_rate = 0.45\nnum_epochs = 99\n")
+    done = train(text_file, tmp_path / "m", "--config", str(tmp_path / "c.toml"), "--seed", "6")
+    assert done.exit_code == 0, done.output
+    config = json.loads((tmp_path / "m" / "config.json").read_text())["config"]
+    assert (config["seed"], config["dropout_rate"], config["num_epochs"]) == (6, 0.45, 3)
+
+
 def test_triplets_end_to_end(triplet_file: Path, tmp_path: Path) -> None:
     done = train(triplet_file, tmp_path / "m", "--train-split", "0.7")
     assert done.exit_code == 0, done.output

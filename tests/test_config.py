@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from dtgcnn.config import suggest
         ({"graph_k_neighbors": 0}, "graph_k_neighbors must be a whole number of at least 1"),
         ({"graph_k_neighbors": 2.5}, "graph_k_neighbors must be a whole number .* received 2.5"),
         ({"graph_self_weight": 0.0}, r"graph_self_weight must be a number in \(0.0, 1.0\]"),
+        ({"hidden_dims": 64}, "hidden_dims must be a list of widths, received 64"),
         ({"hidden_dims": []}, "hidden_dims must name one width or more"),
         ({"hidden_dims": [64, 0]}, "hidden_dims must be a whole number of at least 1, received 0"),
         ({"graph_scope": "world"}, "graph_scope must be one of bank, batch, received 'world'"),
@@ -61,3 +63,27 @@ def test_suggestions_follow_the_size() -> None:
     assert suggest(600, 4) == {"dropout_rate": 0.3, "num_epochs": 100}
     assert suggest(10_003, 71) == {"dropout_rate": 0.1, "num_epochs": 35}
     assert suggest(1_000_000, 7_000) == {"dropout_rate": 0.1, "num_epochs": 10}
+
+
+@pytest.mark.parametrize("suffix", ["toml", "json"])
+def test_round_trip_through_a_file(tmp_path: Path, suffix: str) -> None:
+    config = DTGCNNConfig(hidden_dims=(64, 32), graph_self_weight=None, learning_rate=3e-4)
+    config.save(tmp_path / f"config.{suffix}")
+    assert DTGCNNConfig.load(tmp_path / f"config.{suffix}") == config
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("c.toml", "seed = ", "c.toml: not valid TOML"),
+        ("c.json", '{"seed": ', "c.json: not valid JSON"),
+        ("c.json", "[1]", "c.json: must hold settings by name, found list"),
+        ("c.toml", "sed = 1", "c.toml: unknown setting 'sed'; did you mean 'seed'"),
+        ("c.yaml", "seed: 1", "must end in .toml or .json, received .*c.yaml"),
+        ("c.toml", "seed = -1", "seed must be a whole number of at least 0, received -1"),
+    ],
+)
+def test_bad_files_are_refused(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        DTGCNNConfig.load(tmp_path / name)
