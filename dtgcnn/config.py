@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from .layers import Activation
+from .optim import OptimizerName
+from .schedules import SCHEDULES, ScheduleName
 
 __all__ = ["DTGCNNConfig", "GraphScope", "MiningStrategy", "suggest"]
 
@@ -46,10 +48,17 @@ class DTGCNNConfig:
         batch_size: rows (labelled data) or triplets per step.
         samples_per_class: rows of one class in a labelled batch.
         num_epochs: passes over the training data.
-        learning_rate: peak step size of AdamW.
-        weight_decay: decoupled weight decay.
+        optimizer: ``"adamw"``, ``"adam"`` or ``"sgd"``.
+        learning_rate: the optimiser's peak step size.
+        momentum: of SGD, in [0, 1).
+        weight_decay: decoupled from the gradient in AdamW, added to it in the others.
         warmup_epochs: epochs of linear warm-up of the learning rate; it may be a fraction.
-        scheduler: what follows the warm-up, ``"cosine"`` to zero or ``"constant"``.
+            ``"one_cycle"`` has its own and takes none.
+        scheduler: what follows the warm-up: ``"cosine"`` or ``"linear"`` to zero, ``"constant"``,
+            ``"one_cycle"``, ``"step"`` or ``"exponential"``.
+        scheduler_step_size: epochs between the drops of ``"step"``.
+        scheduler_gamma: factor of each drop (``"step"``, by default 0.1) or epoch
+            (``"exponential"``, 0.95).
         gradient_clip_val: largest global norm of the gradient.
         seed: source of every random choice.
     """
@@ -72,10 +81,14 @@ class DTGCNNConfig:
     batch_size: int = 128
     samples_per_class: int = 4
     num_epochs: int = 30
+    optimizer: OptimizerName = "adamw"
     learning_rate: float = 1e-3
+    momentum: float = 0.9
     weight_decay: float = 1e-4
     warmup_epochs: float = 1.0
-    scheduler: Literal["cosine", "constant"] = "cosine"
+    scheduler: ScheduleName = "cosine"
+    scheduler_step_size: int = 10
+    scheduler_gamma: float | None = None
     gradient_clip_val: float = 1.0
     seed: int = 0
 
@@ -98,7 +111,7 @@ class DTGCNNConfig:
             _require(isinstance(value, bool), name, "must be true or false", value)
         for name, low, high, closed in _RANGES:
             value = getattr(self, name)
-            if value is None and name == "graph_self_weight":
+            if value is None and name in ("graph_self_weight", "scheduler_gamma"):
                 continue
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
             inside = number and (low <= value if closed[0] == "[" else low < value)
@@ -145,9 +158,10 @@ class DTGCNNConfig:
         else:
             import tomli_w
 
-            if self.graph_self_weight is None:  # TOML has no null
+            # TOML has no null.
+            if self.graph_self_weight is None:
                 settings["graph_self_weight"] = "kipf"
-            text = tomli_w.dumps(settings)
+            text = tomli_w.dumps({k: v for k, v in settings.items() if v is not None})
         path.write_text(text, encoding="utf-8")
 
     @classmethod
@@ -226,7 +240,7 @@ _AT_LEAST_ONE: tuple[str, ...] = (
     "graph_k_neighbors",
     "dynamic_graph_update_freq",
 )
-_AT_LEAST_ONE += ("bank_size", "batch_size", "num_epochs")
+_AT_LEAST_ONE += ("bank_size", "batch_size", "num_epochs", "scheduler_step_size")
 
 _INF = float("inf")
 _RANGES = (
@@ -235,6 +249,8 @@ _RANGES = (
     ("graph_self_weight", 0.0, 1.0, "(]"),
     ("triplet_margin", 0.0, _INF, "()"),
     ("learning_rate", 0.0, _INF, "()"),
+    ("momentum", 0.0, 1.0, "[)"),
+    ("scheduler_gamma", 0.0, 1.0, "(]"),
     ("weight_decay", 0.0, _INF, "[)"),
     ("warmup_epochs", 0.0, _INF, "[)"),
     ("gradient_clip_val", 0.0, _INF, "(]"),
@@ -243,7 +259,8 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "gcn_activation": get_args(Activation),
     "graph_scope": get_args(GraphScope),
     "mining_strategy": get_args(MiningStrategy),
-    "scheduler": ("cosine", "constant"),
+    "optimizer": get_args(OptimizerName),
+    "scheduler": tuple(SCHEDULES),
 }
 
 

@@ -13,7 +13,7 @@ from .graph import Graph
 from .losses import TripletLoss
 from .model import DTGCNN, Network
 from .ops import Array, ArrayOps, HostArray, Tree
-from .optim import Optimizer, adamw, apply_updates, clip_by_global_norm
+from .optim import Optimizer, apply_updates, clip_by_global_norm, make_optimizer
 from .random import derive_key
 from .schedules import learning_rate_at
 
@@ -257,7 +257,9 @@ class _Run:
             model.network.constructor.check_size(len(first.items), "a batch")
         self._bank = model.build_bank(host_x, labels)
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
-        optimizer = adamw(weight_decay=config.weight_decay)
+        optimizer = make_optimizer(
+            config.optimizer, weight_decay=config.weight_decay, momentum=config.momentum
+        )
         self._optimizer_state = optimizer.init(self.ops, model.params)
         self._step = self.ops.compile(make_step(self.ops, config, model.network, optimizer))
         self._sources = self._bank_states()
@@ -282,6 +284,9 @@ class _Run:
             total_steps=steps * config.num_epochs,
             warmup_steps=round(steps * config.warmup_epochs),
             schedule=config.scheduler,
+            steps_per_epoch=steps,
+            step_size=config.scheduler_step_size,
+            gamma=config.scheduler_gamma,
         )
         key = ops.asarray(derive_key(config.seed, "step", self._count), "uint32")
         model.params, model.state, self._optimizer_state, metrics = self._step(

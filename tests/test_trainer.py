@@ -82,6 +82,19 @@ def test_the_encoder_sees_the_training_side_only(text_file: Any) -> None:
     np.testing.assert_array_equal(model.encoder.encode(seen[:5]), again.encode(seen[:5]))
 
 
+@pytest.mark.parametrize(("optimizer", "rate"), [("adamw", 3e-3), ("adam", 3e-3), ("sgd", 0.1)])
+def test_every_optimiser_learns(labelled: TripletDataset, optimizer: str, rate: float) -> None:
+    _, trainer = train(labelled, optimizer=optimizer, learning_rate=rate, num_epochs=25)
+    assert trainer.history[-1]["loss"] < 0.7 * trainer.history[0]["loss"]
+
+
+def test_the_schedule_drives_the_learning_rate(labelled: TripletDataset) -> None:
+    settings = {"scheduler": "step", "scheduler_step_size": 1, "scheduler_gamma": 0.5}
+    _, trainer = train(labelled, num_epochs=3, warmup_epochs=0, learning_rate=0.01, **settings)
+    rates = [entry["learning_rate"] for entry in trainer.history]
+    assert rates == pytest.approx([0.01, 0.005, 0.0025])
+
+
 def test_a_batch_without_triplets_is_refused(labelled: TripletDataset) -> None:
     loader, _ = labelled.create_dataloaders(batch_size=24)
 

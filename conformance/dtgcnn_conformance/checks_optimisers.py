@@ -1,20 +1,25 @@
-"""AdamW and clipping, against the reference and against their formulas in plain Python."""
+"""Optimisers and clipping, against the reference and against their formulas in plain Python."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
-from dtgcnn.ops import ArrayOps, Tree
-from dtgcnn.optim import adamw, apply_updates, clip_by_global_norm
+from dtgcnn.ops import ArrayOps, HostArray, Tree
+from dtgcnn.optim import Optimizer, adam, adamw, apply_updates, clip_by_global_norm, sgd
 
 from .probe import Probe, normal, to_device, to_host
 from .registry import check
 
 PARAMS = {"a": {"w": normal(3, 4, seed=1)}, "b": normal(5, seed=2), "c": np.array(0.5)}
 RATES = (1e-3, 3e-3, 1e-2, 5e-3) * 5
+
+Formula: TypeAlias = Callable[[float, Sequence[float]], float]
+"""Where a number ends after the steps of ``RATES``, given its start and its gradients."""
 
 
 def gradients_at(step: int) -> Tree:
@@ -34,9 +39,8 @@ def to_float32(tree: Tree) -> Tree:
     return np.asarray(tree, np.float32).astype(np.float64)
 
 
-def train(ops: ArrayOps, weight_decay: float) -> tuple[Tree, Tree]:
+def train(ops: ArrayOps, optimizer: Optimizer) -> tuple[Tree, Tree]:
     """Parameters and optimiser state after the steps of ``RATES``."""
-    optimizer = adamw(weight_decay=weight_decay)
     params = to_device(ops, PARAMS)
     state = optimizer.init(ops, params)
     for step, rate in enumerate(RATES):
@@ -47,14 +51,56 @@ def train(ops: ArrayOps, weight_decay: float) -> tuple[Tree, Tree]:
     return params, state
 
 
-def adamw_of_one_number(p: float, gradients: Sequence[float], decay: float) -> float:
-    """Loshchilov & Hutter's algorithm 2, one number at a time."""
+def hold_to_reference(probe: Probe, what: str, optimizer: Optimizer) -> None:
+    """Hold parameters and state after the steps of ``RATES`` to the reference's."""
+    params, state = train(probe.reference, optimizer)
+    own_params, own_state = train(probe.ops, optimizer)
+    probe.values(f"parameters of {what}", own_params, to_host(probe.reference, params))
+    probe.values(f"state of {what}", own_state, to_host(probe.reference, state))
+
+
+def hold_to_formula(probe: Probe, what: str, optimizer: Optimizer, formula: Formula) -> None:
+    """Hold parameters after the steps of ``RATES`` to a formula of one number at a time."""
+    given = [gradients_at(step) for step in range(len(RATES))]
+
+    def end(start: HostArray, gradients: Sequence[HostArray]) -> HostArray:
+        ends = [
+            formula(start[i], [float(g[i]) for g in gradients]) for i in np.ndindex(start.shape)
+        ]
+        return np.array(ends).reshape(start.shape)
+
+    expected = {
+        "a": {"w": end(PARAMS["a"]["w"], [g["a"]["w"] for g in given])},
+        "b": end(PARAMS["b"], [g["b"] for g in given]),
+        "c": end(PARAMS["c"], [g["c"] for g in given]),
+    }
+    probe.values(what, train(probe.ops, optimizer)[0], expected)
+
+
+def adam_of_one_number(
+    p: float, gradients: Sequence[float], decay: float, decoupled: bool
+) -> float:
+    """Loshchilov & Hutter's algorithm 2: Adam with either kind of weight decay."""
     m = v = 0.0
     for t, (g, rate) in enumerate(zip(gradients, RATES), start=1):
+        if not decoupled:
+            g += decay * p
         m = 0.9 * m + 0.1 * g
         v = 0.999 * v + 0.001 * g * g
         m_hat, v_hat = m / (1.0 - 0.9**t), v / (1.0 - 0.999**t)
-        p -= rate * (m_hat / (math.sqrt(v_hat) + 1e-8) + decay * p)
+        p -= rate * (m_hat / (math.sqrt(v_hat) + 1e-8) + (decay * p if decoupled else 0.0))
+    return p
+
+
+def sgd_of_one_number(
+    p: float, gradients: Sequence[float], momentum: float, nesterov: bool, decay: float
+) -> float:
+    """Gradient descent with momentum, as a sum over all gradients so far."""
+    penalised: list[float] = []
+    for g, rate in zip(gradients, RATES):
+        penalised.append(g + decay * p)
+        m = sum(momentum**age * old for age, old in enumerate(reversed(penalised)))
+        p -= rate * (penalised[-1] + momentum * m if nesterov else m)
     return p
 
 
@@ -62,29 +108,50 @@ def adamw_of_one_number(p: float, gradients: Sequence[float], decay: float) -> f
 def adamw_steps(probe: Probe) -> None:
     """Twenty steps of AdamW from given gradients end where the reference ends."""
     for decay in (0.0, 0.1):
-        params, state = train(probe.reference, decay)
-        own_params, own_state = train(probe.ops, decay)
-        what = f"AdamW with weight decay {decay}"
-        probe.values(f"parameters of {what}", own_params, to_host(probe.reference, params))
-        probe.values(f"state of {what}", own_state, to_host(probe.reference, state))
+        hold_to_reference(probe, f"AdamW, weight decay {decay}", adamw(weight_decay=decay))
 
 
 @check("optimisers")
 def adamw_formula(probe: Probe) -> None:
     """AdamW has bias correction and decoupled weight decay, as its formula in plain Python."""
-    params, _ = train(probe.ops, 0.1)
-    given = [gradients_at(step) for step in range(len(RATES))]
-    w, b = PARAMS["a"]["w"], PARAMS["b"]
-    expected_w = np.array(
-        [
-            adamw_of_one_number(w[i], [g["a"]["w"][i] for g in given], 0.1)
-            for i in np.ndindex(w.shape)
-        ]
-    ).reshape(w.shape)
-    expected_b = [adamw_of_one_number(b[i], [g["b"][i] for g in given], 0.1) for i in range(len(b))]
-    c = adamw_of_one_number(0.5, [float(g["c"]) for g in given], 0.1)
-    expected = {"a": {"w": expected_w}, "b": np.array(expected_b), "c": np.array(c)}
-    probe.values("AdamW", params, expected)
+    formula = partial(adam_of_one_number, decay=0.1, decoupled=True)
+    hold_to_formula(probe, "AdamW", adamw(weight_decay=0.1), formula)
+
+
+@check("optimisers")
+def adam_steps(probe: Probe) -> None:
+    """Twenty steps of Adam from given gradients end where the reference ends."""
+    for decay in (0.0, 0.1):
+        hold_to_reference(probe, f"Adam, weight decay {decay}", adam(weight_decay=decay))
+
+
+@check("optimisers")
+def adam_formula(probe: Probe) -> None:
+    """Adam has bias correction and weight decay in the gradient, as its formula in plain Python."""
+    formula = partial(adam_of_one_number, decay=0.1, decoupled=False)
+    hold_to_formula(probe, "Adam", adam(weight_decay=0.1), formula)
+
+
+SGD = ((0.0, False, 0.0), (0.0, False, 0.1), (0.9, False, 0.1), (0.9, True, 0.1))
+"""Momentum, Nesterov's or not, weight decay."""
+
+
+@check("optimisers")
+def sgd_steps(probe: Probe) -> None:
+    """Twenty steps of SGD from given gradients end where the reference ends."""
+    for case in SGD:
+        hold_to_reference(
+            probe, "SGD, momentum {}, nesterov {}, decay {}".format(*case), sgd(*case)
+        )
+
+
+@check("optimisers")
+def sgd_formula(probe: Probe) -> None:
+    """SGD has plain and Nesterov's momentum and weight decay, as its formula in plain Python."""
+    for momentum, nesterov, decay in SGD:
+        formula = partial(sgd_of_one_number, momentum=momentum, nesterov=nesterov, decay=decay)
+        what = f"SGD, momentum {momentum}, nesterov {nesterov}, decay {decay}"
+        hold_to_formula(probe, what, sgd(momentum, nesterov, decay), formula)
 
 
 @check("optimisers")

@@ -1,4 +1,4 @@
-"""Layers, losses, mining and optimiser against PyTorch, PyG and pytorch-metric-learning."""
+"""Layers, losses and mining against PyTorch, PyG and pytorch-metric-learning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from dtgcnn import mining  # noqa: E402
 from dtgcnn.graph import EfficientGraphConstructor, propagate  # noqa: E402
 from dtgcnn.layers import BatchNorm, GCNLayer, LayerNorm  # noqa: E402
 from dtgcnn.losses import TripletLoss  # noqa: E402
-from dtgcnn.optim import adamw, apply_updates, clip_by_global_norm  # noqa: E402
 
 OPS = NumpyOps(dtype="float64")
 RNG = np.random.default_rng(0)
@@ -162,24 +161,3 @@ def test_semi_hard_takes_the_nearest_of_those_farther_than_the_positive() -> Non
         assert valid == (bool(farther) and a != 10)
         if valid:
             assert n == min(farther, key=lambda j, a=a: distance[a, j])  # type: ignore[misc]
-
-
-def test_adamw_with_clipping_is_torchs_over_200_steps() -> None:
-    start, target = normal(4, 3), normal(4, 3)
-    ours, state = {"w": start.copy()}, None
-    optimizer = adamw(weight_decay=0.05)
-    state = optimizer.init(OPS, ours)
-    theirs = torch.nn.Parameter(tensor(start))
-    other = torch.optim.AdamW([theirs], lr=0.0, weight_decay=0.05)
-    for step in range(200):
-        rate = 0.05 / (1 + step / 50)
-        gradient = 4.0 * (ours["w"] - target) ** 3
-        clipped, norm = clip_by_global_norm(OPS, {"w": gradient}, 1.0)
-        updates, state = optimizer.update(OPS, clipped, state, ours, rate)
-        ours = apply_updates(ours, updates)
-        other.param_groups[0]["lr"] = rate
-        theirs.grad = 4.0 * (theirs.detach() - tensor(target)) ** 3
-        total = torch.nn.utils.clip_grad_norm_([theirs], 1.0)
-        other.step()
-        assert float(norm) == pytest.approx(total.item(), rel=1e-9)
-    np.testing.assert_allclose(ours["w"], theirs.detach().numpy(), rtol=1e-9, atol=1e-9)
