@@ -32,7 +32,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The tests, without MLX: what a CPU-only machine runs."""
-    session.install("-e", ".[text,plot]", "pytest")
+    session.install("-e", ".[logging,text,plot]", "pytest")
     session.run("pytest", *session.posargs)
 
 

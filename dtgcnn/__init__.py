@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .backends import BackendError, available_backends, load_ops
-    from .callbacks import Callback, ProgressBar, SaveEveryEpoch
+    from .callbacks import (
+        Callback,
+        DebugCallback,
+        EarlyStopping,
+        LearningRateMonitor,
+        MemoryManager,
+        MetricsTracker,
+        ModelCheckpoint,
+        ProgressBar,
+        SaveEveryEpoch,
+        TensorboardLogger,
+        WandbLogger,
+    )
     from .checkpoint import CheckpointError
     from .config import DTGCNNConfig
     from .data import DataError, Encoder, TfidfEncoder, TripletDataset, TripletLoader
@@ -19,9 +31,10 @@ if TYPE_CHECKING:
     from .losses import TripletLoss
     from .model import DTGCNN, create_model
     from .ops import ArrayOps
-    from .trainer import Trainer, TrainingError
+    from .trainer import AdvancedTrainer, Trainer, TrainingError
 
 _HOME = {
+    "AdvancedTrainer": "trainer",
     "ArrayOps": "ops",
     "BackendError": "backends",
     "Callback": "callbacks",
@@ -29,22 +42,31 @@ _HOME = {
     "DTGCNN": "model",
     "DTGCNNConfig": "config",
     "DataError": "data",
+    "DebugCallback": "callbacks",
+    "EarlyStopping": "callbacks",
     "EfficientGraphConstructor": "graph",
     "Encoder": "data",
+    "LearningRateMonitor": "callbacks",
+    "MemoryManager": "callbacks",
+    "MetricsTracker": "callbacks",
+    "ModelCheckpoint": "callbacks",
     "ProgressBar": "callbacks",
     "SaveEveryEpoch": "callbacks",
+    "TensorboardLogger": "callbacks",
     "TfidfEncoder": "data",
     "Trainer": "trainer",
     "TrainingError": "trainer",
     "TripletDataset": "data",
     "TripletLoader": "data",
     "TripletLoss": "losses",
+    "WandbLogger": "callbacks",
     "available_backends": "backends",
     "create_model": "model",
     "load_ops": "backends",
 }
 
 __all__ = [  # noqa: RUF022 - the order of _HOME
+    "AdvancedTrainer",
     "ArrayOps",
     "BackendError",
     "Callback",
@@ -52,16 +74,24 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "DTGCNN",
     "DTGCNNConfig",
     "DataError",
+    "DebugCallback",
+    "EarlyStopping",
     "EfficientGraphConstructor",
     "Encoder",
+    "LearningRateMonitor",
+    "MemoryManager",
+    "MetricsTracker",
+    "ModelCheckpoint",
     "ProgressBar",
     "SaveEveryEpoch",
+    "TensorboardLogger",
     "TfidfEncoder",
     "Trainer",
     "TrainingError",
     "TripletDataset",
     "TripletLoader",
     "TripletLoss",
+    "WandbLogger",
     "available_backends",
     "create_model",
     "load_ops",

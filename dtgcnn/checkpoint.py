@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import tempfile
 from importlib.metadata import version
@@ -31,9 +32,10 @@ from .config import DTGCNNConfig
 from .model import DTGCNN
 from .tree import flatten, unflatten
 
-__all__ = ["CheckpointError", "holds_model", "load_model", "save_model"]
+__all__ = ["CheckpointError", "check_folder", "holds_model", "load_model", "save_model"]
 
 WEIGHTS = "model.safetensors"
+_ENCODER = re.compile(r"encoder-[0-9a-f]{12}$")
 FORMAT = "dtgcnn-1"
 
 
@@ -55,17 +57,16 @@ def save_model(
     ``same_encoder`` the encoder that an earlier save of this model left is not written again.
 
     Raises:
-        FileExistsError: the directory holds a model and ``overwrite`` is False.
-        NotADirectoryError: the path is a file.
+        FileExistsError, NotADirectoryError, PermissionError: see ``check_folder``.
     """
     directory = Path(directory)
-    if holds_model(directory) and not overwrite:
-        raise FileExistsError(f"{directory} already holds a model; overwrite was not asked for")
+    check_folder(directory, overwrite)
     directory.mkdir(parents=True, exist_ok=True)
+    earlier = _encoder_of(directory)
     if model.encoder is None:
         encoder = None
-    elif same_encoder:
-        encoder = json.loads((directory / "config.json").read_text())["encoder"]
+    elif same_encoder and earlier is not None:
+        encoder = earlier
     else:
         encoder = _save_encoder(model.encoder, directory)
     metadata = {
@@ -82,13 +83,42 @@ def save_model(
     }
     arrays = {name: np.ascontiguousarray(model.ops.to_numpy(leaf)) for name, leaf in _leaves(model)}
     text = json.dumps(metadata, indent=2)
+    replace_file(directory / WEIGHTS, save(arrays, {"dtgcnn": text}))
     replace_file(directory / "config.json", (text + "\n").encode())
     replace_file(directory / "README.md", _model_card(model).encode())
-    replace_file(directory / WEIGHTS, save(arrays, {"dtgcnn": text}))
-    for old in directory.glob("encoder-*"):
-        if old.name != encoder:
-            shutil.rmtree(old)
+    if earlier is not None and earlier != encoder:
+        shutil.rmtree(directory / earlier, ignore_errors=True)
     return directory
+
+
+def check_folder(directory: str | Path, overwrite: bool = False) -> None:
+    """Refuse a folder that a model cannot or must not be saved in, before any work is done.
+
+    A folder of other files is never written to, so nothing of them can be lost.
+
+    Raises:
+        FileExistsError: it holds a model and ``overwrite`` is False, or files but no model.
+        NotADirectoryError: the path, or a part of it, is a file.
+        PermissionError: it, or the folder to make it in, cannot be written to.
+    """
+    directory = Path(directory)
+    nearest = next(
+        path for path in (directory.absolute(), *directory.absolute().parents) if path.exists()
+    )
+    if not nearest.is_dir():
+        raise NotADirectoryError(f"{directory}: {nearest} must be a folder, it is a file")
+    if not os.access(nearest, os.W_OK):
+        raise PermissionError(f"{directory}: the folder {nearest} cannot be written to")
+    if holds_model(directory):
+        if not overwrite:
+            raise FileExistsError(f"{directory} already holds a model; overwrite replaces it")
+        return
+    kept = [] if nearest != directory.absolute() else sorted(directory.iterdir())
+    foreign = [p.name for p in kept if not (p.name.startswith(".") or _ENCODER.match(p.name))]
+    if foreign:
+        raise FileExistsError(
+            f"{directory} must be empty or hold a model, it holds other files ({foreign[0]})"
+        )
 
 
 def load_model(directory: str | Path, *, backend: str = "auto") -> DTGCNN:
@@ -130,17 +160,28 @@ def load_model(directory: str | Path, *, backend: str = "auto") -> DTGCNN:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Write a file in full beside ``path``, flush it to the disk, then move it into place."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
+        os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
-    except BaseException:
+    except BaseException as error:
         os.unlink(name)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, str(path)) from None
         raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _leaves(model: DTGCNN) -> list[tuple[str, Any]]:
@@ -151,11 +192,12 @@ def _leaves(model: DTGCNN) -> list[tuple[str, Any]]:
     return list(leaves.items())
 
 
-def _read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def _read_weights(path: Path, arrays: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
     try:
         with safe_open(path, framework="np") as file:
             text = (file.metadata() or {}).get("dtgcnn")
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys() if arrays else []
+            loaded = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file: {error}") from None
     if text is None:
@@ -164,11 +206,22 @@ def _read_weights(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         metadata: dict[str, Any] = json.loads(text)
     except ValueError as error:
         raise CheckpointError(f"{path}: its metadata are not valid JSON: {error}") from None
+    if not isinstance(metadata, dict):
+        raise CheckpointError(f"{path}: its metadata must be an object")
     if metadata.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: the format must be {FORMAT!r}, it is {metadata.get('format')!r}"
         )
-    return metadata, arrays
+    return metadata, loaded
+
+
+def _encoder_of(directory: Path) -> str | None:
+    """The folder name of the encoder that the model in ``directory`` uses."""
+    try:
+        name = _read_weights(directory / WEIGHTS, arrays=False)[0].get("encoder")
+    except CheckpointError:
+        return None
+    return name if isinstance(name, str) and _ENCODER.match(name) else None
 
 
 def _refill(state: Any, loaded: Any) -> Any:
@@ -203,8 +256,8 @@ def _save_encoder(encoder: Any, directory: Path) -> str:
         draft.mkdir()
         encoder.save(draft)
         digest = hashlib.sha256()
-        for file in sorted(draft.iterdir()):
-            digest.update(file.name.encode() + file.read_bytes())
+        for file in sorted(path for path in draft.rglob("*") if path.is_file()):
+            digest.update(str(file.relative_to(draft)).encode() + file.read_bytes())
         name = f"encoder-{digest.hexdigest()[:12]}"
         if not (directory / name).exists():
             os.rename(draft, directory / name)

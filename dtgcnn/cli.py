@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +17,9 @@ import numpy as np
 
 from .backends import BackendError, available_backends, load_backend, load_ops
 from .callbacks import SaveEveryEpoch
-from .checkpoint import holds_model, replace_file
-from .config import DTGCNNConfig, read_settings, suggest
+from .checkpoint import check_folder, replace_file
+from .config import DTGCNNConfig, suggest
+from .config_file import describe_settings, read_settings
 from .data import TripletDataset, sample_path
 from .evaluate import unit_rows
 from .model import DTGCNN
@@ -24,6 +27,9 @@ from .report import Comparison, compare
 from .trainer import Trainer, TrainingError
 
 T = TypeVar("T")
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 TEXT_INPUT_DIM = 384
 """Width of text vectors where the user names none."""
@@ -41,10 +47,15 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
         except (ValueError, OSError, ImportError, TrainingError) as error:
-            if isinstance(error, BrokenPipeError):
-                raise
             raise _Refusal(_one_message(error)) from error
+        except MemoryError as error:
+            raise _Refusal(f"not enough memory: {error}") from error
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted", err=True)
+            sys.exit(INTERRUPTED)
 
 
 def _one_message(error: Exception) -> str:
@@ -92,7 +103,9 @@ _overwrite = click.option("--overwrite", is_flag=True, help="Replace what is the
 @click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="Settings in TOML or JSON."
 )
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any setting.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any of dtgcnn settings."
+)
 @click.option("--train-split", default=0.9, show_default=True, help="Share not held out.")
 @click.option("--no-map", is_flag=True, help="Draw no picture of the embedding space.")
 @_backend
@@ -125,10 +138,7 @@ def train(
       dtgcnn train tickets.csv --output model --epochs 50 --set dropout_rate=0.3
       dtgcnn train vectors.npz --output model --set "hidden_dims=[512, 256]"
     """
-    if holds_model(output) and not overwrite:
-        raise FileExistsError(f"--output {output} already holds a model; --overwrite replaces it")
-    if output.exists() and not output.is_dir():
-        raise FileExistsError(f"--output {output} must be a folder, it is a file")
+    _named("--output", check_folder, output, overwrite)
     named: dict[str, Any] = {
         "num_epochs": epochs,
         "batch_size": batch_size,
@@ -149,9 +159,11 @@ def train(
         config.batch_size, train_split, config.seed, config.samples_per_class
     )
     rows = len(dataset.training_items() if dataset.triplets is None else dataset)
-    config = config.replace(**(suggest(rows, len(loader)) | chosen))
+    few = {"graph_k_neighbors": max(1, min(config.graph_k_neighbors, len(loader.items) - 1))}
+    config = config.replace(**(suggest(rows, len(loader)) | few | chosen))
     model = DTGCNN(config, ops=ops)
-    trainer = Trainer(model, train_loader=loader, val_loader=val_loader)
+    saving = SaveEveryEpoch(output, overwrite=overwrite)
+    trainer = Trainer(model, train_loader=loader, val_loader=val_loader, callbacks=[saving])
     click.echo(
         f"{file}: {len(dataset):,} {'triplets' if dataset.triplets is not None else 'rows'}; "
         f"{len(loader)} steps an epoch, {config.num_epochs} epochs, "
@@ -160,19 +172,22 @@ def train(
     )
     begin = time.perf_counter()
     try:
-        trainer.train(callbacks=[SaveEveryEpoch(output, overwrite=overwrite)])
+        trainer.train()
+        click.echo(f"trained in {time.perf_counter() - begin:.0f} s", err=True)
+        result = compare(model, dataset, loader, val_loader)
+        figures = {} if result is None else result.to_dict()
+        _write_json(output / "metrics.json", {**figures, "history": trainer.history})
+        if result is None:
+            click.echo("nothing was held out that could be measured", err=True)
+        else:
+            click.echo(f"\n{result.protocol}\n\n{result.table()}\n")
+            if not no_map:
+                _draw_map(result, output / "map.png")
     except KeyboardInterrupt:
-        done = len(trainer.history)
+        done = saving.last_epoch
         kept = f"{output} holds the model of epoch {done}" if done else "nothing was saved"
         click.echo(f"\ninterrupted: {kept}", err=True)
-        sys.exit(130)
-    click.echo(f"trained in {time.perf_counter() - begin:.0f} s", err=True)
-    result = compare(model, dataset, loader, val_loader)
-    if result is not None:
-        click.echo(f"\n{result.protocol}\n\n{result.table()}\n")
-        _write_json(output / "metrics.json", {**result.to_dict(), "history": trainer.history})
-        if not no_map:
-            _draw_map(result, output / "map.png")
+        sys.exit(INTERRUPTED)
     click.echo(f"model saved in {output}")
 
 
@@ -188,9 +203,13 @@ def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> N
     Without one, every row is looked up among all others. Triplets: the share whose positive is
     nearer than their negative.
     """
+    if json_file is not None:
+        _check_file("--json", json_file, overwrite=True)
     result = compare(DTGCNN.load(model, backend=backend), TripletDataset(file))
     if result is None:
-        raise ValueError(f"{file}: has no labels and no triplets, so there is nothing to measure")
+        raise ValueError(
+            f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
+        )
     click.echo(f"{result.protocol}\n\n{result.table()}")
     if json_file is not None:
         _write_json(json_file, {"model": str(model), "file": str(file), **result.to_dict()})
@@ -207,10 +226,9 @@ def encode(model: Path, file: Path, output: Path, backend: str, overwrite: bool)
 
     FILE may be labelled or plain: a .txt file of one text a line, a column "text", or vectors.
     """
-    if output.exists() and not overwrite:
-        raise FileExistsError(f"--output {output} exists; --overwrite replaces it")
     if output.suffix != ".npy":
         raise ValueError(f"--output must end in .npy, received {output}")
+    _check_file("--output", output, overwrite)
     dataset = _rows_of(file)
     loaded = DTGCNN.load(model, backend=backend)
     embeddings = loaded.encode(dataset.inputs)
@@ -261,10 +279,42 @@ def backends() -> None:
 @_overwrite
 def sample(path: Path, overwrite: bool) -> None:
     """Write the bundled sample to PATH: support-desk messages with their intents."""
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} exists; --overwrite replaces it")
+    _check_file("PATH", path, overwrite)
     shutil.copyfile(sample_path(), path)
     click.echo(f"{path}: try  dtgcnn train {path} --output model")
+
+
+@main.command()
+def settings() -> None:
+    """Print every setting with its meaning and default, as a config file of comments.
+
+    \b
+    Example:
+      dtgcnn settings > config.toml
+      dtgcnn train FILE --output DIR --config config.toml
+    """
+    click.echo(describe_settings(), nl=False)
+
+
+def _named(option: str, check: Callable[..., None], *arguments: Any) -> None:
+    """Run a check, its message beginning with the option that it is about."""
+    try:
+        check(*arguments)
+    except OSError as error:
+        raise ValueError(f"{option} {error}".replace("overwrite", "--overwrite")) from error
+
+
+def _check_file(option: str, path: Path, overwrite: bool) -> None:
+    """Refuse a file that cannot or must not be written, before any work is done."""
+    if path.is_dir():
+        raise ValueError(f"{option} {path} must be a file, it is a folder")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{option} {path} exists; --overwrite replaces it")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ValueError(f"{option} {path}: the folder {folder} does not exist")
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{option} {path}: the folder {folder} cannot be written to")
 
 
 def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:

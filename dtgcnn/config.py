@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
-import sys
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +99,11 @@ class DTGCNNConfig:
         several = isinstance(self.hidden_dims, tuple)
         _require(several, "hidden_dims", "must be a list of widths", self.hidden_dims)
         _require(bool(self.hidden_dims), "hidden_dims", "must name one width or more", ())
+        for name, value in vars(self).items():  # NumPy's numbers become Python's
+            if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+                object.__setattr__(self, name, int(value))
+            elif isinstance(value, numbers.Real) and not isinstance(value, bool):
+                object.__setattr__(self, name, float(value))
         for name in _AT_LEAST_ONE:
             _whole(name, getattr(self, name), 1)
         for width in self.hidden_dims:
@@ -147,26 +151,16 @@ class DTGCNNConfig:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
 
     def save(self, path: str | Path) -> None:
-        """Write the settings as TOML or JSON, by the suffix.
+        """Write the settings as TOML or JSON; see ``dtgcnn.config_file``."""
+        from .config_file import write_settings
 
-        Raises:
-            ValueError: the suffix is neither ``.toml`` nor ``.json``.
-        """
-        path, settings = Path(path), self.to_dict()
-        if _format_of(path) == "json":
-            text = json.dumps(settings, indent=2) + "\n"
-        else:
-            import tomli_w
-
-            # TOML has no null.
-            if self.graph_self_weight is None:
-                settings["graph_self_weight"] = "kipf"
-            text = tomli_w.dumps({k: v for k, v in settings.items() if v is not None})
-        path.write_text(text, encoding="utf-8")
+        write_settings(path, self.to_dict())
 
     @classmethod
     def load(cls, path: str | Path) -> DTGCNNConfig:
-        """The config that a TOML or JSON file names; see ``read_settings``."""
+        """The config that a TOML or JSON file names; see ``dtgcnn.config_file``."""
+        from .config_file import read_settings
+
         return cls.from_dict(read_settings(path))
 
     @classmethod
@@ -174,44 +168,6 @@ class DTGCNNConfig:
         """The config of these settings; those not named keep their defaults."""
         check_names(settings)
         return cls(**settings)
-
-
-def read_settings(path: str | Path) -> dict[str, Any]:
-    """The settings that a TOML or JSON file names, by its suffix.
-
-    Raises:
-        ValueError: the suffix is another, the file is not valid, or it names an unknown setting.
-        OSError: it cannot be read.
-    """
-    path = Path(path)
-    kind = _format_of(path)
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8")
-        settings = json.loads(text) if kind == "json" else _parse_toml(text)
-    except ValueError as error:
-        raise ValueError(f"{path}: not valid {kind.upper()}: {error}") from None
-    if not isinstance(settings, dict):
-        raise ValueError(f"{path}: must hold settings by name, found {type(settings).__name__}")
-    try:
-        check_names(settings)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    return settings
-
-
-def _format_of(path: Path) -> str:
-    if path.suffix.lower() not in (".toml", ".json"):
-        raise ValueError(f"a config file must end in .toml or .json, received {path}")
-    return path.suffix.lower()[1:]
-
-
-def _parse_toml(text: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    return tomllib.loads(text)
 
 
 SMALL_DATA_ROWS = 10_000
@@ -252,7 +208,7 @@ _RANGES = (
     ("momentum", 0.0, 1.0, "[)"),
     ("scheduler_gamma", 0.0, 1.0, "(]"),
     ("weight_decay", 0.0, _INF, "[)"),
-    ("warmup_epochs", 0.0, _INF, "[)"),
+    ("warmup_epochs", 0.0, 1e6, "[]"),
     ("gradient_clip_val", 0.0, _INF, "(]"),
 )
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -269,7 +225,8 @@ def check_names(settings: Mapping[str, Any]) -> None:
     known = [field.name for field in dataclasses.fields(DTGCNNConfig)]
     for name in settings:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
+            also = {"hidden_dim": ["hidden_dims"], "num_gcn_layers": ["hidden_dims"]}
+            near = also.get(name) or difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"unknown setting {name!r}{hint}")
 

@@ -108,6 +108,8 @@ class EfficientGraphConstructor:
 
     def check_size(self, nodes: int, what: str) -> None:
         """Refuse a set of nodes that is too small for ``k`` neighbours each."""
+        if nodes < 2:
+            raise ValueError(f"{what} has {nodes} distinct nodes; a graph needs 2 at least")
         if self.k > nodes - 1:
             raise ValueError(
                 f"k must be below the number of nodes: {what} has {nodes} nodes, received k = "

@@ -100,8 +100,8 @@ class DTGCNN:
             ``num_gcn_layers`` stand for equal ``hidden_dims``.
         backend: a registered backend, or ``"auto"``: MLX where it has a GPU, NumPy elsewhere.
         ops: a backend object to use in place of ``backend``.
-        encoder: turns texts into vectors of ``input_dim``. ``Trainer`` fits one where there is none
-            and the data are texts.
+        encoder: turns texts into vectors of ``input_dim``, fitted already. ``Trainer`` fits one
+            where there is none and the data are texts.
         **settings: fields of ``DTGCNNConfig``.
 
     Raises:
@@ -118,7 +118,13 @@ class DTGCNN:
         encoder: Encoder | None = None,
         **settings: Any,
     ) -> None:
+        if config is not None and not isinstance(config, DTGCNNConfig):
+            raise ValueError(f"config must be a DTGCNNConfig, received {config!r}")
         self.config = resolve_config(config, settings)
+        if encoder is not None and encoder.dim != self.config.input_dim:
+            raise ValueError(
+                f"the encoder gives {encoder.dim} columns, input_dim is {self.config.input_dim}"
+            )
         self.ops = load_ops(backend) if ops is None else ops
         self.encoder = encoder
         self.network = Network.from_config(self.config)
@@ -150,7 +156,8 @@ class DTGCNN:
                 finite.
         """
         rows: HostArray = x
-        if not hasattr(x, "shape"):
+        kind = getattr(getattr(x, "dtype", None), "kind", "O")
+        if kind in "OUT":
             texts = [x] if isinstance(x, str) else list(x)
             if not all(isinstance(text, str) for text in texts):
                 raise ValueError("x must be an array of vectors or a list of texts")
@@ -160,11 +167,14 @@ class DTGCNN:
                     f"array of shape (N, {self.config.input_dim})"
                 )
             rows = self.encoder.encode(texts)
+            wanted, found = (len(texts), self.config.input_dim), getattr(rows, "shape", None)
+            if found != wanted:
+                raise ValueError(f"the encoder must give an array of shape {wanted}, not {found}")
         if rows.ndim != 2 or rows.shape[1] != self.config.input_dim:
             raise ValueError(
                 f"x must have shape (N, input_dim = {self.config.input_dim}), received {rows.shape}"
             )
-        rows = rows.astype("float32")
+        rows = rows.astype("float32") + 0.0  # −0.0 becomes 0.0: equal rows have equal bytes
         finite = self.ops.isfinite(self.ops.asarray(rows))
         bad = self.ops.to_numpy(self.ops.sum(~finite, axis=1)).nonzero()[0]
         if len(bad):
@@ -172,8 +182,12 @@ class DTGCNN:
         return rows
 
     def device_rows(self, host_x: HostArray) -> Array:
-        """Host rows on the device, at unit length."""
-        return numerics.l2_normalize(self.ops, self.ops.asarray(host_x))
+        """Host rows on the device, at unit length, however small or large they are."""
+        ops, x = self.ops, self.ops.asarray(host_x)
+        if x.shape[0] == 0:
+            return x
+        largest = ops.max(ops.abs(x), axis=1, keepdims=True)
+        return numerics.l2_normalize(ops, x / ops.where(largest > 0, largest, 1.0))
 
     def build_bank(self, host_x: HostArray, labels: Sequence[int]) -> Bank:
         """Make the bank of these rows (N, input_dim): distinct, and at most ``bank_size`` of them,
@@ -246,6 +260,8 @@ def resolve_config(config: DTGCNNConfig | None, settings: dict[str, Any]) -> DTG
         if "hidden_dims" in settings:
             raise ValueError("name either hidden_dim or hidden_dims, not both")
         depth = base.num_gcn_layers if layers is None else layers
+        if not isinstance(depth, int) or depth < 1:
+            raise ValueError(f"num_gcn_layers must be a whole number, received {depth!r}")
         settings["hidden_dims"] = (settings.pop("hidden_dim"),) * depth
     check_names(settings)
     resolved = base.replace(**settings)

@@ -58,7 +58,8 @@ def compare(
     each row among all others. Triplets (the validation loader's, or all) give their accuracy.
 
     Returns:
-        None where there is nothing to measure: neither labels nor triplets, or nothing held out.
+        None where there is nothing to measure: neither labels nor triplets, nothing held out, or no
+        row of a class that there is to be found.
     """
     if dataset.labels is None:
         return None
@@ -81,9 +82,11 @@ def compare(
         names, labels = ["text"], np.zeros(len(rows), np.int64)
     else:
         rows, gallery, protocol = _queries_and_gallery(dataset, loader, val_loader)
-        if not len(rows):
-            return None
         labels, names = dataset.labels[rows], dataset.label_names
+        counts = np.bincount(dataset.labels[rows if gallery is None else gallery], minlength=1)
+        found = counts[labels[labels < len(counts)]]
+        if not (found > (1 if gallery is None else 0)).any():
+            return None
         before, after = (
             retrieval_metrics(
                 view[rows],
@@ -99,9 +102,14 @@ def compare(
 def _queries_and_gallery(
     dataset: TripletDataset, loader: TripletLoader | None, val_loader: TripletLoader | None
 ) -> tuple[Any, Any, str]:
+    assert dataset.labels is not None
     test, train = dataset.split_items("test"), dataset.split_items("train")
     if len(test) and len(train):
-        return test, train, f"{len(test):,} test rows, looked up among {len(train):,} train rows"
+        if np.isin(dataset.labels[test], dataset.labels[train]).any():
+            text = f"{len(test):,} test rows, looked up among {len(train):,} train rows"
+            return test, train, text
+        text = f"{len(test):,} test rows, of classes without train rows, each looked up among all"
+        return test, None, text + " others"
     if loader is not None and val_loader is not None:
         rows, gallery = val_loader.items, loader.items
         text = f"{len(rows):,} held-out rows, looked up among {len(gallery):,} training rows"

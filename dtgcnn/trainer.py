@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from . import mining
@@ -20,7 +21,7 @@ from .schedules import learning_rate_at
 if TYPE_CHECKING:
     from .data import Batch, TripletDataset, TripletLoader
 
-__all__ = ["Trainer", "TrainingError", "make_step", "objective"]
+__all__ = ["AdvancedTrainer", "Trainer", "TrainingError", "make_step", "objective"]
 
 
 class TrainingError(RuntimeError):
@@ -132,7 +133,7 @@ class Trainer:
         self.callbacks = list(callbacks)
         self.progress = progress
         self.history: list[dict[str, float]] = []
-        """The metrics of each finished epoch."""
+        """The metrics of each finished epoch of the last run."""
         self.should_stop = False
         """Set it to end training after the running epoch."""
         self.global_step = 0
@@ -158,9 +159,10 @@ class Trainer:
         val_loader = self.val_loader if val_loader is None else val_loader
         hooks = [*([ProgressBar()] if self.progress else []), *self.callbacks, *callbacks]
         begun: list[Callback] = []
-        self.should_stop, self.global_step = False, 0
-        self.steps_per_epoch = len(loader)
+        self.should_stop, self.global_step, self.history = False, 0, []
+        self.config = self.config.replace(batch_size=loader.batch_size)
         self.model.config = self.config
+        self.steps_per_epoch = len(loader)
         try:
             for hook in hooks:
                 hook.on_train_begin(self)
@@ -171,8 +173,9 @@ class Trainer:
                 if self.should_stop:
                     break
         finally:
-            for hook in begun:
-                hook.on_train_end(self)
+            with ExitStack() as ending:  # one hook's error keeps no other from ending
+                for hook in reversed(begun):
+                    ending.callback(hook.on_train_end, self)
         return self.history
 
     def _run_epoch(
@@ -237,6 +240,9 @@ class Trainer:
             model.encoder = TfidfEncoder(model.config.input_dim).fit(texts)
         self._vectors.append((dataset, model.vectors(dataset.inputs)))
         return self._vectors[-1][1]
+
+
+AdvancedTrainer = Trainer
 
 
 class _Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import json
 import os
@@ -17,8 +18,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from dtgcnn import DTGCNN
+from dtgcnn import DTGCNN, DTGCNNConfig
 from dtgcnn.cli import main
+from dtgcnn.config_file import read_settings
 
 from .conftest import blobs
 
@@ -247,6 +249,91 @@ def test_a_model_is_kept_unless_overwriting_is_asked_for(model: Path, text_file:
     assert (model / "model.safetensors").read_bytes() == before
     assert train(text_file, model, "--overwrite", "--seed", "1").exit_code == 0
     assert (model / "model.safetensors").read_bytes() != before
+
+
+def test_a_folder_of_other_files_is_never_written_to(text_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    (folder / "encoder-notes").mkdir(parents=True)
+    (folder / "README.md").write_text("mine")
+    for more in ([], ["--overwrite"]):
+        done = train(text_file, folder, *more)
+        assert done.exit_code == 2
+        assert "must be empty or hold a model, it holds other files (README.md)" in done.output
+    assert (folder / "README.md").read_text() == "mine"
+    assert (folder / "encoder-notes").is_dir()
+
+
+def test_other_files_in_a_model_folder_are_kept(model: Path, text_file: Path) -> None:
+    (model / "encoder-mine").mkdir()
+    (model / "notes.txt").write_text("mine")
+    assert train(text_file, model, "--overwrite").exit_code == 0
+    assert (model / "encoder-mine").is_dir()
+    assert (model / "notes.txt").read_text() == "mine"
+
+
+def test_no_figures_of_a_replaced_model_are_left(text_file: Path, tmp_path: Path) -> None:
+    model = tmp_path / "m"
+    assert run("train", text_file, "--output", model, *QUICK).exit_code == 0
+    (tmp_path / "t.csv").write_text(text_file.read_text().replace("test,", "spare,"))
+    done = train(tmp_path / "t.csv", model, "--overwrite", "--train-split", "1")
+    assert done.exit_code == 0, done.output
+    assert "nothing was held out" in done.output
+    assert not (model / "map.png").exists()
+    assert set(json.loads((model / "metrics.json").read_text())) == {"history"}
+
+
+def test_classes_that_only_the_test_rows_have(text_file: Path, tmp_path: Path) -> None:
+    lines = text_file.read_text().splitlines()
+    rows = [line.partition(",")[2] for line in lines[1:]]
+    split = ["test" if row.startswith("food") else "train" for row in rows]
+    content = [lines[0], *(f"{s},{row}" for s, row in zip(split, rows, strict=True))]
+    (tmp_path / "u.csv").write_text("\n".join(content))
+    done = train(tmp_path / "u.csv", tmp_path / "m")
+    assert done.exit_code == 0, done.output
+    assert "28 test rows, of classes without train rows" in done.output
+
+
+def test_k_follows_small_data_unless_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text(f"text,label\n{TEXT_ROWS.replace('text ', 'some text ')}\n")
+    arguments = ["--backend", "numpy", "--epochs", "1", "--no-map", "--batch-size", "4"]
+    half = ["--train-split", "0.3", *arguments]
+    done = run("train", tmp_path / "few.csv", "--output", tmp_path / "m", *half)
+    assert done.exit_code == 0, done.output
+    config = json.loads((tmp_path / "m" / "config.json").read_text())["config"]
+    assert config["graph_k_neighbors"] < 10
+    named = run("train", tmp_path / "few.csv", "--output", tmp_path / "n", *half, "--k", "10")
+    assert named.exit_code == 2
+
+
+def test_settings_are_listed_with_their_meaning(tmp_path: Path) -> None:
+    done = run("settings")
+    assert "## margin" not in done.output
+    assert "## largest global norm of the gradient.\n# gradient_clip_val = 1.0\n" in done.output
+    (tmp_path / "c.toml").write_text(done.output)
+    assert read_settings(tmp_path / "c.toml") == {}
+    bare = done.output.replace("\n# ", "\n").replace("# learning", "learning")
+    assert bare.count(" = ") == len(dataclasses.fields(DTGCNNConfig))
+
+
+@pytest.mark.parametrize("output", ["nowhere/z.npy", "model", "z.txt"])
+def test_outputs_are_checked_before_any_work(model: Path, text_file: Path, output: str) -> None:
+    done = run("encode", model, text_file, "--output", model.parent / output)
+    assert done.exit_code == 2
+    assert f"--output {'must end' if output != 'nowhere/z.npy' else ''}" in done.output
+
+
+def test_ctrl_c_anywhere_ends_with_130(
+    model: Path, text_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dtgcnn.cli.compare", interrupt)
+    measured = run("evaluate", model, text_file)
+    assert (measured.exit_code, measured.output) == (130, "\ninterrupted\n")
+    trained = train(text_file, model, "--overwrite")
+    assert trained.exit_code == 130
+    assert f"interrupted: {model} holds the model of epoch 3" in trained.output
 
 
 def test_an_output_that_is_a_file_is_refused(text_file: Path) -> None:

@@ -12,6 +12,7 @@ CORE = [
     "random",
     "tree",
     "config",
+    "config_file",
     "layers",
     "graph",
     "heads",

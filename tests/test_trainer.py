@@ -100,6 +100,7 @@ def test_a_batch_without_triplets_is_refused(labelled: TripletDataset) -> None:
 
     class Empty:
         dataset, items, labels = loader.dataset, loader.items, loader.labels
+        batch_size = 24
 
         def __len__(self) -> int:
             return 1

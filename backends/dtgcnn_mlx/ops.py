@@ -51,6 +51,10 @@ class MlxOps:
             "cache": mx.get_cache_memory(),
         }
 
+    def clear_cache(self) -> None:
+        """Give memory that MLX keeps for reuse back to the system."""
+        mx.clear_cache()
+
     # -- creation and conversion
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
         if not isinstance(x, mx.array):

@@ -1,7 +1,32 @@
 """Callbacks: what happens around training, kept out of the training loop."""
 
 from .base import Callback
+from .debug import DebugCallback, Finding
+from .early_stopping import EarlyStopping
+from .learning_rate import LearningRateMonitor
+from .logger import MetricLogger
+from .memory import MemoryManager
+from .model_checkpoint import ModelCheckpoint
+from .monitor import Monitor
 from .progress import ProgressBar
 from .saving import SaveEveryEpoch
+from .tensorboard import TensorboardLogger
+from .tracker import MetricsTracker
+from .wandb import WandbLogger
 
-__all__ = ["Callback", "ProgressBar", "SaveEveryEpoch"]
+__all__ = [
+    "Callback",
+    "DebugCallback",
+    "EarlyStopping",
+    "Finding",
+    "LearningRateMonitor",
+    "MemoryManager",
+    "MetricLogger",
+    "MetricsTracker",
+    "ModelCheckpoint",
+    "Monitor",
+    "ProgressBar",
+    "SaveEveryEpoch",
+    "TensorboardLogger",
+    "WandbLogger",
+]

@@ -17,25 +17,29 @@ class SaveEveryEpoch(Callback):
     """Save the model after every epoch, so that an interrupt loses no finished one.
 
     Args:
-        directory: where to save.
-        overwrite: whether a model that is there already may be replaced. Otherwise training is
+        directory: where to save: a new or empty folder.
+        overwrite: whether it may hold a model, which is then replaced. Otherwise training is
             refused before it begins.
     """
 
     def __init__(self, directory: str | Path, *, overwrite: bool = False) -> None:
         self.directory = Path(directory)
         self.overwrite = overwrite
-        self._saved = False
+        self.last_epoch = 0
+        """The last epoch whose model is saved, 0 for none."""
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        from ..checkpoint import holds_model
+        from ..checkpoint import check_folder
 
-        if holds_model(self.directory) and not self.overwrite:
-            raise FileExistsError(f"{self.directory} already holds a model")
-        self._saved = False
+        check_folder(self.directory, self.overwrite)
+        self.last_epoch = 0
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         from ..checkpoint import save_model
 
-        save_model(trainer.model, self.directory, overwrite=True, same_encoder=self._saved)
-        self._saved = True
+        again = self.last_epoch > 0
+        save_model(trainer.model, self.directory, overwrite=True, same_encoder=again)
+        self.last_epoch = int(metrics["epoch"])
+        if not again:
+            for stale in ("metrics.json", "map.png"):  # of a model that was replaced
+                (self.directory / stale).unlink(missing_ok=True)

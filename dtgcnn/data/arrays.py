@@ -113,7 +113,8 @@ def as_features(source: Source, name: str, array: object) -> FloatArray:
             f"must have the shape (N, D), both at least 1, received {array.shape}", field=name
         )
     with np.errstate(over="ignore"):
-        features = np.ascontiguousarray(array, dtype=np.float32)
+        # Adding 0 turns −0.0 into 0.0, so that equal rows have equal bytes.
+        features = np.ascontiguousarray(array, dtype=np.float32) + np.float32(0)
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))

@@ -80,6 +80,7 @@ def _decode(source: Source, data: bytes) -> str:
 
 
 def _parse_table(source: Source, data: bytes, delimiter: str) -> RawData:
+    csv.field_size_limit(max(csv.field_size_limit(), len(data)))
     reader = csv.reader(
         io.StringIO(_decode(source, data), newline=""), delimiter=delimiter, strict=True
     )

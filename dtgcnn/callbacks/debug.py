@@ -1,0 +1,139 @@
+"""Warnings while training goes wrong, each with what to do about it."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ..ops import Tree
+from .base import Callback
+
+if TYPE_CHECKING:
+    from ..trainer import Trainer
+
+__all__ = ["DebugCallback", "Finding"]
+
+logger = logging.getLogger("dtgcnn")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong: its ``kind``, when it was seen, the offending value and what to do."""
+
+    kind: str
+    epoch: int
+    step: int
+    value: float
+    message: str
+
+
+class DebugCallback(Callback):
+    """Warn, on the logger ``dtgcnn``, of exploding gradients and of collapsing embeddings.
+
+    After each step the gradient's norm is looked at, and the first of an epoch above
+    ``max_gradient_norm`` is reported. After an epoch, embeddings of rows that the model knows are
+    looked at: values that are not finite, an effective rank below ``min_effective_rank`` (all lie
+    near a line or a plane; Roy & Vetterli 2007) and a mean cosine above ``max_mean_cosine`` (all
+    point the same way) are reported.
+
+    Args:
+        every_n_epochs: look at embeddings after epochs n, 2n, … only.
+        sample: the most rows that are embedded for it, spread evenly over the bank.
+        max_gradient_norm: of all gradients together, before clipping.
+        min_effective_rank: see ``dtgcnn.diagnostics.effective_rank``. A well-trained space has
+            about as many dimensions as classes, so lower it for data of two classes.
+        max_mean_cosine: see ``dtgcnn.diagnostics.mean_cosine``.
+
+    Raises:
+        ValueError: an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        every_n_epochs: int = 1,
+        sample: int = 512,
+        max_gradient_norm: float = 100.0,
+        min_effective_rank: float = 2.0,
+        max_mean_cosine: float = 0.95,
+    ) -> None:
+        if every_n_epochs < 1:
+            raise ValueError(f"every_n_epochs must be at least 1, received {every_n_epochs}")
+        if sample < 2:
+            raise ValueError(f"sample must be at least 2, received {sample}")
+        if not max_gradient_norm > 0.0:
+            raise ValueError(f"max_gradient_norm must be above 0, received {max_gradient_norm}")
+        self.every_n_epochs = every_n_epochs
+        self.sample = sample
+        self.max_gradient_norm = max_gradient_norm
+        self.min_effective_rank = min_effective_rank
+        self.max_mean_cosine = max_mean_cosine
+        self.findings: list[Finding] = []
+        """All that was reported, in order."""
+        self._epoch = 0
+        self._exploded = False
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        self.findings = []
+
+    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+        self._epoch, self._exploded = epoch, False
+
+    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+        norm = outputs["gradient_norm"]
+        if norm <= self.max_gradient_norm or self._exploded:
+            return
+        self._exploded = True
+        self._report(
+            trainer,
+            "gradient_explosion",
+            norm,
+            f"the gradient norm is {norm:.4g}, above {self.max_gradient_norm:g}: lower "
+            "learning_rate or gradient_clip_val, or lengthen warmup_epochs",
+        )
+
+    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+        bank = trainer.model.bank
+        if self._epoch % self.every_n_epochs or bank is None or len(bank) < 2:
+            return
+        stride = -(-len(bank) // self.sample)
+        self._check_embeddings(trainer, trainer.model.encode(bank.host_x[::stride]))
+
+    def _check_embeddings(self, trainer: Trainer, embeddings: Any) -> None:
+        from ..diagnostics import effective_rank, mean_cosine
+
+        total = float(embeddings.sum())
+        if not math.isfinite(total):
+            self._report(
+                trainer,
+                "not_finite",
+                total,
+                "embeddings are not finite: lower learning_rate or gradient_clip_val, and go back "
+                "to the last saved model",
+            )
+            return
+        rank, cosine = effective_rank(embeddings), mean_cosine(embeddings)
+        if rank < self.min_effective_rank:
+            self._report(
+                trainer,
+                "low_rank",
+                rank,
+                f"the embeddings have collapsed to an effective rank of {rank:.2f}, below "
+                f"{self.min_effective_rank:g}: lower learning_rate or weight_decay, or choose "
+                "another mining_strategy than 'batch_hard'",
+            )
+        if cosine > self.max_mean_cosine:
+            self._report(
+                trainer,
+                "same_direction",
+                cosine,
+                f"the embeddings have collapsed to one direction, their mean cosine is "
+                f"{cosine:.3f}, above {self.max_mean_cosine:g}: lower learning_rate or raise "
+                "triplet_margin, or choose another mining_strategy than 'batch_hard'",
+            )
+
+    def _report(self, trainer: Trainer, kind: str, value: float, message: str) -> None:
+        found = Finding(kind, self._epoch, trainer.global_step, value, message)
+        self.findings.append(found)
+        logger.warning("epoch %d, step %d: %s", found.epoch, found.step, message)

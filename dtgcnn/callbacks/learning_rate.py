@@ -1,0 +1,34 @@
+"""Recording the learning rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..ops import Tree
+from .base import Callback
+
+if TYPE_CHECKING:
+    from ..trainer import Trainer
+
+__all__ = ["LearningRateMonitor"]
+
+
+class LearningRateMonitor(Callback):
+    """Record the learning rate of every step in ``rates``: pairs (steps taken, rate).
+
+    An epoch's ``metrics["learning_rate"]`` becomes that of its last step, in place of their mean,
+    for the history and for the callbacks that follow.
+    """
+
+    def __init__(self) -> None:
+        self.rates: list[tuple[int, float]] = []
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        self.rates = []
+
+    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+        self.rates.append((trainer.global_step, outputs["learning_rate"]))
+
+    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+        if self.rates:
+            metrics["learning_rate"] = self.rates[-1][1]

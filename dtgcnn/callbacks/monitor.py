@@ -1,0 +1,78 @@
+"""``Monitor``: reads one metric of an epoch and says which of two values is better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+__all__ = ["Mode", "Monitor"]
+
+Mode = Literal["auto", "min", "max"]
+
+_LARGER_IS_BETTER = ("accuracy", "recall", "precision", "map", "knn")
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """The metric ``name``, and the direction in which it gets better.
+
+    Args:
+        name: a metric of ``on_epoch_end``, such as ``"val_loss"``.
+        mode: ``"min"`` where less is better, ``"max"`` where more is. ``"auto"`` is ``"max"`` for
+            names with accuracy, recall, precision, map or knn in them, ``"min"`` for all others.
+        min_delta: what a value must be better by, to count as better.
+
+    Raises:
+        ValueError: an unknown mode or a ``min_delta`` below 0.
+    """
+
+    name: str
+    mode: Mode = "auto"
+    min_delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise ValueError(f"mode must be one of {get_args(Mode)}, received {self.mode!r}")
+        if not self.min_delta >= 0.0:
+            raise ValueError(f"min_delta must be at least 0, received {self.min_delta}")
+
+    @property
+    def larger_is_better(self) -> bool:
+        """Whether more is better."""
+        if self.mode == "auto":
+            return any(word in self.name.lower() for word in _LARGER_IS_BETTER)
+        return self.mode == "max"
+
+    @property
+    def worst(self) -> float:
+        """The value that every number is better than."""
+        return float("-inf") if self.larger_is_better else float("inf")
+
+    def value(self, metrics: Mapping[str, float]) -> float:
+        """The monitored metric.
+
+        Raises:
+            ValueError: it is not among ``metrics``.
+        """
+        if self.name not in metrics:
+            hint = ""
+            if self.name.startswith("val_") and not any(n.startswith("val_") for n in metrics):
+                hint = "; names with val_ need a validation side"
+            raise ValueError(
+                f"monitor must be a metric of the epoch, received {self.name!r}; "
+                f"there are {', '.join(sorted(metrics))}{hint}"
+            )
+        return metrics[self.name]
+
+    def better(self, value: float, than: float) -> bool:
+        """Whether ``value`` is better by more than ``min_delta``. NaN never is."""
+        if self.larger_is_better:
+            return value > than + self.min_delta
+        return value < than - self.min_delta
+
+    def rank(self, value: float) -> float:
+        """A number to sort by: the better the value, the smaller it is; NaN comes last."""
+        if value != value:
+            return float("inf")
+        return -value if self.larger_is_better else value

@@ -1,0 +1,57 @@
+"""Logging to Weights & Biases."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .logger import MetricLogger
+
+if TYPE_CHECKING:
+    from ..trainer import Trainer
+
+__all__ = ["WandbLogger"]
+
+
+class WandbLogger(MetricLogger):
+    """Send the metrics of steps and epochs to a new run of Weights & Biases.
+
+    The names are those of ``MetricLogger``; ``train/…`` is drawn over ``step``, ``epoch/…`` over
+    ``epoch``. Training that ends by an error marks the run as failed.
+
+    Args:
+        **init: arguments of ``wandb.init``, such as ``project="banking"``. ``config`` is that of
+            the trainer where not given.
+
+    Raises:
+        ImportError: wandb is not installed.
+    """
+
+    def __init__(self, **init: Any) -> None:
+        try:
+            self._wandb: Any = import_module("wandb")
+        except ImportError as error:
+            raise ImportError("WandbLogger needs wandb: pip install wandb") from error
+        self.init = init
+        self.run: Any = None
+        """The run of ``wandb.init``, once training has begun."""
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        self.run = self._wandb.init(**{"config": trainer.config.to_dict(), **self.init})
+        self.run.define_metric("train/*", step_metric="step")
+        self.run.define_metric("epoch/*", step_metric="epoch")
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        if self.run is not None:
+            # The trainer calls this in a finally clause, where an error on its way is visible.
+            self.run.finish(exit_code=0 if sys.exc_info()[0] is None else 1)
+
+    def log_step(self, values: Mapping[str, float], step: int) -> None:
+        """Send the values of a step."""
+        self.run.log({**values, "step": step})
+
+    def log_epoch(self, values: Mapping[str, float], epoch: int) -> None:
+        """Send the values of an epoch."""
+        self.run.log({**values, "epoch": epoch})

@@ -1,0 +1,88 @@
+"""Whether training goes well: figures of an embedding space, and curves over the steps.
+
+On the host, in NumPy; the curves need matplotlib.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from .evaluate import unit_rows
+from .plots import _save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["effective_rank", "mean_cosine", "plot_curves"]
+
+
+def effective_rank(embeddings: npt.ArrayLike) -> float:
+    """How many dimensions the rows of (N, D) ``embeddings`` take up, from 1 to min(N, D).
+
+    ``exp(−Σ p_i ln p_i)`` with ``p_i = σ_i / Σ σ``, σ the singular values. 1 where all rows lie on
+    a line through the origin; 0 where all are zero.
+
+    Roy & Vetterli 2007, "The effective rank: A measure of effective dimensionality".
+
+    Raises:
+        ValueError: the array is not 2-D, is empty or is not finite.
+    """
+    unit_rows(embeddings, name="embeddings")
+    sigma = np.linalg.svd(np.asarray(embeddings, dtype=np.float64), compute_uv=False)
+    if sigma[0] == 0.0:
+        return 0.0
+    p = sigma / sigma.sum()
+    p = p[p > 0.0]
+    return float(np.exp(-np.sum(p * np.log(p))))
+
+
+def mean_cosine(embeddings: npt.ArrayLike) -> float:
+    """The mean cosine between two different rows of (N, D) ``embeddings``; zero rows count as 0.
+
+    ``(|Σ u_i|² − Σ |u_i|²) / (N (N − 1))``, u the rows at unit length, so no pair is formed.
+
+    Raises:
+        ValueError: the array is not 2-D, is not finite or has fewer than two rows.
+    """
+    u = unit_rows(embeddings, name="embeddings")
+    n = len(u)
+    if n < 2:
+        raise ValueError(f"embeddings must have at least 2 rows, received {n}")
+    total = u.sum(axis=0)
+    return float((total @ total - np.sum(u * u)) / (n * (n - 1)))
+
+
+def plot_curves(curves: Mapping[str, Sequence[float]], path: str | Path | None = None) -> Figure:
+    """Draw each of ``curves`` over the steps in a panel of its own, three in a row.
+
+    Args:
+        curves: title -> values, one a step; none at all leaves the panel empty.
+        path: the ``.png`` or ``.svg`` to write; it appears only once complete.
+
+    Raises:
+        ImportError: without matplotlib.
+        ValueError: for an unknown suffix.
+    """
+    path = None if path is None else Path(path)
+    if path is not None and path.suffix.lower() not in (".png", ".svg"):
+        raise ValueError(f"path must end in .png or .svg, received {path.name!r}")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("plots need matplotlib: pip install 'dtgcnn[plot]'") from error
+    rows = -(-len(curves) // 3)
+    figure = Figure(figsize=(15, 5 * rows), layout="constrained")
+    panels = figure.subplots(rows, 3, squeeze=False).flat
+    for panel, (title, values) in zip(panels, curves.items(), strict=False):
+        panel.plot(range(1, len(values) + 1), values, linewidth=1)
+        panel.set(title=title, xlabel="step", ylabel="value")
+        if not values:
+            panel.text(0.5, 0.5, "not recorded", transform=panel.transAxes, ha="center")
+    if path is not None:
+        _save(figure, path)
+    return figure
