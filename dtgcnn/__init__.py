@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .backends import BackendError, available_backends, load_ops
+    from .batch_all import BatchAllTripletLoss
     from .callbacks import (
         Callback,
         DebugCallback,
@@ -26,19 +27,23 @@ if TYPE_CHECKING:
     )
     from .checkpoint import CheckpointError
     from .config import DTGCNNConfig
+    from .contrastive import CircleLoss, InfoNCELoss, MultiSimilarityLoss, SupConLoss
     from .data import DataError, Encoder, TfidfEncoder, TripletDataset, TripletLoader
     from .graph import EfficientGraphConstructor
-    from .losses import TripletLoss
+    from .losses import AdaptiveMarginScheduler, FocalTripletLoss, TripletLoss
     from .model import DTGCNN, create_model
     from .ops import ArrayOps
     from .trainer import AdvancedTrainer, Trainer, TrainingError
 
 _HOME = {
+    "AdaptiveMarginScheduler": "losses",
     "AdvancedTrainer": "trainer",
     "ArrayOps": "ops",
     "BackendError": "backends",
+    "BatchAllTripletLoss": "batch_all",
     "Callback": "callbacks",
     "CheckpointError": "checkpoint",
+    "CircleLoss": "contrastive",
     "DTGCNN": "model",
     "DTGCNNConfig": "config",
     "DataError": "data",
@@ -46,12 +51,16 @@ _HOME = {
     "EarlyStopping": "callbacks",
     "EfficientGraphConstructor": "graph",
     "Encoder": "data",
+    "FocalTripletLoss": "losses",
+    "InfoNCELoss": "contrastive",
     "LearningRateMonitor": "callbacks",
     "MemoryManager": "callbacks",
     "MetricsTracker": "callbacks",
     "ModelCheckpoint": "callbacks",
+    "MultiSimilarityLoss": "contrastive",
     "ProgressBar": "callbacks",
     "SaveEveryEpoch": "callbacks",
+    "SupConLoss": "contrastive",
     "TensorboardLogger": "callbacks",
     "TfidfEncoder": "data",
     "Trainer": "trainer",
@@ -66,11 +75,14 @@ _HOME = {
 }
 
 __all__ = [  # noqa: RUF022 - the order of _HOME
+    "AdaptiveMarginScheduler",
     "AdvancedTrainer",
     "ArrayOps",
     "BackendError",
+    "BatchAllTripletLoss",
     "Callback",
     "CheckpointError",
+    "CircleLoss",
     "DTGCNN",
     "DTGCNNConfig",
     "DataError",
@@ -78,12 +90,16 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "EarlyStopping",
     "EfficientGraphConstructor",
     "Encoder",
+    "FocalTripletLoss",
+    "InfoNCELoss",
     "LearningRateMonitor",
     "MemoryManager",
     "MetricsTracker",
     "ModelCheckpoint",
+    "MultiSimilarityLoss",
     "ProgressBar",
     "SaveEveryEpoch",
+    "SupConLoss",
     "TensorboardLogger",
     "TfidfEncoder",
     "Trainer",

@@ -11,13 +11,19 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from .layers import Activation
+from .losses import Distance
 from .optim import OptimizerName
 from .schedules import SCHEDULES, ScheduleName
 
 __all__ = ["DTGCNNConfig", "GraphScope", "MiningStrategy", "suggest"]
 
 GraphScope: TypeAlias = Literal["bank", "batch"]
-MiningStrategy: TypeAlias = Literal["auto", "batch_hard", "explicit"]
+MiningStrategy: TypeAlias = Literal[
+    "auto", "batch_hard", "explicit", "semi_hard", "easy_positive", "distance_weighted"
+]
+LossName: TypeAlias = Literal[
+    "triplet", "focal", "batch_all", "supcon", "info_nce", "multi_similarity", "circle"
+]
 
 
 @dataclass(frozen=True)
@@ -41,9 +47,21 @@ class DTGCNNConfig:
         dynamic_graph_update_freq: epochs between refreshes of the bank's states in training.
         bank_size: most rows of the training data that the bank keeps, drawn evenly over classes.
         triplet_margin: by how much a negative must be farther than a positive.
-        mining_strategy: ``"batch_hard"``: each row's hardest positive and negative of the batch;
-            ``"explicit"``: the data's own triplets; ``"auto"``: the data's own triplets, or else
-            batch-hard ones, and with the same weight a semi-hard negative for each of their pairs.
+        loss: ``"triplet"``, ``"focal"``, or over all pairs of a batch ``"batch_all"``,
+            ``"supcon"``, ``"info_nce"``, ``"multi_similarity"`` or ``"circle"``.
+        triplet_distance: ``"euclidean"``, ``"squared"`` or ``"cosine"``.
+        triplet_swap: compare with the nearer of the negative's distances to anchor and positive.
+        soft_margin: softplus in place of the hinge of ``"triplet"``.
+        focal_gamma: how much ``"focal"`` looks away from easy triplets.
+        temperature: of ``"supcon"`` and ``"info_nce"``.
+        uniformity_weight: weight of a term against collapse beside a loss over pairs.
+        loss_reduction: of the triplet losses: the mean over valid triplets (``"mean"``), over those
+            whose loss is above 0 (``"mean_active"``), or the ``"sum"``.
+        mining_strategy: of ``"triplet"`` and ``"focal"``. ``"batch_hard"``: each row's hardest
+            positive and negative of the batch; ``"explicit"``: the data's own triplets; ``"auto"``:
+            the data's own triplets, or else batch-hard ones, and with the same weight a semi-hard
+            negative for each of their pairs; ``"semi_hard"``, ``"easy_positive"``,
+            ``"distance_weighted"``.
         batch_size: rows (labelled data) or triplets per step.
         samples_per_class: rows of one class in a labelled batch.
         num_epochs: passes over the training data.
@@ -76,6 +94,14 @@ class DTGCNNConfig:
     dynamic_graph_update_freq: int = 1
     bank_size: int = 10_000
     triplet_margin: float = 0.2
+    loss: LossName = "triplet"
+    triplet_distance: Distance = "euclidean"
+    triplet_swap: bool = False
+    soft_margin: bool = False
+    focal_gamma: float = 2.0
+    temperature: float = 0.1
+    uniformity_weight: float = 0.0
+    loss_reduction: Literal["mean", "mean_active", "sum"] = "mean"
     mining_strategy: MiningStrategy = "auto"
     batch_size: int = 128
     samples_per_class: int = 4
@@ -110,7 +136,7 @@ class DTGCNNConfig:
             _whole("hidden_dims", width, 1)
         _whole("samples_per_class", self.samples_per_class, 2)
         _whole("seed", self.seed, 0)
-        for name in ("use_batch_norm", "normalize_output"):
+        for name in ("use_batch_norm", "normalize_output", "triplet_swap", "soft_margin"):
             value = getattr(self, name)
             _require(isinstance(value, bool), name, "must be true or false", value)
         for name, low, high, closed in _RANGES:
@@ -125,6 +151,10 @@ class DTGCNNConfig:
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             _require(value in choices, name, f"must be one of {', '.join(choices)}", value)
+
+        mined = self.loss in ("triplet", "focal") or self.mining_strategy == "auto"
+        rule = f"must be auto: the loss {self.loss!r} takes all pairs of a batch and mines none"
+        _require(mined, "mining_strategy", rule, self.mining_strategy)
 
     @property
     def num_gcn_layers(self) -> int:
@@ -204,6 +234,9 @@ _RANGES = (
     ("graph_similarity_threshold", -1.0, 1.0, "[]"),
     ("graph_self_weight", 0.0, 1.0, "(]"),
     ("triplet_margin", 0.0, _INF, "()"),
+    ("focal_gamma", 0.0, _INF, "()"),
+    ("temperature", 0.0, _INF, "()"),
+    ("uniformity_weight", 0.0, _INF, "[)"),
     ("learning_rate", 0.0, _INF, "()"),
     ("momentum", 0.0, 1.0, "[)"),
     ("scheduler_gamma", 0.0, 1.0, "(]"),
@@ -214,7 +247,10 @@ _RANGES = (
 _CHOICES: dict[str, tuple[str, ...]] = {
     "gcn_activation": get_args(Activation),
     "graph_scope": get_args(GraphScope),
+    "loss": get_args(LossName),
+    "loss_reduction": ("mean", "mean_active", "sum"),
     "mining_strategy": get_args(MiningStrategy),
+    "triplet_distance": get_args(Distance),
     "optimizer": get_args(OptimizerName),
     "scheduler": tuple(SCHEDULES),
 }

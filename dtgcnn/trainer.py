@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from . import mining
 from .callbacks import Callback, ProgressBar
 from .config import DTGCNNConfig
 from .graph import Graph
-from .losses import TripletLoss
 from .model import DTGCNN, Network
+from .objective import objective
 from .ops import Array, ArrayOps, HostArray, Tree
 from .optim import Optimizer, apply_updates, clip_by_global_norm, make_optimizer
 from .random import derive_key
@@ -26,28 +25,6 @@ __all__ = ["AdvancedTrainer", "Trainer", "TrainingError", "make_step", "objectiv
 
 class TrainingError(RuntimeError):
     """Training that cannot go on: data without a valid triplet, or a loss that is not finite."""
-
-
-def objective(
-    ops: ArrayOps, config: DTGCNNConfig, embeddings: Array, batch: Tree
-) -> tuple[Array, dict[str, Array]]:
-    """The loss of a batch's embeddings (B, D), and its metrics.
-
-    ``batch`` holds ``labels`` and ``items``, (B,) int32, and ``triplets``, (T, 3) positions, where
-    the data are triplets.
-    """
-    loss, strategy = TripletLoss(config.triplet_margin), config.mining_strategy
-    if strategy == "batch_hard" or (strategy == "auto" and "triplets" not in batch):
-        triplets = mining.batch_hard(ops, embeddings, batch["labels"], batch["items"])
-    elif "triplets" in batch:
-        triplets = mining.explicit(ops, batch["triplets"])
-    else:
-        raise ValueError("mining_strategy 'explicit' needs triplets, and the data are labelled")
-    value, metrics = loss(ops, embeddings, triplets)
-    if strategy != "auto":
-        return value, metrics
-    softer = mining.semi_hard(ops, embeddings, batch["labels"], triplets)
-    return 0.5 * (value + loss(ops, embeddings, softer)[0]), metrics
 
 
 def make_step(
@@ -213,11 +190,10 @@ class Trainer:
         ops, totals, weight = self.model.ops, dict[str, float](), 0.0
         embeddings = self.model.encode(self._vectors_of(loader)[loader.items])
         row_of = {int(item): row for row, item in enumerate(loader.items)}
+        key = key_of(ops, self.config, derive_key(self.config.seed, "validation"))
         for batch in loader.batches(0):
-            rows = [row_of[int(item)] for item in batch.items]
-            value, metrics = objective(
-                ops, self.config, ops.asarray(embeddings[rows]), indices_of(ops, batch)
-            )
+            rows = ops.asarray(embeddings[[row_of[int(item)] for item in batch.items]])
+            value, metrics = objective(ops, self.config, rows, {**indices_of(ops, batch), **key})
             count = float(ops.to_numpy(metrics["valid_triplets"]))
             for name, figure in {"loss": value, **metrics}.items():
                 totals[name] = totals.get(name, 0.0) + count * float(ops.to_numpy(figure))
@@ -295,11 +271,12 @@ class _Run:
             gamma=config.scheduler_gamma,
         )
         key = ops.asarray(derive_key(config.seed, "step", self._count), "uint32")
+        mining_key = derive_key(config.seed, "mining", self._count)
         model.params, model.state, self._optimizer_state, metrics = self._step(
             model.params,
             model.state,
             self._optimizer_state,
-            self._arrays(batch),
+            {**self._arrays(batch), **key_of(ops, config, mining_key)},
             self._sources,
             key,
             ops.asarray(rate),
@@ -343,3 +320,10 @@ def indices_of(ops: ArrayOps, batch: Batch) -> Tree:
     if batch.triplets is not None:
         arrays["triplets"] = ops.asarray(batch.triplets, "int32")
     return arrays
+
+
+def key_of(ops: ArrayOps, config: DTGCNNConfig, key: tuple[int, int]) -> Tree:
+    """The batch's ``mining_key``, where the mining strategy draws at random."""
+    if config.mining_strategy != "distance_weighted":
+        return {}
+    return {"mining_key": ops.asarray(key, "uint32")}

@@ -22,6 +22,8 @@ from dtgcnn.config import suggest
         ({"graph_k_neighbors": 0}, "graph_k_neighbors must be a whole number of at least 1"),
         ({"graph_k_neighbors": 2.5}, "graph_k_neighbors must be a whole number .* received 2.5"),
         ({"graph_self_weight": 0.0}, r"graph_self_weight must be a number in \(0.0, 1.0\]"),
+        ({"loss": "supcon", "mining_strategy": "batch_hard"}, "mining_strategy must be auto: the"),
+        ({"loss": "soupcon"}, "loss must be one of triplet, focal, .* received 'soupcon'"),
         ({"hidden_dims": 64}, "hidden_dims must be a list of widths, received 64"),
         ({"hidden_dims": []}, "hidden_dims must name one width or more"),
         ({"hidden_dims": [64, 0]}, "hidden_dims must be a whole number of at least 1, received 0"),

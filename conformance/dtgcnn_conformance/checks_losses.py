@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dtgcnn import TripletLoss, mining
+from dtgcnn.losses import FocalTripletLoss
 from dtgcnn.mining import Triplets
 from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
 
@@ -62,16 +63,19 @@ def hold_mined(probe: Probe, x: HostArray, labels: HostArray, items: HostArray) 
     probe.values("distances of the negatives", probe.array(hardest[1]), nearest[rows])
 
 
-def hold_loss(probe: Probe, what: str, x: HostArray, triplets: Tree, margin: float) -> None:
-    """Hold the loss, its metrics and its gradient to the reference, for given triplets."""
+def hold_loss(probe: Probe, what: str, x: HostArray, triplets: Tree, loss: Any) -> None:
+    """Hold a loss, or a ``TripletLoss`` of this margin, its metrics and its gradient to the
+    reference, for given triplets."""
+    loss = TripletLoss(loss) if isinstance(loss, float) else loss
 
     def run(ops: ArrayOps) -> tuple[Tree, Tree]:
         chosen = Triplets(**to_device(ops, triplets))
 
-        def loss(p: Tree) -> tuple[Array, Tree]:
-            return TripletLoss(margin)(ops, p["x"], chosen)
+        def of_rows(p: Tree) -> tuple[Array, Tree]:
+            value, metrics = loss(ops, p["x"], chosen)
+            return ops.sum(value), metrics
 
-        value, metrics, gradients = ops.value_and_grad(loss)({"x": ops.asarray(x)})
+        value, metrics, gradients = ops.value_and_grad(of_rows)({"x": ops.asarray(x)})
         return {"loss": value, **metrics}, gradients
 
     values, gradients = run(probe.reference)
@@ -165,3 +169,36 @@ def near_rows(probe: Probe) -> None:
     near = near.astype(np.float32).astype(np.float64)
     triplets = on_host(probe, mining.explicit(probe.reference, probe.reference.asarray(CHOSEN[:4])))
     hold_loss(probe, "TripletLoss of near rows", near, triplets, 0.2)
+
+
+@check("losses")
+def kinds_of_triplet_loss(probe: Probe) -> None:
+    """Each distance, reduction, swap, soft margin and focal weight of the triplet loss."""
+    triplets = on_host(probe, mining.explicit(probe.reference, probe.reference.asarray(CHOSEN)))
+    triplets["valid"] = CHOSEN[:, 0] != 8
+    far = EMBEDDINGS.copy()
+    far[0] = 0.0
+    kinds: list[Any] = [
+        TripletLoss(0.5, "squared"),
+        TripletLoss(0.5, "cosine"),
+        TripletLoss(0.5, swap=True),
+        TripletLoss(0.0, soft_margin=True),
+        TripletLoss(0.5, "cosine", True, True),
+        *(TripletLoss(0.5, reduction=r) for r in ("mean", "sum", "mean_active", "none")),
+        *(FocalTripletLoss(0.5, gamma) for gamma in (0.0, 0.5, 2.0)),
+        FocalTripletLoss(0.5, 2.0, "cosine", True, "mean_active"),
+    ]
+    for kind in kinds:
+        for what, x in (("rows", EMBEDDINGS), ("a zero row", far), ("equal rows", 0.0 * far + 1.0)):
+            hold_loss(probe, f"{kind} of {what}", x, triplets, kind)
+
+
+@check("losses")
+def margin_as_an_array(probe: Probe) -> None:
+    """A margin may be a 0-d array, and gives what the number gives."""
+    ops, x = probe.ops, probe.array(EMBEDDINGS)
+    chosen = mining.explicit(ops, probe.array(CHOSEN))
+    for kind in (TripletLoss, FocalTripletLoss):
+        expected = kind(0.375)(ops, x, chosen)[0]
+        value = kind(ops.asarray(0.375))(ops, x, chosen)[0]
+        probe.values(f"{kind.__name__} of an array", value, ops.to_numpy(expected))

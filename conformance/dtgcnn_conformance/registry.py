@@ -26,6 +26,7 @@ _MODULES = (
     "checks_graph",
     "checks_layers",
     "checks_losses",
+    "checks_contrastive",
     "checks_optimisers",
     "checks_training",
 )

@@ -1,0 +1,83 @@
+"""What training minimises: the loss and the mining strategy that a config names."""
+
+from __future__ import annotations
+
+from . import mining
+from .batch_all import BatchAllTripletLoss
+from .config import DTGCNNConfig
+from .contrastive import (
+    CircleLoss,
+    InfoNCELoss,
+    MultiSimilarityLoss,
+    PairLoss,
+    SupConLoss,
+    WithUniformity,
+)
+from .losses import FocalTripletLoss, TripletLoss
+from .mining import Triplets
+from .ops import Array, ArrayOps, Tree
+
+__all__ = ["objective"]
+
+
+def objective(
+    ops: ArrayOps, config: DTGCNNConfig, embeddings: Array, batch: Tree
+) -> tuple[Array, dict[str, Array]]:
+    """The loss of a batch's embeddings (B, D), and its metrics.
+
+    ``batch`` holds ``labels`` and ``items``, (B,) int32; ``triplets``, (T, 3) positions, where the
+    data are triplets; and ``mining_key``, (2,) uint32, for distance-weighted mining.
+
+    Raises:
+        ValueError: ``mining_strategy="explicit"`` on data without triplets.
+    """
+    labels, items = batch["labels"], batch["items"]
+    if config.loss not in ("triplet", "focal"):
+        loss = _pair_loss(config)
+        if config.uniformity_weight > 0.0:
+            loss = WithUniformity(loss, config.uniformity_weight)
+        return loss(ops, embeddings, labels, items)
+    margin, distance = config.triplet_margin, config.triplet_distance
+    swap, reduction = config.triplet_swap, config.loss_reduction
+    triplet_loss: TripletLoss | FocalTripletLoss
+    if config.loss == "focal":
+        triplet_loss = FocalTripletLoss(margin, config.focal_gamma, distance, swap, reduction)
+    else:
+        triplet_loss = TripletLoss(margin, distance, swap, config.soft_margin, reduction)
+    triplets = _mine(ops, config, embeddings, batch)
+    value, metrics = triplet_loss(ops, embeddings, triplets)
+    if config.mining_strategy != "auto":
+        return value, metrics
+    softer = mining.semi_hard(ops, embeddings, labels, triplets)
+    return 0.5 * (value + triplet_loss(ops, embeddings, softer)[0]), metrics
+
+
+def _pair_loss(config: DTGCNNConfig) -> PairLoss:
+    if config.loss == "batch_all":
+        reduction = config.loss_reduction
+        return BatchAllTripletLoss(config.triplet_margin, config.triplet_distance, reduction)
+    if config.loss == "supcon":
+        return SupConLoss(config.temperature)
+    if config.loss == "info_nce":
+        return InfoNCELoss(config.temperature)
+    return MultiSimilarityLoss() if config.loss == "multi_similarity" else CircleLoss()
+
+
+def _mine(ops: ArrayOps, config: DTGCNNConfig, embeddings: Array, batch: Tree) -> Triplets:
+    labels, items, strategy = batch["labels"], batch["items"], config.mining_strategy
+    given = mining.explicit(ops, batch["triplets"]) if "triplets" in batch else None
+    if strategy in ("auto", "explicit") and given is not None:
+        return given
+    if strategy in ("auto", "batch_hard"):
+        return mining.batch_hard(ops, embeddings, labels, items)
+    if strategy == "easy_positive":
+        return mining.easy_positive(ops, embeddings, labels, items)
+    if strategy == "explicit":
+        raise ValueError("mining_strategy 'explicit' needs triplets, and the data are labelled")
+    if strategy == "semi_hard" and given is not None:
+        return mining.semi_hard(ops, embeddings, labels, given)
+    positives = 1 if given is not None else config.samples_per_class - 1
+    if strategy == "semi_hard":
+        return mining.semi_hard_all(ops, embeddings, labels, items, positives)
+    key = batch["mining_key"]
+    return mining.distance_weighted(ops, embeddings, labels, items, positives, key)
