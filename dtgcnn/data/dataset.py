@@ -14,8 +14,7 @@ from typing_extensions import Self
 
 from .arrays import as_features, check_length, column
 from .errors import Source, shorten
-from .loader import TripletLoader
-from .loaders import make_loaders
+from .loader import TripletLoader, make_loaders
 from .raw import FloatArray, IntArray, Kind, RawData, Record, from_records
 from .readers import read_file
 from .split import components
