@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -130,7 +131,7 @@ def train(
 
     Labelled data with a split column: trains on the rows "train" and is measured on the rows
     "test". Otherwise a part is held out to measure. The model is saved after every epoch, so an
-    interrupt (Ctrl-C) loses no finished one. Options go before --set, and both before --config.
+    interrupt (Ctrl-C) loses no finished one. An option overrides --set, and both override --config.
 
     \b
     Examples:
@@ -232,8 +233,6 @@ def encode(model: Path, file: Path, output: Path, backend: str, overwrite: bool)
     dataset = _rows_of(file)
     loaded = DTGCNN.load(model, backend=backend)
     embeddings = loaded.encode(dataset.inputs)
-    import io
-
     buffer = io.BytesIO()
     np.save(buffer, embeddings)
     replace_file(output, buffer.getvalue())
@@ -301,7 +300,7 @@ def _named(option: str, check: Callable[..., None], *arguments: Any) -> None:
     try:
         check(*arguments)
     except OSError as error:
-        raise ValueError(f"{option} {error}".replace("overwrite", "--overwrite")) from error
+        raise ValueError(f"{option} {error}".replace("; overwrite ", "; --overwrite ")) from error
 
 
 def _check_file(option: str, path: Path, overwrite: bool) -> None:

@@ -225,8 +225,11 @@ _AT_LEAST_ONE: tuple[str, ...] = (
     "output_dim",
     "graph_k_neighbors",
     "dynamic_graph_update_freq",
+    "bank_size",
+    "batch_size",
+    "num_epochs",
+    "scheduler_step_size",
 )
-_AT_LEAST_ONE += ("bank_size", "batch_size", "num_epochs", "scheduler_step_size")
 
 _INF = float("inf")
 _RANGES = (

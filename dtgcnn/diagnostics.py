@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .evaluate import unit_rows
-from .plots import _save
+from .plots import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,5 +84,5 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: str | Path | None =
         if not values:
             panel.text(0.5, 0.5, "not recorded", transform=panel.transAxes, ha="center")
     if path is not None:
-        _save(figure, path)
+        save_figure(figure, path)
     return figure

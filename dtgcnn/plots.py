@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_embedding_map", "project", "stratified_sample"]
+__all__ = ["plot_embedding_map", "project", "save_figure", "stratified_sample"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -69,7 +69,7 @@ def plot_embedding_map(
         _draw(axes, project(np.asarray(vectors)[sample], method, seed), own[sample], len(names))
     if title is not None:
         figure.suptitle(title, parse_math=False)
-    _save(figure, path)
+    save_figure(figure, path)
     return path
 
 
@@ -211,7 +211,7 @@ def _styles(n: int) -> list[tuple[str, str]]:
     return [(colors.to_hex(hue), "osD^vP"[i % 6]) for i, hue in enumerate(hues)]
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
     """Write the figure beside ``path`` first, then move it there in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

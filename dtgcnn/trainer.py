@@ -234,8 +234,8 @@ class _Run:
         labels = [int(label) for label in loader.labels]
         self._row_of = {int(item): row for row, item in enumerate(loader.items)}
         self._x = model.device_rows(host_x)
-        first = next(iter(loader.batches(0)))
         if config.graph_scope == "batch":
+            first = next(iter(loader.batches(0)))
             model.network.constructor.check_size(len(first.items), "a batch")
         self._bank = model.build_bank(host_x, labels)
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
