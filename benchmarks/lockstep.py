@@ -23,7 +23,7 @@ import numpy as np
 from dtgcnn import DTGCNN, ArrayOps, DTGCNNConfig, TripletDataset, load_ops
 from dtgcnn.optim import adamw
 from dtgcnn.random import bernoulli, derive_key
-from dtgcnn.trainer import make_step
+from dtgcnn.step import TrainingStep
 from dtgcnn.tree import flatten, tree_map
 
 LIMIT = 1e-4
@@ -39,7 +39,7 @@ class Side:
         self.x = self.model.device_rows(x)
         self.links = self.model.attach(x, self.x)
         self.optimizer_state = optimizer.init(ops, self.model.params)
-        self.run = make_step(ops, config, self.model.network, optimizer)
+        self.run = TrainingStep(ops, config, self.model.network, optimizer)
 
     def step(self, rows: Any, labels: Any, key: tuple[int, int], rate: float) -> float:
         ops, model = self.ops, self.model

@@ -32,10 +32,10 @@ from torch_geometric.nn import GCNConv
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
 from dtgcnn.config import DTGCNNConfig
-from dtgcnn.model import Network
+from dtgcnn.network import Network
 from dtgcnn.optim import adamw
 from dtgcnn.random import derive_key
-from dtgcnn.trainer import make_step
+from dtgcnn.step import TrainingStep
 
 PER_CLASS = 4
 PAUSE = 0.05
@@ -75,7 +75,7 @@ def dtgcnn_step(config: DTGCNNConfig, batch: dict[str, Any]) -> Step:
     optimizer = adamw(weight_decay=config.weight_decay)
     params, state = network.init(ops, config.seed)
     optimizer_state = optimizer.init(ops, params)
-    step, rate = make_step(ops, config, network, optimizer), ops.asarray(config.learning_rate)
+    step, rate = TrainingStep(ops, config, network, optimizer), ops.asarray(config.learning_rate)
     count = 0
 
     def take() -> tuple[float, float]:

@@ -16,7 +16,7 @@ from .graph import Graph
 from .ops import Array, ArrayOps, HostArray, Tree
 
 if TYPE_CHECKING:
-    from .model import Network
+    from .network import Network
 
 __all__ = ["Bank", "choose_rows"]
 

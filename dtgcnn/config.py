@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import numbers
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal
 
-from .layers import Activation
+from .layers import Activation, Initializer
 from .losses import Distance
 from .optim import OptimizerName
-from .schedules import SCHEDULES, ScheduleName
+from .schedules import ScheduleName
+from .settings import (
+    SHAPE_THE_MODEL,
+    GraphScope,
+    LossName,
+    MiningStrategy,
+    Precision,
+    check_values,
+    refuse_unless,
+    to_python,
+)
+from .templates import LARGE, MEDIUM, SMALL, suggest, template_of
 
-__all__ = ["DTGCNNConfig", "GraphScope", "MiningStrategy", "suggest"]
+__all__ = ["DTGCNNConfig", "check_names", "suggest"]
 
-GraphScope: TypeAlias = Literal["bank", "batch"]
-MiningStrategy: TypeAlias = Literal[
-    "auto", "batch_hard", "explicit", "semi_hard", "easy_positive", "distance_weighted"
-]
-LossName: TypeAlias = Literal[
-    "triplet", "focal", "batch_all", "supcon", "info_nce", "multi_similarity", "circle"
-]
+_DEFAULT_DIMS = (256, 256, 256)
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,15 @@ class DTGCNNConfig:
     Args:
         input_dim: width of the vectors that go in.
         hidden_dims: width of each graph convolution.
+        num_gcn_layers: how many graph convolutions there are, which must agree with
+            ``hidden_dims``. Without them all have the width ``hidden_dim``, by default 256.
         output_dim: width of the embedding.
         gcn_activation: ``"gelu"``, ``"relu"``, ``"tanh"`` or ``"identity"``.
         use_batch_norm: batch norm in place of layer norm.
         dropout_rate: share of hidden entries dropped in training, in [0, 1).
         normalize_output: embeddings at unit length.
+        initializer: of weights: ``"xavier_uniform"``, ``"xavier_normal"``, ``"he_uniform"`` or
+            ``"he_normal"``.
         graph_k_neighbors: nearest neighbours that each node links to.
         graph_similarity_threshold: least cosine similarity of a link.
         graph_self_weight: a node's own share in a graph convolution; None, or ``"kipf"``, for Kipf
@@ -47,6 +55,7 @@ class DTGCNNConfig:
         dynamic_graph_update_freq: epochs between refreshes of the bank's states in training.
         bank_size: most rows of the training data that the bank keeps, drawn evenly over classes.
         triplet_margin: by how much a negative must be farther than a positive.
+        target_margin: what the margin becomes by the last epoch, in a straight line; None keeps it.
         loss: ``"triplet"``, ``"focal"``, or over all pairs of a batch ``"batch_all"``,
             ``"supcon"``, ``"info_nce"``, ``"multi_similarity"`` or ``"circle"``.
         triplet_distance: ``"euclidean"``, ``"squared"`` or ``"cosine"``.
@@ -62,7 +71,11 @@ class DTGCNNConfig:
             the data's own triplets, or else batch-hard ones, and with the same weight a semi-hard
             negative for each of their pairs; ``"semi_hard"``, ``"easy_positive"``,
             ``"distance_weighted"``.
-        batch_size: rows (labelled data) or triplets per step.
+        batch_size: rows (labelled data) or triplets per batch of the loader.
+        gradient_accumulation_steps: batches of the loader that make one step.
+        gradient_accumulation: ``"cached"``: the batches are one large batch to loss and mining,
+            encoded part by part with cached gradients; ``"plain"``: the mean of their gradients,
+            each batch mining among its own rows only, so that the negatives of the others are lost.
         samples_per_class: rows of one class in a labelled batch.
         num_epochs: passes over the training data.
         optimizer: ``"adamw"``, ``"adam"`` or ``"sgd"``.
@@ -71,22 +84,41 @@ class DTGCNNConfig:
         weight_decay: decoupled from the gradient in AdamW, added to it in the others.
         warmup_epochs: epochs of linear warm-up of the learning rate; it may be a fraction.
             ``"one_cycle"`` has its own and takes none.
+        warmup_steps: the warm-up in steps, in place of ``warmup_epochs``.
         scheduler: what follows the warm-up: ``"cosine"`` or ``"linear"`` to zero, ``"constant"``,
             ``"one_cycle"``, ``"step"`` or ``"exponential"``.
         scheduler_step_size: epochs between the drops of ``"step"``.
         scheduler_gamma: factor of each drop (``"step"``, by default 0.1) or epoch
             (``"exponential"``, 0.95).
         gradient_clip_val: largest global norm of the gradient.
+        early_stopping_patience: epochs without a better validation loss after which training ends;
+            None never ends it early.
+        mixed_precision: matrix products in half precision: ``"float16"``, or true, with a loss
+            scale that adapts, or ``"bfloat16"``. Weights, norms and losses stay in float32.
+        gradient_checkpointing: keep no hidden values for the backward pass but recompute them: less
+            memory, more time.
+        adaptive_batch_size: where memory runs out, halve the batches and go on.
+        offload_optimizer: keep the optimiser's state in the host's memory between steps.
+        cache_limit: most bytes of freed memory that the backend keeps for reuse; None for its own
+            limit.
+        clear_cache_every: steps between two clearings of that memory; 0 never clears it.
+        num_workers: threads that assemble batches ahead; 0 assembles each when it is needed.
+        prefetch_factor: batches ahead per thread.
+        persistent_workers: keep the threads from epoch to epoch.
+        device: ``"cpu"``, ``"gpu"``, or ``"auto"``: the backend's preferred one.
+        num_threads: most threads of the BLAS library in training; None for its own number.
         seed: source of every random choice.
     """
 
     input_dim: int = 768
-    hidden_dims: tuple[int, ...] = (256, 256, 256)
+    hidden_dims: tuple[int, ...] = _DEFAULT_DIMS
+    num_gcn_layers: int | None = None
     output_dim: int = 128
     gcn_activation: Activation = "gelu"
     use_batch_norm: bool = False
     dropout_rate: float = 0.1
     normalize_output: bool = True
+    initializer: Initializer = "xavier_uniform"
     graph_k_neighbors: int = 10
     graph_similarity_threshold: float = 0.0
     graph_self_weight: float | None = 0.8
@@ -94,6 +126,7 @@ class DTGCNNConfig:
     dynamic_graph_update_freq: int = 1
     bank_size: int = 10_000
     triplet_margin: float = 0.2
+    target_margin: float | None = None
     loss: LossName = "triplet"
     triplet_distance: Distance = "euclidean"
     triplet_swap: bool = False
@@ -104,6 +137,8 @@ class DTGCNNConfig:
     loss_reduction: Literal["mean", "mean_active", "sum"] = "mean"
     mining_strategy: MiningStrategy = "auto"
     batch_size: int = 128
+    gradient_accumulation_steps: int = 1
+    gradient_accumulation: Literal["cached", "plain"] = "cached"
     samples_per_class: int = 4
     num_epochs: int = 30
     optimizer: OptimizerName = "adamw"
@@ -111,59 +146,65 @@ class DTGCNNConfig:
     momentum: float = 0.9
     weight_decay: float = 1e-4
     warmup_epochs: float = 1.0
+    warmup_steps: int | None = None
     scheduler: ScheduleName = "cosine"
     scheduler_step_size: int = 10
     scheduler_gamma: float | None = None
     gradient_clip_val: float = 1.0
+    early_stopping_patience: int | None = None
+    mixed_precision: bool | Precision = False
+    gradient_checkpointing: bool = False
+    adaptive_batch_size: bool = False
+    offload_optimizer: bool = False
+    cache_limit: int | None = None
+    clear_cache_every: int = 0
+    num_workers: int = 0
+    prefetch_factor: int = 2
+    persistent_workers: bool = False
+    device: str = "auto"
+    num_threads: int | None = None
     seed: int = 0
+    hidden_dim: InitVar[int | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, hidden_dim: int | None) -> None:
         if str(self.graph_self_weight) == "kipf":
             object.__setattr__(self, "graph_self_weight", None)
-        if isinstance(self.hidden_dims, list):
-            object.__setattr__(self, "hidden_dims", tuple(self.hidden_dims))
-        several = isinstance(self.hidden_dims, tuple)
-        _require(several, "hidden_dims", "must be a list of widths", self.hidden_dims)
-        _require(bool(self.hidden_dims), "hidden_dims", "must name one width or more", ())
-        for name, value in vars(self).items():  # NumPy's numbers become Python's
-            if isinstance(value, numbers.Integral) and not isinstance(value, bool):
-                object.__setattr__(self, name, int(value))
-            elif isinstance(value, numbers.Real) and not isinstance(value, bool):
-                object.__setattr__(self, name, float(value))
-        for name in _AT_LEAST_ONE:
-            _whole(name, getattr(self, name), 1)
-        for width in self.hidden_dims:
-            _whole("hidden_dims", width, 1)
-        _whole("samples_per_class", self.samples_per_class, 2)
-        _whole("seed", self.seed, 0)
-        for name in ("use_batch_norm", "normalize_output", "triplet_swap", "soft_margin"):
-            value = getattr(self, name)
-            _require(isinstance(value, bool), name, "must be true or false", value)
-        for name, low, high, closed in _RANGES:
-            value = getattr(self, name)
-            if value is None and name in ("graph_self_weight", "scheduler_gamma"):
-                continue
-            number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            inside = number and (low <= value if closed[0] == "[" else low < value)
-            inside = inside and (value <= high if closed[1] == "]" else value < high)
-            rule = f"must be a number in {closed[0]}{low}, {high}{closed[1]}"
-            _require(inside, name, rule, value)
-        for name, choices in _CHOICES.items():
-            value = getattr(self, name)
-            _require(value in choices, name, f"must be one of {', '.join(choices)}", value)
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, to_python(value))
+        dims = _widths(self.hidden_dims, self.num_gcn_layers, to_python(hidden_dim))
+        object.__setattr__(self, "hidden_dims", dims)
+        check_values(vars(self))
+        object.__setattr__(self, "num_gcn_layers", len(dims))
+        if self.mixed_precision is True:
+            object.__setattr__(self, "mixed_precision", "float16")
 
-        mined = self.loss in ("triplet", "focal") or self.mining_strategy == "auto"
-        rule = f"must be auto: the loss {self.loss!r} takes all pairs of a batch and mines none"
-        _require(mined, "mining_strategy", rule, self.mining_strategy)
+    @classmethod
+    def small(cls, **settings: Any) -> DTGCNNConfig:
+        """For fewer than 10,000 samples; ``settings`` override. See ``dtgcnn.templates``."""
+        return cls.from_dict({**SMALL, **settings})
 
-    @property
-    def num_gcn_layers(self) -> int:
-        """How many graph convolutions there are."""
-        return len(self.hidden_dims)
+    @classmethod
+    def medium(cls, **settings: Any) -> DTGCNNConfig:
+        """For 10,000 to 100,000 samples; ``settings`` override. See ``dtgcnn.templates``."""
+        return cls.from_dict({**MEDIUM, **settings})
+
+    @classmethod
+    def large(cls, **settings: Any) -> DTGCNNConfig:
+        """For more than 100,000 samples; ``settings`` override. See ``dtgcnn.templates``."""
+        return cls.from_dict({**LARGE, **settings})
+
+    @classmethod
+    def for_size(cls, num_samples: int, **settings: Any) -> DTGCNNConfig:
+        """The template that suits ``num_samples`` rows or triplets; ``settings`` override."""
+        return cls.from_dict({**template_of(num_samples), **settings})
 
     def replace(self, **changes: Any) -> DTGCNNConfig:
         """A copy with some settings changed, checked anew."""
         check_names(changes)
+        if "hidden_dim" in changes and "hidden_dims" not in changes:
+            layers = changes.get("num_gcn_layers") or len(self.hidden_dims)
+            changes |= {"hidden_dims": _DEFAULT_DIMS, "num_gcn_layers": layers}
+        changes = {"num_gcn_layers": None, "hidden_dim": None, **changes}
         return dataclasses.replace(self, **changes)
 
     def require_same_model(self, other: DTGCNNConfig) -> None:
@@ -172,13 +213,15 @@ class DTGCNNConfig:
         Raises:
             ValueError: names the first setting that differs.
         """
-        for name in _SHAPE_THE_MODEL:
+        for name in SHAPE_THE_MODEL:
             ours, theirs = getattr(self, name), getattr(other, name)
-            _require(ours == theirs, name, f"must be the model's {theirs!r}", ours)
+            refuse_unless(ours == theirs, name, f"must be the model's {theirs!r}", ours)
 
     def to_dict(self) -> dict[str, Any]:
-        """The settings as JSON's types."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
+        """The settings as JSON's types, ``num_gcn_layers`` by ``hidden_dims`` alone."""
+        settings = {k: list(v) if isinstance(v, tuple) else v for k, v in vars(self).items()}
+        del settings["num_gcn_layers"]
+        return settings
 
     def save(self, path: str | Path) -> None:
         """Write the settings as TOML or JSON; see ``dtgcnn.config_file``."""
@@ -200,86 +243,29 @@ class DTGCNNConfig:
         return cls(**settings)
 
 
-SMALL_DATA_ROWS = 10_000
-
-
-def suggest(rows: int, steps_per_epoch: int) -> dict[str, Any]:
-    """Settings that suit the size of the data, for those that the user did not name.
-
-    Small data (below 10,000 rows or triplets) overfit sooner: more dropout and fewer steps. Epochs
-    are those that make about 800 steps, or else 2,500, and between 10 and 100.
-    """
-    dropout_rate, steps = (0.3, 800) if rows < SMALL_DATA_ROWS else (0.1, 2500)
-    num_epochs = min(max(round(steps / max(steps_per_epoch, 1)), 10), 100)
-    return {"dropout_rate": dropout_rate, "num_epochs": num_epochs}
-
-
-_SHAPE_THE_MODEL = (
-    *("input_dim", "hidden_dims", "output_dim", "gcn_activation", "use_batch_norm"),
-    *("dropout_rate", "normalize_output", "graph_k_neighbors", "graph_similarity_threshold"),
-    "graph_self_weight",
-)
-
-_AT_LEAST_ONE: tuple[str, ...] = (
-    "input_dim",
-    "output_dim",
-    "graph_k_neighbors",
-    "dynamic_graph_update_freq",
-    "bank_size",
-    "batch_size",
-    "num_epochs",
-    "scheduler_step_size",
-)
-
-_INF = float("inf")
-_RANGES = (
-    ("dropout_rate", 0.0, 1.0, "[)"),
-    ("graph_similarity_threshold", -1.0, 1.0, "[]"),
-    ("graph_self_weight", 0.0, 1.0, "(]"),
-    ("triplet_margin", 0.0, _INF, "()"),
-    ("focal_gamma", 0.0, _INF, "()"),
-    ("temperature", 0.0, _INF, "()"),
-    ("uniformity_weight", 0.0, _INF, "[)"),
-    ("learning_rate", 0.0, _INF, "()"),
-    ("momentum", 0.0, 1.0, "[)"),
-    ("scheduler_gamma", 0.0, 1.0, "(]"),
-    ("weight_decay", 0.0, _INF, "[)"),
-    ("warmup_epochs", 0.0, 1e6, "[]"),
-    ("gradient_clip_val", 0.0, _INF, "(]"),
-)
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "gcn_activation": get_args(Activation),
-    "graph_scope": get_args(GraphScope),
-    "loss": get_args(LossName),
-    "loss_reduction": ("mean", "mean_active", "sum"),
-    "mining_strategy": get_args(MiningStrategy),
-    "triplet_distance": get_args(Distance),
-    "optimizer": get_args(OptimizerName),
-    "scheduler": tuple(SCHEDULES),
-}
+def _widths(dims: Any, layers: Any, width: Any) -> Any:
+    """``hidden_dims`` as ``num_gcn_layers`` and ``hidden_dim`` have it, where they are given."""
+    for name, value in (("num_gcn_layers", layers), ("hidden_dim", width)):
+        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+        rule = "must be a whole number of at least 1"
+        refuse_unless(value is None or whole, name, rule, value)
+    if width is not None:
+        rule = f"must not be given beside hidden_dims = {list(dims)}"
+        refuse_unless(dims is _DEFAULT_DIMS, "hidden_dim", rule, width)
+        return (width,) * (len(dims) if layers is None else layers)
+    if layers is None or not isinstance(dims, tuple) or layers == len(dims):
+        return dims
+    rule = f"contradicts hidden_dims = {list(dims)}, which names {len(dims)} layers"
+    refuse_unless(dims is _DEFAULT_DIMS, "num_gcn_layers", rule, layers)
+    return dims[:1] * layers
 
 
 def check_names(settings: Mapping[str, Any]) -> None:
     """Refuse a setting that does not exist, naming the nearest that does."""
     known = [field.name for field in dataclasses.fields(DTGCNNConfig)]
+    known.append("hidden_dim")
     for name in settings:
         if name not in known:
-            also = {"hidden_dim": ["hidden_dims"], "num_gcn_layers": ["hidden_dims"]}
-            near = also.get(name) or difflib.get_close_matches(name, known, n=1)
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(f"unknown setting {name!r}{hint}")
-
-
-def _require(holds: bool, name: str, rule: str, value: object) -> None:
-    if not holds:
-        raise ValueError(f"{name} {rule}, received {value!r}")
-
-
-def _whole(name: str, value: object, least: int) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    _require(
-        whole and value >= least,  # type: ignore[operator]
-        name,
-        f"must be a whole number of at least {least}",
-        value,
-    )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from . import numerics
 from .ops import Array, ArrayOps
 
-__all__ = ["EfficientGraphConstructor", "Graph", "knn", "propagate"]
+__all__ = ["EfficientGraphConstructor", "Graph", "graph_figures", "knn", "propagate"]
 
 BLOCK_ROWS = 4096
 """Rows compared at a time, which bounds the similarity matrix that is held."""
@@ -48,6 +48,29 @@ def propagate(ops: ArrayOps, graph: Graph, h: Array, source: Array | None = None
     if graph.reverse is not None:
         out = out + ops.scatter_sum(h, graph.neighbors, graph.reverse, h.shape[0])
     return out
+
+
+def graph_figures(
+    ops: ArrayOps, graph: Graph, labels: Array, source_labels: Array
+) -> dict[str, Array]:
+    """How well a graph fits its classes.
+
+    ``graph_homophily``: the share of links that join two nodes of one class (Zhu et al. 2020,
+    arXiv:2006.11468); 0 without links. ``isolated_nodes``: the share of nodes without a link.
+    """
+    linked = graph.weights > 0
+    same = ops.take(source_labels, graph.neighbors) == labels[:, None]
+    links = ops.astype(ops.sum(linked), ops.dtype)
+    within = ops.astype(ops.sum(linked & same), ops.dtype)
+    alone = ops.sum(linked, axis=1) == 0
+    if graph.reverse is not None:  # a link that only the other node chose
+        ones = ops.zeros((graph.weights.shape[0], 1)) + 1.0
+        chosen = ops.scatter_sum(ones, graph.neighbors, graph.weights, ones.shape[0])
+        alone = alone & (chosen[:, 0] <= 0)
+    return {
+        "graph_homophily": within / ops.maximum(links, 1.0),
+        "isolated_nodes": numerics.mean(ops, ops.astype(alone, ops.dtype)),
+    }
 
 
 def knn(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import numerics
-from .layers import Linear
+from .layers import Initializer, Linear
 from .ops import Array, ArrayOps, Tree
 
 __all__ = ["ProjectionHead"]
@@ -18,14 +18,17 @@ class ProjectionHead:
     in_dim: int
     out_dim: int
     normalize: bool = True
+    initializer: Initializer = "xavier_uniform"
 
     @property
     def linear(self) -> Linear:
-        return Linear(self.in_dim, self.out_dim)
+        return Linear(self.in_dim, self.out_dim, self.initializer)
 
     def init(self, ops: ArrayOps, key: Array) -> Tree:
         return self.linear.init(ops, key)
 
-    def __call__(self, ops: ArrayOps, params: Tree, h: Array) -> Array:
-        z = self.linear(ops, params, h)
+    def __call__(
+        self, ops: ArrayOps, params: Tree, h: Array, precision: str | None = None
+    ) -> Array:
+        z = self.linear(ops, params, h, precision)
         return numerics.l2_normalize(ops, z) if self.normalize else z

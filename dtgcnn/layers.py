@@ -6,16 +6,19 @@ is an evaluation.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from . import numerics, random
 from .graph import Graph, propagate
 from .ops import Array, ArrayOps, Tree
 
-__all__ = ["Activation", "BatchNorm", "GCNLayer", "LayerNorm", "Linear", "dropout"]
+__all__ = ["Activation", "BatchNorm", "GCNLayer", "Initializer", "LayerNorm", "Linear", "dropout"]
+__all__ += ["initial_weight"]
 
 Activation: TypeAlias = Literal["gelu", "relu", "tanh", "identity"]
+Initializer: TypeAlias = Literal["xavier_uniform", "xavier_normal", "he_uniform", "he_normal"]
 
 
 def activate(ops: ArrayOps, name: Activation, x: Array) -> Array:
@@ -38,20 +41,50 @@ def dropout(ops: ArrayOps, x: Array, rate: float, key: Array | None) -> Array:
     return x * (ops.astype(kept, ops.dtype) * (1.0 / (1.0 - rate)))
 
 
+def initial_weight(
+    ops: ArrayOps, key: Array, in_dim: int, out_dim: int, initializer: Initializer
+) -> Array:
+    """A weight (in_dim, out_dim) of mean 0 and variance ``2 / (in_dim + out_dim)`` (Xavier: Glorot
+    & Bengio 2010) or ``2 / in_dim`` (He et al. 2015, arXiv:1502.01852), uniform or normal.
+
+    Raises:
+        ValueError: the initialiser is unknown.
+    """
+    if initializer not in get_args(Initializer):
+        choices = ", ".join(get_args(Initializer))
+        raise ValueError(f"initializer must be one of {choices}, received {initializer!r}")
+    family, shape = initializer.split("_")
+    deviation = math.sqrt(2.0 / (in_dim + out_dim if family == "xavier" else in_dim))
+    if shape == "normal":
+        return random.normal(ops, key, (in_dim, out_dim)) * deviation
+    u = random.uniform(ops, key, (in_dim, out_dim))
+    return (2.0 * u - 1.0) * (math.sqrt(3.0) * deviation)
+
+
+def matmul(ops: ArrayOps, x: Array, weight: Array, precision: str | None) -> Array:
+    """``x @ weight``, in half precision where one is named."""
+    if precision is not None:
+        return numerics.half_matmul(ops, x, weight, precision)
+    product: Array = x @ weight
+    return product
+
+
 @dataclass(frozen=True)
 class Linear:
-    """``x W + b``, with W of shape (in_dim, out_dim), Xavier-uniform (Glorot & Bengio 2010)."""
+    """``x W + b``, with W of shape (in_dim, out_dim); b is 0 at first."""
 
     in_dim: int
     out_dim: int
+    initializer: Initializer = "xavier_uniform"
 
     def init(self, ops: ArrayOps, key: Array) -> Tree:
-        bound = (6.0 / (self.in_dim + self.out_dim)) ** 0.5
-        u = random.uniform(ops, key, (self.in_dim, self.out_dim))
-        return {"bias": ops.zeros((self.out_dim,)), "weight": (2.0 * u - 1.0) * bound}
+        weight = initial_weight(ops, key, self.in_dim, self.out_dim, self.initializer)
+        return {"bias": ops.zeros((self.out_dim,)), "weight": weight}
 
-    def __call__(self, ops: ArrayOps, params: Tree, x: Array) -> Array:
-        out: Array = x @ params["weight"] + params["bias"]
+    def __call__(
+        self, ops: ArrayOps, params: Tree, x: Array, precision: str | None = None
+    ) -> Array:
+        out: Array = matmul(ops, x, params["weight"], precision) + params["bias"]
         return out
 
 
@@ -123,10 +156,11 @@ class GCNLayer:
     activation: Activation = "gelu"
     batch_norm: bool = False
     dropout_rate: float = 0.0
+    initializer: Initializer = "xavier_uniform"
 
     @property
     def linear(self) -> Linear:
-        return Linear(self.in_dim, self.out_dim)
+        return Linear(self.in_dim, self.out_dim, self.initializer)
 
     @property
     def norm(self) -> LayerNorm | BatchNorm:
@@ -148,15 +182,16 @@ class GCNLayer:
         source: Array | None = None,
         *,
         key: Array | None = None,
+        precision: str | None = None,
     ) -> tuple[Array, Tree]:
         """(N, in_dim) to (N, out_dim), and the new running state."""
         # Â (h W) = (Â h) W: aggregate on the narrower side. A bank's states are many more rows
         # than the batch, so they are gathered before the product.
         if source is None and self.out_dim < self.in_dim:
-            narrow = propagate(ops, graph, h @ params["linear"]["weight"])
-            out = narrow + params["linear"]["bias"]
+            narrow = matmul(ops, h, params["linear"]["weight"], precision)
+            out = propagate(ops, graph, narrow) + params["linear"]["bias"]
         else:
-            out = self.linear(ops, params["linear"], propagate(ops, graph, h, source))
+            out = self.linear(ops, params["linear"], propagate(ops, graph, h, source), precision)
         out, norm_state = self.norm(ops, params["norm"], state["norm"], out, key is not None)
         out = dropout(ops, activate(ops, self.activation, out), self.dropout_rate, key)
         if self.in_dim == self.out_dim:

@@ -2,102 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+import platform
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import numerics
 from .backends import load_ops
 from .bank import Bank, choose_rows
-from .config import DTGCNNConfig, check_names
-from .graph import EfficientGraphConstructor, Graph
-from .heads import ProjectionHead
-from .layers import GCNLayer
-from .ops import Array, ArrayOps, HostArray, Tree
-from .random import derive_key, split
+from .config import DTGCNNConfig
+from .graph import Graph
+from .network import Network
+from .objective import Objective, config_objective
+from .ops import Array, ArrayOps, HostArray
+from .threads import thread_count
+from .tree import flatten
 
 if TYPE_CHECKING:
     from .data import Encoder
 
-__all__ = ["DTGCNN", "Network", "create_model"]
+__all__ = ["DTGCNN", "create_model", "device_option"]
 
 ENCODE_ROWS = 256
 """Rows encoded at a time. Blocks are padded to this height, so that a row's arithmetic, and with
 it the last bit of its similarities, does not depend on how many rows came with it."""
 
 
-@dataclass(frozen=True)
-class Network:
-    """The pure network: graph convolutions, then the projection head."""
-
-    layers: tuple[GCNLayer, ...]
-    head: ProjectionHead
-    constructor: EfficientGraphConstructor
-
-    @classmethod
-    def from_config(cls, config: DTGCNNConfig) -> Network:
-        widths = (config.input_dim, *config.hidden_dims)
-        layers = tuple(
-            GCNLayer(a, b, config.gcn_activation, config.use_batch_norm, config.dropout_rate)
-            for a, b in pairwise(widths)
-        )
-        constructor = EfficientGraphConstructor(
-            config.graph_k_neighbors, config.graph_similarity_threshold, config.graph_self_weight
-        )
-        head = ProjectionHead(widths[-1], config.output_dim, config.normalize_output)
-        return cls(layers, head, constructor)
-
-    def init(self, ops: ArrayOps, seed: int) -> tuple[Tree, Tree]:
-        """Parameters and running state. The same seed gives the same bits on every backend."""
-
-        def key(*path: int | str) -> Array:
-            return ops.asarray(derive_key(seed, "init", *path), "uint32")
-
-        named = [(str(i), layer) for i, layer in enumerate(self.layers)]
-        params = {
-            "gcn": {name: layer.init(ops, key("gcn", int(name))) for name, layer in named},
-            "head": self.head.init(ops, key("head")),
-        }
-        return params, {"gcn": {name: layer.init_state(ops) for name, layer in named}}
-
-    def __call__(
-        self,
-        ops: ArrayOps,
-        params: Tree,
-        state: Tree,
-        x: Array,
-        graph: Graph,
-        sources: Sequence[Array] | None = None,
-        *,
-        key: Array | None = None,
-    ) -> tuple[Array, Tree]:
-        """Embeddings (N, output_dim) of the nodes ``x`` (N, input_dim), and the new running state.
-
-        Args:
-            graph: links among the nodes, or from the nodes to the bank's rows.
-            sources: the bank's states, one for each layer; None where the nodes link to each other.
-            key: makes it a training pass (dropout, batch statistics).
-        """
-        count = len(self.layers)
-        keys: Sequence[Array | None] = split(ops, key, count) if key is not None else [None] * count
-        h, new_state = x, {}
-        for index, layer in enumerate(self.layers):
-            name, source = str(index), None if sources is None else sources[index]
-            h, new_state[name] = layer(
-                ops, params["gcn"][name], state["gcn"][name], h, graph, source, key=keys[index]
-            )
-        return self.head(ops, params["head"], h), {"gcn": new_state}
-
-
 class DTGCNN:
     """A Dynamic Triplet Graph Convolutional Neural Network over text or feature vectors.
 
+    Parameters have dotted names, such as ``gcn.0.linear.weight`` and ``head.bias``. The graph
+    convolutions are ``gcn``, and the embedding layer is ``head``.
+
     Args:
         config: the settings; or name them one by one, as in ``DTGCNN(input_dim=768,
-            hidden_dim=256, output_dim=128, num_gcn_layers=3)``, where ``hidden_dim`` and
-            ``num_gcn_layers`` stand for equal ``hidden_dims``.
+            hidden_dim=256, output_dim=128, num_gcn_layers=3)``.
         backend: a registered backend, or ``"auto"``: MLX where it has a GPU, NumPy elsewhere.
         ops: a backend object to use in place of ``backend``.
         encoder: turns texts into vectors of ``input_dim``, fitted already. ``Trainer`` fits one
@@ -120,16 +60,18 @@ class DTGCNN:
     ) -> None:
         if config is not None and not isinstance(config, DTGCNNConfig):
             raise ValueError(f"config must be a DTGCNNConfig, received {config!r}")
-        self.config = resolve_config(config, settings)
+        self.config = (config or DTGCNNConfig()).replace(**settings)
         if encoder is not None and encoder.dim != self.config.input_dim:
             raise ValueError(
                 f"the encoder gives {encoder.dim} columns, input_dim is {self.config.input_dim}"
             )
-        self.ops = load_ops(backend) if ops is None else ops
+        self.ops = load_ops(backend, **device_option(self.config)) if ops is None else ops
         self.encoder = encoder
         self.network = Network.from_config(self.config)
         self.params, self.state = self.network.init(self.ops, self.config.seed)
         self.bank: Bank | None = None
+        self.frozen: frozenset[str] = frozenset()
+        """The dotted names of the parameters that training leaves as they are."""
 
     def __call__(self, x: HostArray | Sequence[str]) -> HostArray:
         """The same as ``encode``."""
@@ -138,8 +80,6 @@ class DTGCNN:
     @property
     def num_parameters(self) -> int:
         """How many numbers training adjusts."""
-        from .tree import flatten
-
         total = 0
         for leaf in flatten(self.params).values():
             count = 1
@@ -147,6 +87,45 @@ class DTGCNN:
                 count *= size
             total += count
         return total
+
+    def freeze(self, predicate: Callable[[str], bool]) -> None:
+        """Freeze the parameters whose dotted name ``predicate`` holds for, beside those that are.
+
+        Training does not differentiate them and leaves every bit of them as it is, as it leaves
+        the running statistics of a layer that is frozen as a whole.
+
+        Raises:
+            ValueError: it holds for no parameter.
+        """
+        found = frozenset(filter(predicate, flatten(self.params)))
+        if not found:
+            names = ", ".join(flatten(self.params))
+            raise ValueError(f"predicate must hold for one parameter or more of {names}")
+        self.frozen |= found
+
+    def unfreeze(self, predicate: Callable[[str], bool]) -> None:
+        """Let training move the frozen parameters that ``predicate`` holds for again."""
+        self.frozen = frozenset(name for name in self.frozen if not predicate(name))
+
+    def freeze_gcn_layers(self) -> None:
+        """Freeze every graph convolution."""
+        self.freeze(lambda name: name.startswith("gcn."))
+
+    def unfreeze_gcn_layers(self) -> None:
+        """The opposite of ``freeze_gcn_layers``."""
+        self.unfreeze(lambda name: name.startswith("gcn."))
+
+    def freeze_embedding_layer(self) -> None:
+        """Freeze the embedding layer, ``head``."""
+        self.freeze(lambda name: name.startswith("head."))
+
+    def unfreeze_embedding_layer(self) -> None:
+        """The opposite of ``freeze_embedding_layer``."""
+        self.unfreeze(lambda name: name.startswith("head."))
+
+    def unfreeze_all(self) -> None:
+        """Let training move every parameter."""
+        self.frozen = frozenset()
 
     def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
         """What goes into the network: (N, input_dim) float32 host rows of texts or vectors.
@@ -233,6 +212,21 @@ class DTGCNN:
             out.append(z[: len(block)])
         return ops.to_numpy(ops.concat(out) if out else ops.zeros((0, self.config.output_dim)))
 
+    def objective(self, config: DTGCNNConfig) -> Objective:
+        """What training minimises with ``config``, as a function of parameters and embeddings."""
+        return config_objective(config)
+
+    def made_with(self) -> dict[str, Any]:
+        """Versions, backend, device and threads, for the metadata of what is saved."""
+        return {
+            "dtgcnn": version("dtgcnn"),
+            "backend": self.ops.name,
+            "device": self.ops.device,
+            "dtype": self.ops.dtype,
+            "threads": thread_count(),
+            "python": platform.python_version(),
+        }
+
     def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write the model into ``directory``; see ``dtgcnn.checkpoint.save_model``."""
         from .checkpoint import save_model
@@ -252,25 +246,9 @@ class DTGCNN:
         return self.bank
 
 
-def resolve_config(config: DTGCNNConfig | None, settings: dict[str, Any]) -> DTGCNNConfig:
-    """The config with ``settings`` over it; ``hidden_dim`` × ``num_gcn_layers`` is understood."""
-    settings, base = dict(settings), config or DTGCNNConfig()
-    layers = settings.pop("num_gcn_layers", None)
-    if "hidden_dim" in settings:
-        if "hidden_dims" in settings:
-            raise ValueError("name either hidden_dim or hidden_dims, not both")
-        depth = base.num_gcn_layers if layers is None else layers
-        if not isinstance(depth, int) or depth < 1:
-            raise ValueError(f"num_gcn_layers must be a whole number, received {depth!r}")
-        settings["hidden_dims"] = (settings.pop("hidden_dim"),) * depth
-    check_names(settings)
-    resolved = base.replace(**settings)
-    if layers is not None and layers != resolved.num_gcn_layers:
-        raise ValueError(
-            f"num_gcn_layers = {layers} contradicts hidden_dims = {list(resolved.hidden_dims)}, "
-            f"which names {resolved.num_gcn_layers} layers"
-        )
-    return resolved
+def device_option(config: DTGCNNConfig) -> dict[str, str]:
+    """What ``config.device`` asks of a backend, by its option's name; nothing for ``"auto"``."""
+    return {} if config.device == "auto" else {"device": config.device}
 
 
 def create_model(config: DTGCNNConfig, *, backend: str = "auto") -> DTGCNN:

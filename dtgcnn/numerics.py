@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from .ops import Array, ArrayOps
 
-__all__ = ["gelu", "global_norm", "l2_normalize", "layer_norm", "mean", "relu", "row_distance"]
-__all__ += ["var"]
+__all__ = ["gelu", "global_norm", "half_matmul", "l2_normalize", "layer_norm", "mean", "relu"]
+__all__ += ["row_distance", "var"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -61,6 +61,17 @@ def layer_norm(ops: ArrayOps, x: Array, weight: Array, bias: Array, eps: float) 
     centred = x - mean(ops, x, -1, keepdims=True)
     variance = mean(ops, centred * centred, -1, keepdims=True)
     return centred / ops.sqrt(variance + eps) * weight + bias
+
+
+@native
+def half_matmul(ops: ArrayOps, x: Array, weight: Array, precision: str) -> Array:
+    """``x @ weight`` with both rounded to ``"float16"`` or ``"bfloat16"``, as is the product.
+
+    What goes in and comes out has the dtype ``ops.dtype``. The gradient is rounded in the same way,
+    so in float16 it becomes infinite above 65,504 and 0 below 6e-8.
+    """
+    product = ops.astype(x, precision) @ ops.astype(weight, precision)
+    return ops.astype(product, ops.dtype)
 
 
 def l2_normalize(ops: ArrayOps, x: Array) -> Array:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from . import mining
 from .batch_all import BatchAllTripletLoss
 from .config import DTGCNNConfig
@@ -17,7 +20,43 @@ from .losses import FocalTripletLoss, TripletLoss
 from .mining import Triplets
 from .ops import Array, ArrayOps, Tree
 
-__all__ = ["objective"]
+__all__ = ["LossFunction", "Objective", "as_objective", "config_objective", "objective"]
+
+Result: TypeAlias = tuple[Array, dict[str, Array]]
+"""A scalar to minimise, and metrics."""
+
+LossFunction: TypeAlias = Callable[[ArrayOps, Array, Tree], Array | Result]
+"""``(ops, embeddings, batch)`` to a loss, a scalar, or to it and metrics."""
+
+Objective: TypeAlias = Callable[[ArrayOps, Tree, Array, Tree], Result]
+"""``(ops, params, embeddings, batch)`` to what is minimised, a scalar, and metrics."""
+
+
+def config_objective(config: DTGCNNConfig) -> Objective:
+    """The loss that a config names."""
+
+    def of_config(ops: ArrayOps, params: Tree, embeddings: Array, batch: Tree) -> Result:
+        return objective(ops, config, embeddings, batch)
+
+    return of_config
+
+
+def as_objective(loss: LossFunction) -> Objective:
+    """A loss of the user's own.
+
+    Raises:
+        ValueError: when called, the loss gives no scalar.
+    """
+
+    def of_user(ops: ArrayOps, params: Tree, embeddings: Array, batch: Tree) -> Result:
+        result = loss(ops, embeddings, batch)
+        value, metrics = result if isinstance(result, tuple) else (result, {})
+        shape = getattr(value, "shape", None)
+        if shape is None or tuple(shape) != ():
+            raise ValueError(f"the loss must return an array of shape (), received {shape}")
+        return value, metrics
+
+    return of_user
 
 
 def objective(
@@ -26,18 +65,19 @@ def objective(
     """The loss of a batch's embeddings (B, D), and its metrics.
 
     ``batch`` holds ``labels`` and ``items``, (B,) int32; ``triplets``, (T, 3) positions, where the
-    data are triplets; and ``mining_key``, (2,) uint32, for distance-weighted mining.
+    data are triplets; ``mining_key``, (2,) uint32, for distance-weighted mining; and ``margin``, a
+    0-d array, in place of the config's.
 
     Raises:
         ValueError: ``mining_strategy="explicit"`` on data without triplets.
     """
     labels, items = batch["labels"], batch["items"]
     if config.loss not in ("triplet", "focal"):
-        loss = _pair_loss(config)
+        loss = _pair_loss(config, batch)
         if config.uniformity_weight > 0.0:
             loss = WithUniformity(loss, config.uniformity_weight)
         return loss(ops, embeddings, labels, items)
-    margin, distance = config.triplet_margin, config.triplet_distance
+    margin, distance = batch.get("margin", config.triplet_margin), config.triplet_distance
     swap, reduction = config.triplet_swap, config.loss_reduction
     triplet_loss: TripletLoss | FocalTripletLoss
     if config.loss == "focal":
@@ -52,10 +92,10 @@ def objective(
     return 0.5 * (value + triplet_loss(ops, embeddings, softer)[0]), metrics
 
 
-def _pair_loss(config: DTGCNNConfig) -> PairLoss:
+def _pair_loss(config: DTGCNNConfig, batch: Tree) -> PairLoss:
     if config.loss == "batch_all":
-        reduction = config.loss_reduction
-        return BatchAllTripletLoss(config.triplet_margin, config.triplet_distance, reduction)
+        margin = batch.get("margin", config.triplet_margin)
+        return BatchAllTripletLoss(margin, config.triplet_distance, config.loss_reduction)
     if config.loss == "supcon":
         return SupConLoss(config.temperature)
     if config.loss == "info_nce":

@@ -8,10 +8,11 @@ Numbers come from counter-based Threefry-2x32 (Salmon et al. 2011, doi:10.1145/2
 from __future__ import annotations
 
 import zlib
+from statistics import NormalDist
 
 from .ops import Array, ArrayOps
 
-__all__ = ["bernoulli", "derive_key", "split", "threefry2x32", "uniform"]
+__all__ = ["bernoulli", "derive_key", "normal", "split", "threefry2x32", "uniform"]
 
 _MASK = 0xFFFFFFFF
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
@@ -54,6 +55,20 @@ def uniform(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:
         n *= size
     bits = ops.random_bits(key, n)
     return ops.reshape(ops.astype(bits >> 8, ops.dtype) * 2.0**-24, shape)
+
+
+def normal(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:
+    """Standard normal numbers, by the inverse of the distribution function (Wichura 1988, AS 241).
+
+    The host computes them in float64, so they are the same on every backend. For initial weights:
+    it is not made for use in a training step.
+    """
+    n = 1
+    for size in shape:
+        n *= size
+    inverse = NormalDist().inv_cdf
+    words = ops.to_numpy(ops.random_bits(key, n)).tolist()
+    return ops.reshape(ops.asarray([inverse((w + 0.5) * 2.0**-32) for w in words]), shape)
 
 
 def bernoulli(ops: ArrayOps, key: Array, p: float, shape: tuple[int, ...]) -> Array:

@@ -1,78 +1,27 @@
-"""``Trainer``: the loop over epochs, and the pure training step that it repeats."""
+"""``Trainer``: the loop over epochs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .callbacks import Callback, ProgressBar
+from .callbacks import Callback, EarlyStopping, MemoryManager, ProgressBar
 from .config import DTGCNNConfig
-from .graph import Graph
-from .model import DTGCNN, Network
-from .objective import objective
-from .ops import Array, ArrayOps, HostArray, Tree
-from .optim import Optimizer, apply_updates, clip_by_global_norm, make_optimizer
+from .model import DTGCNN
+from .objective import LossFunction, Objective, as_objective
+from .ops import HostArray
 from .random import derive_key
-from .schedules import learning_rate_at
+from .resume import Place, TrainingState, fingerprint
+from .run import TrainingError, TrainingRun, loss_arrays
+from .threads import limit_threads
 
 if TYPE_CHECKING:
-    from .data import Batch, TripletDataset, TripletLoader
+    from .data import TripletDataset, TripletLoader
 
-__all__ = ["AdvancedTrainer", "Trainer", "TrainingError", "make_step", "objective"]
-
-
-class TrainingError(RuntimeError):
-    """Training that cannot go on: data without a valid triplet, or a loss that is not finite."""
-
-
-def make_step(
-    ops: ArrayOps, config: DTGCNNConfig, network: Network, optimizer: Optimizer
-) -> Callable[..., tuple[Tree, Tree, Tree, Tree]]:
-    """One training step as a pure function.
-
-    ``step(params, state, optimizer_state, batch, sources, key, learning_rate)`` returns the new
-    ``(params, state, optimizer_state)`` and the step's metrics. In ``batch`` are the rows ``x``,
-    ``labels``, ``items``, maybe ``triplets``, and in bank scope the rows' links ``neighbors``,
-    ``weights`` and ``own`` to the bank, whose states ``sources`` holds. What changes from step to
-    step is an array, so that the step can be compiled.
-    """
-
-    def loss(
-        params: Tree, state: Tree, batch: Tree, sources: Tree, key: Array
-    ) -> tuple[Array, Tree]:
-        x = batch["x"]
-        states: list[Array] | None = None
-        if sources:
-            graph = Graph(batch["neighbors"], batch["weights"], batch["own"], None)
-            states = [sources[str(i)] for i in range(len(network.layers))]
-        else:
-            graph = network.constructor.construct_graph_batch(ops, x)
-        embeddings, new_state = network(ops, params, state, x, graph, states, key=key)
-        value, metrics = objective(ops, config, embeddings, batch)
-        return value, {"state": new_state, "metrics": metrics}
-
-    gradient_of = ops.value_and_grad(loss)
-
-    def step(
-        params: Tree,
-        state: Tree,
-        optimizer_state: Tree,
-        batch: Tree,
-        sources: Tree,
-        key: Array,
-        learning_rate: Array,
-    ) -> tuple[Tree, Tree, Tree, Tree]:
-        value, aux, gradients = gradient_of(params, state, batch, sources, key)
-        gradients, norm = clip_by_global_norm(ops, gradients, config.gradient_clip_val)
-        updates, optimizer_state = optimizer.update(
-            ops, gradients, optimizer_state, params, learning_rate
-        )
-        metrics = {"loss": value, "gradient_norm": norm, **aux["metrics"]}
-        return apply_updates(params, updates), aux["state"], optimizer_state, metrics
-
-    return step
+__all__ = ["AdvancedTrainer", "Trainer", "TrainingError"]
 
 
 class Trainer:
@@ -88,6 +37,16 @@ class Trainer:
         epochs: passes over the training data, in place of ``config.num_epochs``.
         callbacks: called around epochs and steps.
         progress: whether to show a progress bar and a line per epoch.
+        loss: a loss of one's own in place of the config's: a function ``(ops, embeddings, batch)``
+            of the embeddings (B, D) and of ``batch["labels"]``, ``batch["items"]`` and, where the
+            data are triplets, ``batch["triplets"]`` (T, 3), to a scalar, or to a scalar and a dict
+            of metrics. It is written with ``ops``, forward only.
+        state_dir: where the state of the run is kept, so that ``train(resume=True)`` goes on after
+            it was killed, with the same bits as if it had not been.
+        save_every_n_steps: save the state after steps n, 2n, … as well as after every epoch.
+
+    Raises:
+        ValueError: ``config`` shapes another model, or an argument is out of range.
     """
 
     def __init__(
@@ -100,15 +59,27 @@ class Trainer:
         epochs: int | None = None,
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
+        loss: LossFunction | None = None,
+        state_dir: str | Path | None = None,
+        save_every_n_steps: int | None = None,
     ) -> None:
         config = model.config if config is None else config
         config.require_same_model(model.config)
+        if save_every_n_steps is not None and save_every_n_steps < 1:
+            raise ValueError(
+                f"save_every_n_steps must be at least 1, received {save_every_n_steps}"
+            )
+        if save_every_n_steps is not None and state_dir is None:
+            raise ValueError("save_every_n_steps needs a state_dir to save in")
         self.model = model
         self.config = config if epochs is None else config.replace(num_epochs=epochs)
         self.train_loader = train_loader
         self.val_loader = val_loader
         self.callbacks = list(callbacks)
         self.progress = progress
+        self.loss = loss
+        self.state_dir = None if state_dir is None else Path(state_dir)
+        self.save_every_n_steps = save_every_n_steps
         self.history: list[dict[str, float]] = []
         """The metrics of each finished epoch of the last run."""
         self.should_stop = False
@@ -116,6 +87,8 @@ class Trainer:
         self.global_step = 0
         """Steps taken in this run, over all epochs."""
         self.steps_per_epoch = 0
+        self.resumed = False
+        """Whether the run goes on from a saved state."""
         self._vectors: list[tuple[TripletDataset, HostArray]] = []
 
     def train(
@@ -123,78 +96,157 @@ class Trainer:
         train_loader: TripletLoader | None = None,
         val_loader: TripletLoader | None = None,
         callbacks: Sequence[Callback] = (),
+        *,
+        resume: bool = False,
     ) -> list[dict[str, float]]:
         """Train for all epochs and leave the model ready to encode. Returns ``history``.
 
+        With ``resume`` it goes on from the last state in ``state_dir``, or begins where there is
+        none. Model, config, data and callbacks must be made as they were for the run before.
+
         Raises:
-            ValueError: there is no training loader, or model, graph and data do not fit together.
+            ValueError: there is no training loader, model, graph and data do not fit together, or
+                the state is that of another run.
+            FileExistsError: without ``resume``, ``state_dir`` holds the state of a run.
             TrainingError: a batch holds no valid triplet, or the loss is not finite.
         """
         loader = self.train_loader if train_loader is None else train_loader
         if loader is None:
             raise ValueError("train_loader must be given, to Trainer or to train")
         val_loader = self.val_loader if val_loader is None else val_loader
-        hooks = [*([ProgressBar()] if self.progress else []), *self.callbacks, *callbacks]
-        begun: list[Callback] = []
+        state = self._saved_state(resume)
         self.should_stop, self.global_step, self.history = False, 0, []
+        self.resumed = state is not None
         self.config = self.config.replace(batch_size=loader.batch_size)
         self.model.config = self.config
-        self.steps_per_epoch = len(loader)
-        try:
+        hooks = self._hooks(callbacks, val_loader)
+        with limit_threads(self.config.num_threads), ExitStack() as ending:
+            together = self.config.gradient_accumulation_steps
+            self.steps_per_epoch = -(-len(loader) // min(together, max(len(loader), 1)))
             for hook in hooks:
                 hook.on_train_begin(self)
-                begun.append(hook)
-            run = _Run(self.model, self.config, loader, self._vectors_of(loader))
-            for epoch in range(1, self.config.num_epochs + 1):
-                self._run_epoch(run, epoch, val_loader, hooks)
-                if self.should_stop:
-                    break
-        finally:
-            with ExitStack() as ending:  # one hook's error keeps no other from ending
-                for hook in reversed(begun):
-                    ending.callback(hook.on_train_end, self)
+                ending.callback(hook.on_train_end, self)  # one's error keeps no other from ending
+            vectors = self._vectors_of(loader)
+            run = TrainingRun(self.model, self.config, loader, vectors, self._objective())
+            ending.callback(run.close)
+            data = fingerprint(loader, vectors) if self.state_dir is not None else ""
+            place = Place() if state is None else self._restore(state, run, data, hooks)
+            while place.epoch <= self.config.num_epochs and not self.should_stop:
+                self._run_epoch(run, place, val_loader, hooks, data)
+                place = Place(place.epoch + 1)
+                self._save_state(run, place, hooks, data)
         return self.history
 
+    def _hooks(
+        self, callbacks: Sequence[Callback], val_loader: TripletLoader | None
+    ) -> list[Callback]:
+        """The callbacks that were given, between those that the config asks for."""
+        config, hooks = self.config, [*self.callbacks, *callbacks]
+        if self.progress:
+            hooks.insert(0, ProgressBar())
+        if config.early_stopping_patience is not None:
+            held_out = val_loader is not None and len(val_loader) > 0
+            monitor = "val_loss" if held_out else "loss"
+            hooks.append(EarlyStopping(monitor, config.early_stopping_patience))
+        if config.clear_cache_every or config.cache_limit is not None:
+            hooks.append(MemoryManager(config.clear_cache_every, config.cache_limit))
+        return hooks
+
     def _run_epoch(
-        self, run: _Run, epoch: int, val_loader: TripletLoader | None, hooks: Sequence[Callback]
+        self,
+        run: TrainingRun,
+        place: Place,
+        val_loader: TripletLoader | None,
+        hooks: list[Callback],
+        data: str,
     ) -> None:
-        begin = time.perf_counter()
+        begin, epoch, totals = time.perf_counter(), place.epoch, place.totals
         for hook in hooks:
             hook.on_epoch_begin(self, epoch)
-        totals: dict[str, float] = {}
-        for batch_idx, batch in enumerate(run.loader.batches(epoch - 1)):
-            outputs = run.step(batch)
-            self.global_step += 1
-            if not abs(outputs["loss"]) < float("inf"):
-                raise TrainingError(
-                    f"the loss is {outputs['loss']} at step {batch_idx + 1} of epoch {epoch}: "
-                    "lower learning_rate or gradient_clip_val"
-                )
+        for batch_idx, group in enumerate(run.groups(epoch, place.step), place.step):
+            outputs = run.step(group, epoch)
+            self.global_step = run.count
+            _check(outputs, batch_idx + 1, epoch)
             for name, value in outputs.items():
                 totals[name] = totals.get(name, 0.0) + value
             for hook in hooks:
-                hook.on_batch_end(self, outputs, batch, batch_idx)
-        metrics = {name: total / self.steps_per_epoch for name, total in totals.items()}
+                hook.on_batch_end(self, outputs, group[-1], batch_idx)
+            place.step = batch_idx + 1
+            every = self.save_every_n_steps
+            if every and self.global_step % every == 0 and place.step < run.num_steps:
+                self._save_state(run, place, hooks, data)
+        count, summed = run.num_steps, ("skipped_steps",)
+        metrics = {k: v if k in summed else v / count for k, v in totals.items()}
         run.finish_epoch(epoch)
+        metrics |= run.graph_figures
         metrics |= {f"val_{k}": v for k, v in self.validate(val_loader).items()}
         metrics |= {"epoch": float(epoch), "seconds": time.perf_counter() - begin}
         self.history.append(metrics)
         for hook in hooks:
             hook.on_epoch_end(self, metrics)
 
+    def _objective(self) -> Objective:
+        if self.loss is None:
+            return self.model.objective(self.config)
+        return as_objective(self.loss)
+
+    def _saved_state(self, resume: bool) -> TrainingState | None:
+        if self.state_dir is None:
+            if resume:
+                raise ValueError("resume needs the state_dir of the run to go on with")
+            return None
+        state = TrainingState.latest(self.state_dir)
+        if state is not None and not resume:
+            raise FileExistsError(
+                f"{self.state_dir} holds the state of a run; train(resume=True) goes on with it"
+            )
+        return state
+
+    def _save_state(self, run: TrainingRun, place: Place, hooks: list[Callback], data: str) -> None:
+        if self.state_dir is None:
+            return
+        numbers, arrays = run.state_dict()
+        TrainingState(
+            config=self.config.to_dict(),
+            data=data,
+            frozen=sorted(self.model.frozen),
+            place=place,
+            history=self.history,
+            global_step=self.global_step,
+            finished=self.should_stop,
+            run=numbers,
+            callbacks=[(type(hook).__name__, hook.state_dict()) for hook in hooks],
+            arrays=arrays,
+        ).save(self.state_dir, self.model.made_with())
+
+    def _restore(
+        self, state: TrainingState, run: TrainingRun, data: str, hooks: list[Callback]
+    ) -> Place:
+        state.check(self.config, data, sorted(self.model.frozen), hooks)
+        run.load_state_dict(state.run, state.arrays)
+        self.history, self.global_step = state.history, state.global_step
+        self.should_stop = state.finished
+        for hook, (_, known) in zip(hooks, state.callbacks, strict=True):
+            hook.load_state_dict(known)
+        return state.place
+
     def validate(self, loader: TripletLoader | None) -> dict[str, float]:
         """The loss and its metrics over a loader's batches, embedded as ``encode`` does, each batch
         weighted by its triplets. Empty without batches."""
         if loader is None or len(loader) == 0:
             return {}
-        ops, totals, weight = self.model.ops, dict[str, float](), 0.0
-        embeddings = self.model.encode(self._vectors_of(loader)[loader.items])
+        model, ops, totals, weight = self.model, self.model.ops, dict[str, float](), 0.0
+        objective = self._objective()
+        embeddings = model.encode(self._vectors_of(loader)[loader.items])
         row_of = {int(item): row for row, item in enumerate(loader.items)}
-        key = key_of(ops, self.config, derive_key(self.config.seed, "validation"))
+        key = derive_key(self.config.seed, "validation")
+        margin = self.config.target_margin or self.config.triplet_margin
         for batch in loader.batches(0):
             rows = ops.asarray(embeddings[[row_of[int(item)] for item in batch.items]])
-            value, metrics = objective(ops, self.config, rows, {**indices_of(ops, batch), **key})
-            count = float(ops.to_numpy(metrics["valid_triplets"]))
+            arrays = loss_arrays(ops, self.config, batch, key, margin)
+            value, metrics = objective(ops, model.params, rows, arrays)
+            given = metrics.get("valid_triplets")
+            count = float(batch.valid_triplets if given is None else ops.to_numpy(given))
             for name, figure in {"loss": value, **metrics}.items():
                 totals[name] = totals.get(name, 0.0) + count * float(ops.to_numpy(figure))
             weight += count
@@ -221,109 +273,13 @@ class Trainer:
 AdvancedTrainer = Trainer
 
 
-class _Run:
-    """The data, links and optimiser state of one call of ``Trainer.train``."""
-
-    def __init__(
-        self, model: DTGCNN, config: DTGCNNConfig, loader: TripletLoader, vectors: HostArray
-    ) -> None:
-        self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
-        if len(loader) == 0:
-            raise TrainingError("the training side has no batch: the data are too few to train on")
-        host_x = vectors[loader.items]
-        labels = [int(label) for label in loader.labels]
-        self._row_of = {int(item): row for row, item in enumerate(loader.items)}
-        self._x = model.device_rows(host_x)
-        if config.graph_scope == "batch":
-            first = next(iter(loader.batches(0)))
-            model.network.constructor.check_size(len(first.items), "a batch")
-        self._bank = model.build_bank(host_x, labels)
-        self._links = self._link(host_x) if config.graph_scope == "bank" else None
-        optimizer = make_optimizer(
-            config.optimizer, weight_decay=config.weight_decay, momentum=config.momentum
+def _check(outputs: dict[str, float], step: int, epoch: int) -> None:
+    """Refuse to go on from a step that went wrong."""
+    where, advice = f"at step {step} of epoch {epoch}", "lower learning_rate or gradient_clip_val"
+    if not abs(outputs["loss"]) < float("inf"):
+        raise TrainingError(f"the loss is {outputs['loss']} {where}: {advice}")
+    if outputs.get("loss_scale", 1.0) < 1.0:
+        raise TrainingError(
+            f"float16's gradients are not finite {where}, however small the loss's scale: "
+            f"{advice}, or choose mixed_precision='bfloat16'"
         )
-        self._optimizer_state = optimizer.init(self.ops, model.params)
-        self._step = self.ops.compile(make_step(self.ops, config, model.network, optimizer))
-        self._sources = self._bank_states()
-        self._count = 0
-
-    def _link(self, host_x: HostArray) -> Graph:
-        """Links of all training rows to the bank: its own, where every row is in it."""
-        rows = self._bank.rows_of(host_x)
-        if min(rows) < 0 or self._bank.graph is None:
-            return self.model.attach(host_x, self._x)
-        return self._bank.graph.rows(self.ops, self.ops.asarray(rows, "int32"))
-
-    def step(self, batch: Batch) -> dict[str, float]:
-        """Take one step and return its metrics."""
-        if batch.valid_triplets == 0:
-            raise TrainingError(f"batch {self._count + 1} holds no valid triplet")
-        ops, config, model = self.ops, self.config, self.model
-        steps = len(self.loader)
-        rate = learning_rate_at(
-            self._count,
-            peak=config.learning_rate,
-            total_steps=steps * config.num_epochs,
-            warmup_steps=round(steps * config.warmup_epochs),
-            schedule=config.scheduler,
-            steps_per_epoch=steps,
-            step_size=config.scheduler_step_size,
-            gamma=config.scheduler_gamma,
-        )
-        key = ops.asarray(derive_key(config.seed, "step", self._count), "uint32")
-        mining_key = derive_key(config.seed, "mining", self._count)
-        model.params, model.state, self._optimizer_state, metrics = self._step(
-            model.params,
-            model.state,
-            self._optimizer_state,
-            {**self._arrays(batch), **key_of(ops, config, mining_key)},
-            self._sources,
-            key,
-            ops.asarray(rate),
-        )
-        ops.evaluate(model.params, model.state, self._optimizer_state, metrics)
-        self._count += 1
-        figures = {name: float(ops.to_numpy(value)) for name, value in metrics.items()}
-        return {**figures, "learning_rate": rate}
-
-    def finish_epoch(self, epoch: int) -> None:
-        """Bring the model's bank up to date, so that it can encode.
-
-        What training steps link to stays frozen for ``dynamic_graph_update_freq`` epochs.
-        """
-        model = self.model
-        self._bank.refresh(self.ops, model.network, model.params, model.state)
-        if epoch % self.config.dynamic_graph_update_freq == 0:
-            self._sources = self._bank_states()
-
-    def _bank_states(self) -> Tree:
-        if self._links is None:
-            return {}
-        return {str(i): states for i, states in enumerate(self._bank.states)}
-
-    def _arrays(self, batch: Batch) -> Tree:
-        ops = self.ops
-        rows = ops.asarray([self._row_of[int(item)] for item in batch.items], "int32")
-        arrays = {"x": ops.take(self._x, rows), **indices_of(ops, batch)}
-        if self._links is not None:
-            links = self._links.rows(ops, rows)
-            arrays |= {"neighbors": links.neighbors, "weights": links.weights, "own": links.own}
-        return arrays
-
-
-def indices_of(ops: ArrayOps, batch: Batch) -> Tree:
-    """The batch's labels, items and triplets on the device."""
-    arrays = {
-        "labels": ops.asarray(batch.labels, "int32"),
-        "items": ops.asarray(batch.items, "int32"),
-    }
-    if batch.triplets is not None:
-        arrays["triplets"] = ops.asarray(batch.triplets, "int32")
-    return arrays
-
-
-def key_of(ops: ArrayOps, config: DTGCNNConfig, key: tuple[int, int]) -> Tree:
-    """The batch's ``mining_key``, where the mining strategy draws at random."""
-    if config.mining_strategy != "distance_weighted":
-        return {}
-    return {"mining_key": ops.asarray(key, "uint32")}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from .ops import Tree
 
-__all__ = ["flatten", "tree_map", "unflatten"]
+__all__ = ["flatten", "merge", "partition", "refill", "tree_map", "unflatten"]
 
 
 def tree_map(fn: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
@@ -37,3 +37,25 @@ def unflatten(flat: dict[str, Any]) -> Tree:
             node = node.setdefault(parent, {})
         node[last] = leaf
     return tree
+
+
+def partition(tree: Tree, names: Collection[str]) -> tuple[Tree, Tree]:
+    """The leaves whose dotted names are not among ``names``, and those whose are."""
+    flat = flatten(tree)
+    rest = unflatten({name: leaf for name, leaf in flat.items() if name not in names})
+    return rest, unflatten({name: leaf for name, leaf in flat.items() if name in names})
+
+
+def merge(tree: Tree, other: Tree) -> Tree:
+    """The leaves of two trees as one; of a leaf that both have, that of ``other``."""
+    if not isinstance(tree, dict) or not isinstance(other, dict):
+        return other
+    both = {name: merge(tree[name], other[name]) for name in tree.keys() & other.keys()}
+    return dict(sorted({**tree, **other, **both}.items()))
+
+
+def refill(tree: Tree, flat: dict[str, Any], prefix: str) -> Tree:
+    """``tree`` with the leaves that ``flat`` has under ``prefix`` and their dotted names."""
+    if isinstance(tree, dict):
+        return {name: refill(sub, flat, f"{prefix}.{name}") for name, sub in tree.items()}
+    return flat[prefix]

@@ -119,7 +119,7 @@ def test_a_metric_that_is_missing_is_named_with_those_there_are(
         (lambda: DebugCallback(every_n_epochs=0), "every_n_epochs must be at least 1"),
         (lambda: DebugCallback(sample=1), "sample must be at least 2, received 1"),
         (lambda: DebugCallback(max_gradient_norm=0.0), "max_gradient_norm must be above 0"),
-        (lambda: MemoryManager(clear_every=0), "clear_every must be at least 1, received 0"),
+        (lambda: MemoryManager(clear_every=-1), "clear_every must be at least 0, received -1"),
     ],
 )
 def test_arguments_out_of_range_are_refused(make: Any, message: str) -> None:

@@ -217,7 +217,7 @@ def test_wrong_data_end_in_one_message(tmp_path: Path, name: str) -> None:
     ("more", "message"),
     [
         (["--k", "63"], r"k must be below the number of nodes.* received k = 63"),
-        (["--set", "hidden_dim=3"], "unknown setting 'hidden_dim'; did you mean"),
+        (["--set", "hiden_dims=3"], "unknown setting 'hiden_dims'; did you mean"),
         (["--set", "dropout_rate"], "--set must be NAME=VALUE"),
         (["--learning-rate", "-1"], "learning_rate must be a number"),
         (["--train-split", "0"], r"train_split must be in \(0, 1\], received 0"),

@@ -51,8 +51,8 @@ def test_hidden_dim_times_layers() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"hidden_dim": 4, "hidden_dims": (4,)}, "either hidden_dim or hidden_dims"),
-        ({"hidden_dims": (4, 4), "num_gcn_layers": 3}, "num_gcn_layers = 3 contradicts"),
+        ({"hidden_dim": 4, "hidden_dims": (4,)}, "hidden_dim must not be given beside hidden_dims"),
+        ({"hidden_dims": (4, 4), "num_gcn_layers": 3}, "num_gcn_layers contradicts"),
         ({"hiden_dim": 4}, "unknown setting 'hiden_dim'"),
     ],
 )

@@ -132,12 +132,12 @@ def test_a_batch_without_triplets_is_refused(labelled: TripletDataset) -> None:
         def __len__(self) -> int:
             return 1
 
-        def batches(self, epoch: int) -> Any:
+        def batches(self, epoch: int, *rest: object) -> Any:
             batch = next(iter(loader.batches(epoch)))
             yield Batch(batch.items, batch.labels, None, 0)
 
     model = DTGCNN(backend="numpy", **SETTINGS)
-    with pytest.raises(TrainingError, match="batch 1 holds no valid triplet"):
+    with pytest.raises(TrainingError, match="step 1 holds no valid triplet"):
         Trainer(model, train_loader=Empty(), progress=False).train()  # type: ignore[arg-type]
 
 

@@ -55,6 +55,10 @@ class MlxOps:
         """Give memory that MLX keeps for reuse back to the system."""
         mx.clear_cache()
 
+    def set_cache_limit(self, limit: int) -> int:
+        """Bound the memory that MLX keeps for reuse, in bytes, and return the former bound."""
+        return int(mx.set_cache_limit(limit))
+
     # -- creation and conversion
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
         if not isinstance(x, mx.array):

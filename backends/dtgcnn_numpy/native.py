@@ -13,7 +13,7 @@ from autograd.tracer import getval
 
 from .erf import erf
 
-__all__ = ["gelu", "layer_norm"]
+__all__ = ["gelu", "half_matmul", "layer_norm"]
 
 _SQRT_HALF = 0.7071067811865476
 _INV_SQRT_2PI = 0.3989422804014327
@@ -46,6 +46,30 @@ def _gelu_vjp(ans: Any, x: Any, cdf: Any) -> Any:
 
 
 defvjp(_gelu, _gelu_vjp, None)
+
+
+@primitive
+def half_matmul(x: Any, weight: Any, precision: str) -> Any:
+    return _rounded(_rounded(x, precision) @ _rounded(weight, precision), precision)
+
+
+defvjp(
+    half_matmul,
+    lambda ans, x, weight, precision: lambda g: half_matmul(g, weight.T, precision),
+    lambda ans, x, weight, precision: lambda g: half_matmul(x.T, g, precision),
+    None,
+)
+
+
+def _rounded(x: Any, precision: str) -> Any:
+    """``x`` rounded to half precision, to nearest with ties to even, in its own dtype."""
+    if precision == "float16":
+        with np.errstate(over="ignore", under="ignore"):
+            return x.astype(np.float16).astype(x.dtype)
+    bits = x.astype(np.float32).view(np.uint32)  # bfloat16 is the upper half of float32
+    upper = (bits + (0x7FFF + (bits >> 16 & 1))) & np.uint32(0xFFFF0000)
+    rounded = upper.view(np.float32).astype(x.dtype)
+    return np.where(np.isfinite(x), rounded, x)
 
 
 def layer_norm(x: Any, weight: Any, bias: Any, eps: float) -> Any:

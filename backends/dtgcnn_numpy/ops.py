@@ -177,6 +177,7 @@ class NumpyOps:
 
     # -- native forms of functions of dtgcnn.numerics
     gelu = staticmethod(native.gelu)
+    half_matmul = staticmethod(native.half_matmul)
     layer_norm = staticmethod(native.layer_norm)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from dtgcnn import DTGCNNConfig, numerics
 from dtgcnn.graph import EfficientGraphConstructor, Graph
 from dtgcnn.layers import Activation, BatchNorm, GCNLayer, LayerNorm, Linear, dropout
-from dtgcnn.model import Network
+from dtgcnn.network import Network
 from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
 from dtgcnn.random import derive_key
 from dtgcnn.tree import flatten, tree_map

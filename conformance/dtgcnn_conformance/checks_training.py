@@ -14,7 +14,7 @@ import numpy as np
 from dtgcnn_numpy import NumpyOps
 
 from dtgcnn import DTGCNN
-from dtgcnn.model import Network
+from dtgcnn.network import Network
 from dtgcnn.ops import ArrayOps, HostArray, Tree
 from dtgcnn.tree import flatten, tree_map
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig
-from dtgcnn.model import Network
+from dtgcnn.network import Network
 from dtgcnn.ops import ArrayOps, HostArray, Tree
 from dtgcnn.optim import adamw
 from dtgcnn.random import derive_key
-from dtgcnn.trainer import make_step
+from dtgcnn.step import TrainingStep
 from dtgcnn.tree import tree_map
 
 from .probe import integers, normal, to_device, to_host
@@ -73,7 +73,7 @@ class Task:
     def stepper(self, ops: ArrayOps) -> Callable[..., Any]:
         """The pure training step."""
         optimizer = adamw(weight_decay=self.config.weight_decay)
-        return make_step(ops, self.config, self.network, optimizer)
+        return TrainingStep(ops, self.config, self.network, optimizer)
 
     def take(self, ops: ArrayOps, step: Callable[..., Any], held: Tree, number: int) -> Tree:
         """The step's results, from the host's parameters and states."""

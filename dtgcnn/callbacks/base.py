@@ -29,5 +29,12 @@ class Callback:
         """After an epoch and its validation, the model ready to encode. ``metrics`` are the epoch's
         means; those of validation begin with ``val_``."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run must know, as JSON's types; saved with the state of the run."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` gave. Called after ``on_train_begin``."""
+
     def on_train_end(self, trainer: Trainer) -> None:
         """After the last epoch; also when training stops early by an error or an interrupt."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..ops import Tree
@@ -76,6 +76,12 @@ class DebugCallback(Callback):
 
     def on_train_begin(self, trainer: Trainer) -> None:
         self.findings = []
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"findings": [asdict(found) for found in self.findings]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.findings = [Finding(**found) for found in state["findings"]]
 
     def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
         self._epoch, self._exploded = epoch, False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .base import Callback
 from .monitor import Mode, Monitor
@@ -53,6 +53,13 @@ class EarlyStopping(Callback):
     def on_train_begin(self, trainer: Trainer) -> None:
         self.best, self.best_epoch = self.monitor.worst, 0
         self.stopped_epoch = self._waited = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        names = ("best", "best_epoch", "stopped_epoch", "_waited")
+        return {name: getattr(self, name) for name in names}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         value, epoch = self.monitor.value(metrics), int(metrics["epoch"])

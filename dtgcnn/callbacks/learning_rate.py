@@ -26,6 +26,12 @@ class LearningRateMonitor(Callback):
     def on_train_begin(self, trainer: Trainer) -> None:
         self.rates = []
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"rates": self.rates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.rates = [(step, rate) for step, rate in state["rates"]]
+
     def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self.rates.append((trainer.global_step, outputs["learning_rate"]))
 

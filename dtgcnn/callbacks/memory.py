@@ -14,34 +14,47 @@ __all__ = ["MemoryManager"]
 
 
 class MemoryManager(Callback):
-    """Empty the backend's cache of freed memory every ``clear_every`` steps.
+    """Empty the backend's cache of freed memory every ``clear_every`` steps, or bound it.
 
-    That lowers the memory held, at some cost in speed. A backend without a method ``clear_cache``
-    has none to empty, and only ``peak`` is recorded.
+    That lowers the memory held, at some cost in speed. A backend without the methods
+    ``clear_cache`` and ``set_cache_limit`` has no cache, and only ``peak`` is recorded.
 
     Args:
-        clear_every: steps between two clearings, at least 1.
+        clear_every: steps between two clearings; 0 never clears it.
+        cache_limit: most bytes of freed memory that are kept for reuse, while training lasts; None
+            for the backend's own limit.
 
     Raises:
-        ValueError: ``clear_every`` is below 1.
+        ValueError: an argument is below 0.
     """
 
-    def __init__(self, clear_every: int = 10) -> None:
-        if clear_every < 1:
-            raise ValueError(f"clear_every must be at least 1, received {clear_every}")
+    def __init__(self, clear_every: int = 10, cache_limit: int | None = None) -> None:
+        if clear_every < 0:
+            raise ValueError(f"clear_every must be at least 0, received {clear_every}")
+        if cache_limit is not None and cache_limit < 0:
+            raise ValueError(f"cache_limit must be at least 0, received {cache_limit}")
         self.clear_every = clear_every
+        self.cache_limit = cache_limit
         self.peak = 0
         """The most bytes that the backend reported in use; 0 where it reports none."""
         self.cleared = 0
         """How often the cache was emptied."""
         self._steps = 0
+        self._former: int | None = None
 
     def on_train_begin(self, trainer: Trainer) -> None:
         self.peak = self.cleared = self._steps = 0
+        self._former = self._limit(trainer, self.cache_limit)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("peak", "cleared", "_steps")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
 
     def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self._steps += 1
-        if self._steps % self.clear_every:
+        if not self.clear_every or self._steps % self.clear_every:
             return
         self._record(trainer)
         clear = getattr(trainer.model.ops, "clear_cache", None)
@@ -51,6 +64,14 @@ class MemoryManager(Callback):
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         self._record(trainer)
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        self._limit(trainer, self._former)
+
+    def _limit(self, trainer: Trainer, limit: int | None) -> int | None:
+        """Set the limit where there is one to set, and return the former."""
+        own = getattr(trainer.model.ops, "set_cache_limit", None)
+        return None if own is None or limit is None else int(own(limit))
 
     def _record(self, trainer: Trainer) -> None:
         figures = trainer.model.ops.memory()

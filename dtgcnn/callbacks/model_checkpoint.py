@@ -7,7 +7,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .base import Callback
 from .monitor import Mode, Monitor
@@ -82,6 +82,18 @@ class ModelCheckpoint(Callback):
 
     def on_train_begin(self, trainer: Trainer) -> None:
         self._kept = []
+
+    def state_dict(self) -> dict[str, Any]:
+        kept = [
+            (saved.value, str(saved.path), [str(f) for f in saved.files]) for saved in self._kept
+        ]
+        return {"kept": kept}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._kept = [
+            _Saved(value, Path(path), tuple(map(Path, files)))
+            for value, path, files in state["kept"]
+        ]
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         value, epoch = self.monitor.value(metrics), int(metrics["epoch"])

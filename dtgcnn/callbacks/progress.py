@@ -51,7 +51,7 @@ class ProgressBar(Callback):
         )
 
     def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
-        self._progress.advance(self._task)
+        self._progress.update(self._task, completed=batch_idx + 1)
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         shown = ("loss", "triplet_accuracy", "active_fraction", "val_loss", "val_triplet_accuracy")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .base import Callback
 
@@ -31,8 +31,14 @@ class SaveEveryEpoch(Callback):
     def on_train_begin(self, trainer: Trainer) -> None:
         from ..checkpoint import check_folder
 
-        check_folder(self.directory, self.overwrite)
+        check_folder(self.directory, self.overwrite or trainer.resumed)
         self.last_epoch = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"last_epoch": self.last_epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.last_epoch = state["last_epoch"]
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         from ..checkpoint import save_model

@@ -52,11 +52,17 @@ class TensorboardLogger(MetricLogger):
 
     def on_train_begin(self, trainer: Trainer) -> None:
         self.path = free_path(self.directory, self.name or time.strftime("%Y%m%d-%H%M%S"))
-        self._writer = self._new_writer(str(self.path))
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"path": str(self.path)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.path = Path(state["path"])
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         super().on_epoch_end(trainer, metrics)
-        self._writer.flush()
+        if self._writer is not None:
+            self._writer.flush()
 
     def on_train_end(self, trainer: Trainer) -> None:
         if self._writer is not None:
@@ -65,6 +71,8 @@ class TensorboardLogger(MetricLogger):
 
     def log_step(self, values: Mapping[str, float], step: int) -> None:
         """Write the values at ``step``."""
+        if self._writer is None:
+            self._writer = self._new_writer(str(self.path))
         scalars = [self._summary.Value(tag=n, simple_value=float(v)) for n, v in values.items()]
         summary = self._summary(value=scalars)
         self._writer.add_event(self._event(wall_time=time.time(), step=step, summary=summary))

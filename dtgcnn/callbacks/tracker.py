@@ -37,6 +37,12 @@ class MetricsTracker(Callback):
         self.metrics: dict[str, list[float]] = {name: [] for name in TRACKED}
         """For each tracked metric its values, step by step; empty where no step had it."""
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"metrics": self.metrics}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.metrics = state["metrics"]
+
     def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self.update(outputs)
 

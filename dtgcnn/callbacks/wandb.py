@@ -39,7 +39,18 @@ class WandbLogger(MetricLogger):
         """The run of ``wandb.init``, once training has begun."""
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        self.run = self._wandb.init(**{"config": trainer.config.to_dict(), **self.init})
+        self.init = {"config": trainer.config.to_dict(), **self.init}
+        if not trainer.resumed:
+            self._begin(**self.init)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"id": getattr(self.run, "id", None)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._begin(**self.init, **({"id": state["id"], "resume": "allow"} if state["id"] else {}))
+
+    def _begin(self, **init: Any) -> None:
+        self.run = self._wandb.init(**init)
         self.run.define_metric("train/*", step_metric="step")
         self.run.define_metric("epoch/*", step_metric="epoch")
 

@@ -115,9 +115,11 @@ class TripletLoader:
         epoch, self._epoch = self._epoch, self._epoch + 1
         return self.batches(epoch)
 
-    def batches(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int, start: int = 0, prefetcher: object = None) -> Iterator[Batch]:
         """The batches of one epoch, the same at every call."""
-        for picked in self._sampler.batches(epoch if self._training else 0):
+        for n, picked in enumerate(self._sampler.batches(epoch if self._training else 0)):
+            if n < start:
+                continue
             if self.triplets is None:
                 yield self._labelled_batch(self.items[picked])
             else:
@@ -131,10 +133,10 @@ class TripletLoader:
 
     def _labelled_batch(self, items: IntArray) -> Batch:
         labels = self._labels[items].astype(np.int32)
-        return Batch(items, labels, None, _count_triplets(items, labels))
+        return Batch(items, labels, None, count_triplets(items, labels))
 
 
-def _count_triplets(items: IntArray, labels: NDArray[np.int32]) -> int:
+def count_triplets(items: IntArray, labels: NDArray[np.int32]) -> int:
     """(a, p, n) with labels a = p ≠ n and different items a, p: Σ_c (m_c² − Σ_i r_i²)(N − m_c),
     m_c the size of class c in the batch and r_i how often item i of it occurs."""
     _, first, repeats = np.unique(items, return_index=True, return_counts=True)

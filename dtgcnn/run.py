@@ -1,0 +1,334 @@
+"""``TrainingRun``: the data, links and state of one call of ``Trainer.train``, step by step."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .accumulation import AccumulatedStep
+from .config import DTGCNNConfig
+from .graph import Graph, graph_figures
+from .losses import AdaptiveMarginScheduler
+from .model import DTGCNN
+from .network import Network
+from .objective import Objective
+from .ops import Array, ArrayOps, HostArray, Tree
+from .optim import make_optimizer
+from .random import derive_key
+from .schedules import learning_rate_at
+from .step import TrainingStep
+from .tree import flatten, refill, tree_map
+
+if TYPE_CHECKING:
+    from .data import Batch, TripletLoader
+
+__all__ = ["TrainingError", "TrainingRun", "loss_arrays", "out_of_memory"]
+
+_log = logging.getLogger("dtgcnn")
+
+_SIGNS = ("out of memory", "unable to allocate", "attempting to allocate", "resource_exhausted")
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot go on: data without a valid triplet, or a loss that is not finite."""
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether a backend means by ``error`` that memory ran out."""
+    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _SIGNS)
+
+
+class TrainingRun:
+    """Steps over a loader's batches, which change the model.
+
+    Args:
+        model: its parameters, running state and bank are replaced.
+        config: the training settings.
+        loader: gives the batches.
+        vectors: (num_items, input_dim), the vectors of the loader's dataset.
+        objective: what is minimised; the config's loss where not given.
+
+    Raises:
+        TrainingError: the loader has no batch.
+        ValueError: the data are too few for the graph.
+    """
+
+    def __init__(
+        self,
+        model: DTGCNN,
+        config: DTGCNNConfig,
+        loader: TripletLoader,
+        vectors: HostArray,
+        objective: Objective | None = None,
+    ) -> None:
+        from .data.prefetch import Prefetcher
+
+        self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
+        if len(loader) == 0:
+            raise TrainingError("the training side has no batch: the data are too few to train on")
+        self.together = min(config.gradient_accumulation_steps, len(loader))
+        """Batches of the loader that make one step."""
+        self.num_steps = -(-len(loader) // self.together)
+        """Steps an epoch."""
+        self.count = 0
+        """Steps taken, those of halved batches each."""
+        self.pieces = 1
+        """How many parts memory lets a step be taken in."""
+        self._taken = 0  # steps of the schedule
+        self._row_of = {int(item): row for row, item in enumerate(loader.items)}
+        host_x = vectors[loader.items]
+        self._x = model.device_rows(host_x)
+        if config.graph_scope == "batch":
+            first = next(iter(loader.batches(0)))
+            model.network.constructor.check_size(len(first.items), "a batch")
+        self._bank = model.build_bank(host_x, [int(label) for label in loader.labels])
+        self._links = self._link(host_x) if config.graph_scope == "bank" else None
+        self.graph_figures = self._figures(host_x)
+        """The homophily of the links to the bank, which do not change; empty in batch scope."""
+        self._prepare(objective)
+        self._sources = self._bank_states()
+        self._prefetcher = Prefetcher(
+            config.num_workers, config.prefetch_factor, config.persistent_workers
+        )
+        self._margin = AdaptiveMarginScheduler(
+            config.triplet_margin, config.target_margin or config.triplet_margin
+        )
+
+    def _prepare(self, objective: Objective | None) -> None:
+        config, model, ops = self.config, self.model, self.ops
+        optimizer = make_optimizer(
+            config.optimizer, weight_decay=config.weight_decay, momentum=config.momentum
+        )
+        network = Network.from_config(config)
+        if config.graph_scope == "batch" and config.gradient_accumulation == "cached":
+            # One graph links all rows of a step, so they are encoded together.
+            network = replace(network, recompute=network.recompute or self.together > 1)
+        step = TrainingStep(ops, config, network, optimizer, objective, model.frozen)
+        self._optimizer_state = self._at_rest(step.init(model.params))
+        self._step = ops.compile(step.__call__)
+        self._accumulated = AccumulatedStep(step, ops.compile)
+
+    def _link(self, host_x: HostArray) -> Graph:
+        """Links of all training rows to the bank: its own, where every row is in it."""
+        rows = self._bank.rows_of(host_x)
+        if min(rows) < 0 or self._bank.graph is None:
+            return self.model.attach(host_x, self._x)
+        return self._bank.graph.rows(self.ops, self.ops.asarray(rows, "int32"))
+
+    def _figures(self, host_x: HostArray) -> dict[str, float]:
+        if self._links is None:
+            return {}
+        ops, label_of = self.ops, dict[int, int]()
+        for row, label in zip(self._bank.rows_of(host_x), self.loader.labels, strict=True):
+            label_of.setdefault(row, int(label))
+        bank_labels = ops.asarray([label_of[row] for row in range(len(self._bank))], "int32")
+        labels = ops.asarray(self.loader.labels, "int32")
+        figures = graph_figures(ops, self._links, labels, bank_labels)
+        return {name: float(ops.to_numpy(value)) for name, value in figures.items()}
+
+    def groups(self, epoch: int, start: int = 0) -> Iterator[list[Batch]]:
+        """The batches of each step of ``epoch`` = 1, 2, …, from step ``start`` = 0, 1, … on."""
+        group: list[Batch] = []
+        skipped = start * self.together
+        for batch in self.loader.batches(epoch - 1, skipped, self._prefetcher):
+            group.append(batch)
+            if len(group) == self.together:
+                yield group
+                group = []
+        if group:
+            yield group
+
+    def step(self, group: list[Batch], epoch: int) -> dict[str, float]:
+        """Take one step and return its metrics, or, where memory lacks for it and the config lets
+        it, as many smaller ones, and return the mean of theirs."""
+        todo = [group]
+        for _ in range(self.pieces.bit_length() - 1):
+            todo = [half for whole in todo for half in _halves(whole) or [whole]]
+        done: list[dict[str, float]] = []
+        while todo:
+            try:
+                done.append(self._take(todo[0], epoch))
+            except Exception as error:
+                if not (self.config.adaptive_batch_size and out_of_memory(error)):
+                    raise
+                smaller = [_halves(whole) for whole in todo]
+                if not smaller[0]:
+                    rows = sum(len(batch.items) for batch in todo[0])
+                    raise MemoryError(f"not enough memory for a step of {rows} rows") from error
+                todo = [half for halves, whole in zip(smaller, todo) for half in halves or [whole]]
+                self.pieces *= 2
+                _log.warning("out of memory: a step of one half as many rows from here on")
+                continue
+            todo.pop(0)
+        self._taken += 1
+        rate, skipped = done[-1]["learning_rate"], sum(d.get("skipped_steps", 0.0) for d in done)
+        mean = {name: sum(d[name] for d in done) / len(done) for name in done[0]}
+        return {**mean, "learning_rate": rate, **({"skipped_steps": skipped} if skipped else {})}
+
+    def _take(self, group: list[Batch], epoch: int) -> dict[str, float]:
+        from .data.regroup import join
+
+        joint = join(group)
+        if joint.valid_triplets == 0:
+            raise TrainingError(f"step {self.count + 1} holds no valid triplet")
+        ops, config, model = self.ops, self.config, self.model
+        key = ops.asarray(derive_key(config.seed, "step", self.count), "uint32")
+        rate = self._rate()
+        learning_rate = ops.asarray(rate)
+        parted = len(group) > 1 or config.offload_optimizer
+        if len(group) > 1 and config.graph_scope == "batch":
+            parted = config.gradient_accumulation == "plain"  # one graph links all rows
+        if not parted:
+            model.params, model.state, self._optimizer_state, metrics = self._step(
+                model.params,
+                model.state,
+                self._optimizer_state,
+                {**self._rows(joint), **self._loss_arrays(joint, epoch)},
+                self._sources,
+                key,
+                learning_rate,
+            )
+            ops.evaluate(model.params, model.state, self._optimizer_state, metrics)
+        else:
+            metrics = self._take_parted(group, joint, epoch, key, learning_rate)
+        self.count += 1
+        figures = {name: float(ops.to_numpy(value)) for name, value in metrics.items()}
+        return {**figures, "learning_rate": rate}
+
+    def _take_parted(
+        self, group: list[Batch], joint: Batch, epoch: int, key: Array, learning_rate: Array
+    ) -> Tree:
+        """A step whose gradients are computed before the optimiser's state is looked at."""
+        ops, model, run = self.ops, self.model, self._accumulated
+        scale = self._optimizer_state.get("loss_scale")
+        scale = None if scale is None else ops.asarray(scale)
+        start = (model.params, model.state)
+        if len(group) > 1 and self.config.gradient_accumulation == "cached":
+            gradients, state, metrics = run.cached(
+                *start,
+                [self._rows(batch) for batch in group],
+                self._loss_arrays(joint, epoch),
+                self._sources,
+                key,
+                scale,
+            )
+        else:
+            parts = [{**self._rows(b), **self._loss_arrays(b, epoch)} for b in group]
+            gradients, state, metrics = run.plain(*start, parts, self._sources, key, scale)
+        params, optimizer_state, more = run.update(
+            model.params, tree_map(ops.asarray, self._optimizer_state), gradients, learning_rate
+        )
+        ops.evaluate(params, optimizer_state, more)
+        model.params, model.state = params, state
+        self._optimizer_state = self._at_rest(optimizer_state)
+        return {**metrics, **more}
+
+    def finish_epoch(self, epoch: int) -> None:
+        """Bring the model's bank up to date, so that it can encode.
+
+        What training steps link to stays frozen for ``dynamic_graph_update_freq`` epochs.
+        """
+        self._bank.refresh(self.ops, self.model.network, self.model.params, self.model.state)
+        if epoch % self.config.dynamic_graph_update_freq == 0:
+            self._sources = self._bank_states()
+
+    def close(self) -> None:
+        """End the threads that assemble batches."""
+        self._prefetcher.close()
+
+    def state_dict(self) -> tuple[dict[str, Any], dict[str, HostArray]]:
+        """All that later steps depend on: numbers, and arrays by dotted name."""
+        model, ops = self.model, self.ops
+        banks = {str(i): states for i, states in enumerate(self._bank.states) if i > 0}
+        sources = {name: states for name, states in self._sources.items() if name != "0"}
+        trees = {"params": model.params, "state": model.state, "bank": banks}
+        trees |= {"optimizer": self._optimizer_state, "sources": sources}
+        arrays = {name: ops.to_numpy(leaf) for name, leaf in flatten(trees).items()}
+        return {"count": self.count, "taken": self._taken, "pieces": self.pieces}, arrays
+
+    def load_state_dict(self, numbers: dict[str, Any], arrays: dict[str, HostArray]) -> None:
+        """Go on from what ``state_dict`` gave."""
+        ops, model = self.ops, self.model
+        self.count, self._taken = numbers["count"], numbers["taken"]
+        self.pieces = numbers["pieces"]
+        device = {name: ops.asarray(array) for name, array in arrays.items()}
+        model.params = refill(model.params, device, "params")
+        model.state = refill(model.state, device, "state")
+        self._optimizer_state = self._at_rest(refill(self._optimizer_state, device, "optimizer"))
+        for index in range(1, len(self._bank.states)):
+            self._bank.states[index] = device[f"bank.{index}"]
+        self._sources = {
+            name: states if name == "0" else device[f"sources.{name}"]
+            for name, states in self._sources.items()
+        }
+
+    def _rate(self) -> float:
+        config, steps = self.config, self.num_steps
+        warmup = config.warmup_steps
+        return learning_rate_at(
+            self._taken,
+            peak=config.learning_rate,
+            total_steps=steps * config.num_epochs,
+            warmup_steps=round(steps * config.warmup_epochs) if warmup is None else warmup,
+            schedule=config.scheduler,
+            steps_per_epoch=steps,
+            step_size=config.scheduler_step_size,
+            gamma=config.scheduler_gamma,
+        )
+
+    def _at_rest(self, optimizer_state: Tree) -> Tree:
+        """The optimiser's state where it stays between steps."""
+        if not self.config.offload_optimizer:
+            return optimizer_state
+        return tree_map(self.ops.to_numpy, optimizer_state)
+
+    def _bank_states(self) -> Tree:
+        if self._links is None:
+            return {}
+        return {str(i): states for i, states in enumerate(self._bank.states)}
+
+    def _rows(self, batch: Batch) -> Tree:
+        """The batch's rows and, in bank scope, their links."""
+        ops = self.ops
+        rows = ops.asarray([self._row_of[int(item)] for item in batch.items], "int32")
+        arrays = {"x": ops.take(self._x, rows)}
+        if self._links is None:
+            return arrays
+        links = self._links.rows(ops, rows)
+        return {**arrays, "neighbors": links.neighbors, "weights": links.weights, "own": links.own}
+
+    def _loss_arrays(self, batch: Batch, epoch: int) -> Tree:
+        key = derive_key(self.config.seed, "mining", self.count)
+        last = max(self.config.num_epochs - 1, 1)
+        margin = self._margin.step(min(epoch - 1, last), last)
+        return loss_arrays(self.ops, self.config, batch, key, margin)
+
+
+def loss_arrays(
+    ops: ArrayOps, config: DTGCNNConfig, batch: Batch, key: tuple[int, int], margin: float
+) -> Tree:
+    """What a loss asks of a batch beside its embeddings: ``labels`` and ``items``, ``triplets``
+    where it has them, ``mining_key`` where mining draws, and ``margin`` where that changes."""
+    arrays = {
+        "labels": ops.asarray(batch.labels, "int32"),
+        "items": ops.asarray(batch.items, "int32"),
+    }
+    if batch.triplets is not None:
+        arrays["triplets"] = ops.asarray(batch.triplets, "int32")
+    if config.mining_strategy == "distance_weighted":
+        arrays["mining_key"] = ops.asarray(key, "uint32")
+    if config.target_margin is not None:
+        arrays["margin"] = ops.asarray(margin)
+    return arrays
+
+
+def _halves(group: list[Batch]) -> list[list[Batch]]:
+    """Two groups of a step's batches, or the halves of its only one; none where that cannot be."""
+    from .data.regroup import halves
+
+    if len(group) > 1:
+        middle = len(group) // 2
+        return [group[:middle], group[middle:]]
+    return [[half] for half in halves(group[0])]
