@@ -28,11 +28,16 @@ if TYPE_CHECKING:
     from .checkpoint import CheckpointError
     from .config import DTGCNNConfig
     from .contrastive import CircleLoss, InfoNCELoss, MultiSimilarityLoss, SupConLoss
+    from .curriculum import CurriculumScheduler
     from .data import DataError, Encoder, TfidfEncoder, TripletDataset, TripletLoader
+    from .ensemble import Ensemble
     from .graph import EfficientGraphConstructor
     from .losses import AdaptiveMarginScheduler, FocalTripletLoss, TripletLoss
     from .model import DTGCNN, create_model
+    from .multitask import MultiTaskDTGCNN
     from .ops import ArrayOps
+    from .plots import visualize_embeddings
+    from .progressive import ProgressiveTrainer, Stage
     from .trainer import AdvancedTrainer, Trainer, TrainingError
 
 _HOME = {
@@ -44,6 +49,7 @@ _HOME = {
     "Callback": "callbacks",
     "CheckpointError": "checkpoint",
     "CircleLoss": "contrastive",
+    "CurriculumScheduler": "curriculum",
     "DTGCNN": "model",
     "DTGCNNConfig": "config",
     "DataError": "data",
@@ -51,6 +57,7 @@ _HOME = {
     "EarlyStopping": "callbacks",
     "EfficientGraphConstructor": "graph",
     "Encoder": "data",
+    "Ensemble": "ensemble",
     "FocalTripletLoss": "losses",
     "InfoNCELoss": "contrastive",
     "LearningRateMonitor": "callbacks",
@@ -58,8 +65,11 @@ _HOME = {
     "MetricsTracker": "callbacks",
     "ModelCheckpoint": "callbacks",
     "MultiSimilarityLoss": "contrastive",
+    "MultiTaskDTGCNN": "multitask",
     "ProgressBar": "callbacks",
+    "ProgressiveTrainer": "progressive",
     "SaveEveryEpoch": "callbacks",
+    "Stage": "progressive",
     "SupConLoss": "contrastive",
     "TensorboardLogger": "callbacks",
     "TfidfEncoder": "data",
@@ -72,6 +82,7 @@ _HOME = {
     "available_backends": "backends",
     "create_model": "model",
     "load_ops": "backends",
+    "visualize_embeddings": "plots",
 }
 
 __all__ = [  # noqa: RUF022 - the order of _HOME
@@ -83,6 +94,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "Callback",
     "CheckpointError",
     "CircleLoss",
+    "CurriculumScheduler",
     "DTGCNN",
     "DTGCNNConfig",
     "DataError",
@@ -90,6 +102,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "EarlyStopping",
     "EfficientGraphConstructor",
     "Encoder",
+    "Ensemble",
     "FocalTripletLoss",
     "InfoNCELoss",
     "LearningRateMonitor",
@@ -97,8 +110,11 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "MetricsTracker",
     "ModelCheckpoint",
     "MultiSimilarityLoss",
+    "MultiTaskDTGCNN",
     "ProgressBar",
+    "ProgressiveTrainer",
     "SaveEveryEpoch",
+    "Stage",
     "SupConLoss",
     "TensorboardLogger",
     "TfidfEncoder",
@@ -111,6 +127,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "available_backends",
     "create_model",
     "load_ops",
+    "visualize_embeddings",
 ]
 
 

@@ -20,7 +20,7 @@ from .threads import thread_count
 from .tree import flatten
 
 if TYPE_CHECKING:
-    from .data import Encoder
+    from .data import Encoder, TripletLoader
 
 __all__ = ["DTGCNN", "create_model", "device_option"]
 
@@ -215,6 +215,13 @@ class DTGCNN:
     def objective(self, config: DTGCNNConfig) -> Objective:
         """What training minimises with ``config``, as a function of parameters and embeddings."""
         return config_objective(config)
+
+    def check_data(self, loader: TripletLoader) -> None:
+        """Refuse data that the model cannot be trained on. Any will do here."""
+
+    def extras(self) -> dict[str, Any]:
+        """What makes a model of this class anew, beside its config; empty here."""
+        return {}
 
     def made_with(self) -> dict[str, Any]:
         """Versions, backend, device and threads, for the metadata of what is saved."""

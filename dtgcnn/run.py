@@ -22,7 +22,7 @@ from .step import TrainingStep
 from .tree import flatten, refill, tree_map
 
 if TYPE_CHECKING:
-    from .data import Batch, TripletLoader
+    from .data import Batch, TripletDataset, TripletLoader
 
 __all__ = ["TrainingError", "TrainingRun", "loss_arrays", "out_of_memory"]
 
@@ -303,20 +303,28 @@ class TrainingRun:
         key = derive_key(self.config.seed, "mining", self.count)
         last = max(self.config.num_epochs - 1, 1)
         margin = self._margin.step(min(epoch - 1, last), last)
-        return loss_arrays(self.ops, self.config, batch, key, margin)
+        return loss_arrays(self.ops, self.config, self.loader.dataset, batch, key, margin)
 
 
 def loss_arrays(
-    ops: ArrayOps, config: DTGCNNConfig, batch: Batch, key: tuple[int, int], margin: float
+    ops: ArrayOps,
+    config: DTGCNNConfig,
+    dataset: TripletDataset,
+    batch: Batch,
+    key: tuple[int, int],
+    margin: float,
 ) -> Tree:
-    """What a loss asks of a batch beside its embeddings: ``labels`` and ``items``, ``triplets``
-    where it has them, ``mining_key`` where mining draws, and ``margin`` where that changes."""
+    """What a loss asks of a batch beside its embeddings: ``labels`` and ``items``, ``triplets`` and
+    ``targets`` where there are some, ``mining_key`` where mining draws, and ``margin`` where that
+    changes."""
     arrays = {
         "labels": ops.asarray(batch.labels, "int32"),
         "items": ops.asarray(batch.items, "int32"),
     }
     if batch.triplets is not None:
         arrays["triplets"] = ops.asarray(batch.triplets, "int32")
+    if dataset.targets is not None:
+        arrays["targets"] = ops.asarray(dataset.targets[batch.items])
     if config.mining_strategy == "distance_weighted":
         arrays["mining_key"] = ops.asarray(key, "uint32")
     if config.target_margin is not None:

@@ -114,6 +114,8 @@ class Trainer:
         if loader is None:
             raise ValueError("train_loader must be given, to Trainer or to train")
         val_loader = self.val_loader if val_loader is None else val_loader
+        self.train_loader, self.val_loader = loader, val_loader
+        self.model.check_data(loader)
         state = self._saved_state(resume)
         self.should_stop, self.global_step, self.history = False, 0, []
         self.resumed = state is not None
@@ -230,6 +232,10 @@ class Trainer:
             hook.load_state_dict(known)
         return state.place
 
+    def embed_side(self, loader: TripletLoader) -> HostArray:
+        """Embeddings of ``loader.items``, in order, under the present model."""
+        return self.model.encode(self._vectors_of(loader)[loader.items])
+
     def validate(self, loader: TripletLoader | None) -> dict[str, float]:
         """The loss and its metrics over a loader's batches, embedded as ``encode`` does, each batch
         weighted by its triplets. Empty without batches."""
@@ -237,13 +243,13 @@ class Trainer:
             return {}
         model, ops, totals, weight = self.model, self.model.ops, dict[str, float](), 0.0
         objective = self._objective()
-        embeddings = model.encode(self._vectors_of(loader)[loader.items])
+        embeddings = self.embed_side(loader)
         row_of = {int(item): row for row, item in enumerate(loader.items)}
         key = derive_key(self.config.seed, "validation")
         margin = self.config.target_margin or self.config.triplet_margin
         for batch in loader.batches(0):
             rows = ops.asarray(embeddings[[row_of[int(item)] for item in batch.items]])
-            arrays = loss_arrays(ops, self.config, batch, key, margin)
+            arrays = loss_arrays(ops, self.config, loader.dataset, batch, key, margin)
             value, metrics = objective(ops, model.params, rows, arrays)
             given = metrics.get("valid_triplets")
             count = float(batch.valid_triplets if given is None else ops.to_numpy(given))

@@ -9,7 +9,7 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from typing_extensions import Self
 
 from .arrays import as_features, check_length, column
@@ -37,6 +37,8 @@ class TripletDataset:
             triplets.
         triplets: (T, 3) int64 item indices of anchor, positive and negative.
         splits: the split name of each item, where the source gives one.
+        targets: (N,) float32, what a regression head is to predict of each item, NaN where that is
+            not known; None where nothing is to be predicted. See ``set_targets``.
         source: the file or the call that the data came from, for messages.
 
     Raises:
@@ -50,6 +52,7 @@ class TripletDataset:
     label_names: list[str] | None
     triplets: IntArray | None
     splits: list[str] | None
+    targets: NDArray[np.float32] | None
     source: str
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -134,6 +137,26 @@ class TripletDataset:
         triplets = "" if self.triplets is None else f"{len(self.triplets)} triplets over "
         return f"<TripletDataset {self.source}: {triplets}{self.num_items} {items}{classes}>"
 
+    def set_targets(self, targets: ArrayLike) -> None:
+        """Name the number (N,) that a regression head is to predict of each item.
+
+        Raises:
+            DataError: they are not N numbers, one of them is infinite, or none is known.
+        """
+        source = Source(f"{self.source}: targets")
+        try:
+            values = np.asarray(targets, np.float32)
+        except (TypeError, ValueError) as error:
+            raise source.error(f"must be numbers: {error}") from None
+        if values.shape != (self.num_items,):
+            raise source.error(f"must have shape ({self.num_items},), received {values.shape}")
+        infinite = np.flatnonzero(np.isinf(values))
+        if len(infinite):
+            raise source.error(f"must be finite or NaN; row {infinite[0]} is infinite")
+        if np.isnan(values).all():
+            raise source.error("must hold one number or more, all are NaN")
+        self.targets = values
+
     def split_items(self, prefix: str) -> IntArray:
         """Indices of the items whose split begins with ``prefix`` (any case): "train" is train_5
         too. Empty where no item is in such a split or the data names no splits."""
@@ -215,6 +238,7 @@ class TripletDataset:
         self.texts = raw.texts
         self.features = raw.features
         self.splits = raw.splits
+        self.targets = None
         self.labels = self.label_names = self.triplets = None
         if raw.labels is not None:
             self.label_names = _in_order(raw.labels)

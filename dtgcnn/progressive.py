@@ -1,0 +1,145 @@
+"""``ProgressiveTrainer``: training in stages, each with parts of the model frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .callbacks import Callback
+from .config import DTGCNNConfig
+from .model import DTGCNN
+from .trainer import Trainer
+from .tree import flatten
+
+if TYPE_CHECKING:
+    from .data import TripletLoader
+
+__all__ = ["ProgressiveTrainer", "Stage", "guide_stages"]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training run.
+
+    Args:
+        name: what it is called, in messages.
+        epochs: passes over the training data.
+        learning_rate: its peak step size.
+        frozen: holds for the dotted names of parameters that stay as they are; None for none.
+    """
+
+    name: str
+    epochs: int
+    learning_rate: float
+    frozen: Callable[[str], bool] | None = None
+
+
+def guide_stages(config: DTGCNNConfig) -> tuple[Stage, ...]:
+    """The embedding layer alone (5 epochs), the graph convolutions alone (10), then all of the
+    model, as ``config`` has it."""
+    return (
+        Stage("embedding layer", 5, 1e-3, lambda name: name.startswith("gcn.")),
+        Stage("graph convolutions", 10, 5e-4, lambda name: name.startswith("head.")),
+        Stage("whole model", config.num_epochs, config.learning_rate),
+    )
+
+
+class ProgressiveTrainer:
+    """Trains a model stage by stage; a stage's frozen parameters keep every bit.
+
+    Each stage is a run of ``Trainer`` of its own: its optimiser starts anew, and its learning rate
+    follows the config's schedule over the stage's epochs.
+
+    Args:
+        model: the model to train.
+        config: the training settings; the model's own where not given.
+        stages: what to train, in order; ``guide_stages(config)`` where not given.
+        callbacks, progress: as for ``Trainer``.
+        state_dir: where the state of each stage is kept, so that a killed run can be resumed.
+
+    Raises:
+        ValueError: there is no stage, or ``config`` shapes another model.
+    """
+
+    def __init__(
+        self,
+        model: DTGCNN,
+        config: DTGCNNConfig | None = None,
+        *,
+        stages: Sequence[Stage] | None = None,
+        callbacks: Sequence[Callback] = (),
+        progress: bool = True,
+        state_dir: str | Path | None = None,
+    ) -> None:
+        self.model = model
+        self.config = model.config if config is None else config
+        self.config.require_same_model(model.config)
+        self.stages = tuple(guide_stages(self.config) if stages is None else stages)
+        if not self.stages:
+            raise ValueError("stages must name one stage or more, received none")
+        self.callbacks = list(callbacks)
+        self.progress = progress
+        self.state_dir = None if state_dir is None else Path(state_dir)
+        self.histories: list[list[dict[str, float]]] = []
+        """The history of each stage of the last run."""
+
+    def train_progressive(
+        self,
+        train_loader: TripletLoader,
+        val_loader: TripletLoader | None = None,
+        *,
+        resume: bool = False,
+    ) -> list[list[dict[str, float]]]:
+        """Train all stages and leave the model ready to encode. Returns ``histories``.
+
+        What was frozen before is frozen again afterwards.
+
+        Raises:
+            As ``Trainer.train`` does.
+        """
+        before, self.histories = self.model.frozen, []
+        try:
+            for number, stage in enumerate(self.stages, 1):
+                self.model.unfreeze_all()
+                if stage.frozen is not None:
+                    self.model.freeze(stage.frozen)
+                    if self.model.frozen == frozenset(flatten(self.model.params)):
+                        raise ValueError(f"the stage {stage.name!r} freezes every parameter")
+                history = self.train_stage(
+                    train_loader,
+                    val_loader,
+                    stage.epochs,
+                    stage.learning_rate,
+                    state_dir=self.state_dir and self.state_dir / f"stage-{number}",
+                    resume=resume,
+                )
+                self.histories.append(history)
+        finally:
+            self.model.frozen = before
+        return self.histories
+
+    def train_stage(
+        self,
+        train_loader: TripletLoader,
+        val_loader: TripletLoader | None,
+        epochs: int,
+        lr: float,
+        *,
+        state_dir: Path | None = None,
+        resume: bool = False,
+    ) -> list[dict[str, float]]:
+        """Train what is not frozen for ``epochs``, at the peak learning rate ``lr``."""
+        trainer = Trainer(
+            self.model,
+            self.config.replace(num_epochs=epochs, learning_rate=lr),
+            train_loader=train_loader,
+            val_loader=val_loader,
+            callbacks=self.callbacks,
+            progress=self.progress,
+            state_dir=state_dir,
+        )
+        history = trainer.train(resume=resume)
+        self.model.config = self.config.replace(batch_size=train_loader.batch_size)
+        return history
