@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
-from dtgcnn.config import suggest
+from dtgcnn.templates import suggest
 from dtgcnn.evaluate import retrieval_metrics
 
 VARIANTS = {

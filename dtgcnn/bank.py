@@ -76,18 +76,38 @@ class Bank:
         """Recompute the states with these parameters, in evaluation."""
         if self.graph is None:
             self.graph = network.constructor.attach(ops, self.x, self.x, ops.arange(len(self)))
-        states = [self.x]
-        for index, layer in enumerate(network.layers[:-1]):
-            h, name = states[-1], str(index)
-            blocks = []
-            for start in range(0, len(self), BLOCK_ROWS):
-                rows = slice(start, start + BLOCK_ROWS)
-                links = Graph(
-                    self.graph.neighbors[rows], self.graph.weights[rows], self.graph.own[rows], None
-                )
-                out, _ = layer(ops, params["gcn"][name], state["gcn"][name], h[rows], links, h)
-                ops.evaluate(out)
-                blocks.append(out)
-            states.append(ops.concat(blocks))
-        ops.evaluate(*states)
-        self.states = states
+        self.states = [self.x]
+        for index in range(len(network.layers) - 1):
+            self.states.append(self._output(ops, network, params, state, index, self.states[-1]))
+        ops.evaluate(*self.states)
+
+    def layer_outputs(
+        self, ops: ArrayOps, network: Network, params: Tree, state: Tree, stride: int = 1
+    ) -> list[Array]:
+        """What each graph convolution gives for every ``stride``-th row, in evaluation."""
+        h, outputs = self.x, []
+        for index in range(len(network.layers)):
+            h = self._output(ops, network, params, state, index, h)
+            outputs.append(h[::stride])
+        return outputs
+
+    def _output(
+        self,
+        ops: ArrayOps,
+        network: Network,
+        params: Tree,
+        state: Tree,
+        index: int,
+        h: Array,
+    ) -> Array:
+        """The output of one layer for all rows, from their input ``h``."""
+        assert self.graph is not None
+        name, layer, blocks = str(index), network.layers[index], []
+        for start in range(0, len(self), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            graph = self.graph
+            links = Graph(graph.neighbors[rows], graph.weights[rows], graph.own[rows], None)
+            out, _ = layer(ops, params["gcn"][name], state["gcn"][name], h[rows], links, h)
+            ops.evaluate(out)
+            blocks.append(out)
+        return ops.concat(blocks)

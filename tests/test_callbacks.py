@@ -515,6 +515,20 @@ def test_embeddings_on_a_line_are_found_by_their_rank_alone(labelled: TripletDat
     assert [found.kind for found in debug.findings] == ["low_rank"]
 
 
+def test_a_layer_that_makes_its_rows_alike_is_found(labelled: TripletDataset) -> None:
+    class Alike(Callback):
+        def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+            norm = trainer.model.params["gcn"]["1"]["norm"]
+            norm["weight"], norm["bias"] = norm["weight"] * np.float32(0.0), norm["bias"] + 9
+
+    debug = DebugCallback()
+    trainer = run(labelled, Alike(), debug, epochs=1, hidden_dims=(8, 9, 10))
+    assert trainer.model.bank is not None
+    (found,) = [found for found in debug.findings if found.kind == "over_smoothing"]
+    assert found.value == pytest.approx(1.0, abs=1e-3)
+    assert "graph convolution 1 (gcn.1) makes its rows alike" in found.message
+
+
 def test_embeddings_that_are_not_finite_are_found(labelled: TripletDataset) -> None:
     debug = DebugCallback()
     with np.errstate(all="ignore"):

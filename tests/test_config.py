@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dtgcnn import DTGCNN, DTGCNNConfig
-from dtgcnn.config import suggest
+from dtgcnn.templates import suggest
 
 
 @pytest.mark.parametrize(

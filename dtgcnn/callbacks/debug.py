@@ -11,6 +11,7 @@ from ..ops import Tree
 from .base import Callback
 
 if TYPE_CHECKING:
+    from ..bank import Bank
     from ..trainer import Trainer
 
 __all__ = ["DebugCallback", "Finding"]
@@ -30,13 +31,15 @@ class Finding:
 
 
 class DebugCallback(Callback):
-    """Warn, on the logger ``dtgcnn``, of exploding gradients and of collapsing embeddings.
+    """Warn, on the logger ``dtgcnn``, of exploding gradients, collapse and over-smoothing.
 
     After each step the gradient's norm is looked at, and the first of an epoch above
     ``max_gradient_norm`` is reported. After an epoch, embeddings of rows that the model knows are
     looked at: values that are not finite, an effective rank below ``min_effective_rank`` (all lie
     near a line or a plane; Roy & Vetterli 2007) and a mean cosine above ``max_mean_cosine`` (all
-    point the same way) are reported.
+    point the same way) are reported. So is a graph convolution that makes its rows alike: one whose
+    outputs' mean cosine is above ``max_layer_cosine`` (over-smoothing; Li et al. 2018,
+    arXiv:1801.07606; Chen et al. 2020, arXiv:1909.03211).
 
     Args:
         every_n_epochs: look at embeddings after epochs n, 2n, … only.
@@ -45,6 +48,7 @@ class DebugCallback(Callback):
         min_effective_rank: see ``dtgcnn.diagnostics.effective_rank``. A well-trained space has
             about as many dimensions as classes, so lower it for data of two classes.
         max_mean_cosine: see ``dtgcnn.diagnostics.mean_cosine``.
+        max_layer_cosine: the same of each graph convolution's outputs.
 
     Raises:
         ValueError: an argument is out of range.
@@ -57,6 +61,7 @@ class DebugCallback(Callback):
         max_gradient_norm: float = 100.0,
         min_effective_rank: float = 2.0,
         max_mean_cosine: float = 0.95,
+        max_layer_cosine: float = 0.95,
     ) -> None:
         if every_n_epochs < 1:
             raise ValueError(f"every_n_epochs must be at least 1, received {every_n_epochs}")
@@ -69,6 +74,7 @@ class DebugCallback(Callback):
         self.max_gradient_norm = max_gradient_norm
         self.min_effective_rank = min_effective_rank
         self.max_mean_cosine = max_mean_cosine
+        self.max_layer_cosine = max_layer_cosine
         self.findings: list[Finding] = []
         """All that was reported, in order."""
         self._epoch = 0
@@ -104,7 +110,26 @@ class DebugCallback(Callback):
         if self._epoch % self.every_n_epochs or bank is None or len(bank) < 2:
             return
         stride = -(-len(bank) // self.sample)
+        self._check_layers(trainer, bank, stride)
         self._check_embeddings(trainer, trainer.model.encode(bank.host_x[::stride]))
+
+    def _check_layers(self, trainer: Trainer, bank: Bank, stride: int) -> None:
+        from ..diagnostics import mean_cosine
+
+        model = trainer.model
+        outputs = bank.layer_outputs(model.ops, model.network, model.params, model.state, stride)
+        for index, output in enumerate(outputs):
+            cosine = mean_cosine(model.ops.to_numpy(output))
+            if cosine > self.max_layer_cosine:
+                self._report(
+                    trainer,
+                    "over_smoothing",
+                    cosine,
+                    f"graph convolution {index} (gcn.{index}) makes its rows alike, their mean "
+                    f"cosine is {cosine:.3f}, above {self.max_layer_cosine:g}: take fewer "
+                    "hidden_dims, raise graph_self_weight or graph_similarity_threshold, or lower "
+                    "graph_k_neighbors",
+                )
 
     def _check_embeddings(self, trainer: Trainer, embeddings: Any) -> None:
         from ..diagnostics import effective_rank, mean_cosine
