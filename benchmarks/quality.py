@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
-from dtgcnn.templates import suggest
 from dtgcnn.evaluate import retrieval_metrics
+from dtgcnn.templates import suggest
 
 VARIANTS = {
     "default": {},

@@ -14,33 +14,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from .backends import load_ops
 from .bank import Bank
 from .config import DTGCNNConfig
+from .files import CheckpointError, read_arrays, read_metadata, replace_file, write_arrays
 from .model import DTGCNN
-from .tree import flatten, unflatten
+from .multitask import MultiTaskDTGCNN
+from .tree import flatten, refill
 
 __all__ = ["CheckpointError", "check_folder", "holds_model", "load_model", "save_model"]
 
 WEIGHTS = "model.safetensors"
+FORMAT = "dtgcnn-2"
 _ENCODER = re.compile(r"encoder-[0-9a-f]{12}$")
-FORMAT = "dtgcnn-1"
-
-
-class CheckpointError(ValueError):
-    """A directory that holds no model, or files that are not what a model's files must be."""
+_MODELS = {model.__name__: model for model in (DTGCNN, MultiTaskDTGCNN)}
 
 
 def holds_model(directory: str | Path) -> bool:
@@ -71,20 +64,16 @@ def save_model(
         encoder = _save_encoder(model.encoder, directory)
     metadata = {
         "format": FORMAT,
+        "model": type(model).__name__,
+        "arguments": model.extras(),
         "config": model.config.to_dict(),
         "encoder": encoder,
-        "trained_with": {
-            "dtgcnn": version("dtgcnn"),
-            "backend": model.ops.name,
-            "device": model.ops.device,
-            "dtype": model.ops.dtype,
-            "python": platform.python_version(),
-        },
+        "trained_with": model.made_with(),
     }
-    arrays = {name: np.ascontiguousarray(model.ops.to_numpy(leaf)) for name, leaf in _leaves(model)}
-    text = json.dumps(metadata, indent=2)
-    replace_file(directory / WEIGHTS, save(arrays, {"dtgcnn": text}))
-    replace_file(directory / "config.json", (text + "\n").encode())
+    arrays = {name: model.ops.to_numpy(leaf) for name, leaf in _leaves(model).items()}
+    write_arrays(directory / WEIGHTS, arrays, metadata)
+    text = json.dumps(metadata, indent=2) + "\n"
+    replace_file(directory / "config.json", text.encode())
     replace_file(directory / "README.md", _model_card(model).encode())
     if earlier is not None and earlier != encoder:
         shutil.rmtree(directory / earlier, ignore_errors=True)
@@ -132,13 +121,18 @@ def load_model(directory: str | Path, *, backend: str = "auto") -> DTGCNN:
     path = directory / WEIGHTS
     if not path.is_file():
         raise CheckpointError(f"{directory}: no model here ({WEIGHTS} is missing)")
-    metadata, arrays = _read_weights(path)
+    metadata, arrays = read_arrays(path)
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: the format must be {FORMAT!r}, it is {metadata.get('format')!r}"
+        )
+    ops = load_ops(backend)
     try:
         config = DTGCNNConfig.from_dict(metadata["config"])
+        model = _MODELS[metadata["model"]](config, ops=ops, **metadata["arguments"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its config is not valid: {error}") from None
-    model = DTGCNN(config, ops=load_ops(backend))
-    named = dict(_leaves(model))
+    named = _leaves(model)
     for name, leaf in named.items():
         if name not in arrays:
             raise CheckpointError(f"{path}: the array {name!r} is missing")
@@ -147,9 +141,9 @@ def load_model(directory: str | Path, *, backend: str = "auto") -> DTGCNN:
                 f"{path}: {name!r} must have shape {tuple(leaf.shape)} by the config, it has "
                 f"{arrays[name].shape}"
             )
-    tree = unflatten({name: model.ops.asarray(arrays[name]) for name in named})
-    model.params = tree["params"]
-    model.state = _refill(model.state, tree.get("state", {}))
+    loaded = {name: model.ops.asarray(arrays[name]) for name in named}
+    model.params = refill(model.params, loaded, "params")
+    model.state = refill(model.state, loaded, "state")
     _load_bank(model, arrays, path)
     if metadata.get("encoder"):
         from .data import load_encoder
@@ -158,77 +152,21 @@ def load_model(directory: str | Path, *, backend: str = "auto") -> DTGCNN:
     return model
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in full beside ``path``, flush it to the disk, then move it into place."""
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException as error:
-        os.unlink(name)
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, str(path)) from None
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _leaves(model: DTGCNN) -> list[tuple[str, Any]]:
+def _leaves(model: DTGCNN) -> dict[str, Any]:
     leaves = flatten(model.params, "params") | flatten(model.state, "state")
     if model.bank is not None:
         leaves["bank.x"] = model.bank.host_x
         leaves |= {f"bank.states.{i}": s for i, s in enumerate(model.bank.states) if i > 0}
-    return list(leaves.items())
-
-
-def _read_weights(path: Path, arrays: bool = True) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        with safe_open(path, framework="np") as file:
-            text = (file.metadata() or {}).get("dtgcnn")
-            names = file.keys() if arrays else []
-            loaded = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path}: not a readable safetensors file: {error}") from None
-    if text is None:
-        raise CheckpointError(f"{path}: a safetensors file, but not one that dtgcnn wrote")
-    try:
-        metadata: dict[str, Any] = json.loads(text)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: its metadata are not valid JSON: {error}") from None
-    if not isinstance(metadata, dict):
-        raise CheckpointError(f"{path}: its metadata must be an object")
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path}: the format must be {FORMAT!r}, it is {metadata.get('format')!r}"
-        )
-    return metadata, loaded
+    return leaves
 
 
 def _encoder_of(directory: Path) -> str | None:
     """The folder name of the encoder that the model in ``directory`` uses."""
     try:
-        name = _read_weights(directory / WEIGHTS, arrays=False)[0].get("encoder")
+        name = read_metadata(directory / WEIGHTS).get("encoder")
     except CheckpointError:
         return None
     return name if isinstance(name, str) and _ENCODER.match(name) else None
-
-
-def _refill(state: Any, loaded: Any) -> Any:
-    """``state`` with the loaded leaves; dicts without leaves are not on the disk."""
-    if isinstance(state, dict):
-        return {name: _refill(sub, loaded.get(name, {})) for name, sub in state.items()}
-    return loaded
 
 
 def _load_bank(model: DTGCNN, arrays: dict[str, Any], path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["LARGE", "MEDIUM", "SMALL", "suggest", "template_of"]
+__all__ = ["LARGE", "MEDIUM", "SMALL", "TEMPLATES", "suggest", "template_of"]
 
 SMALL_DATA_ROWS = 10_000
 LARGE_DATA_ROWS = 100_000
@@ -47,6 +47,10 @@ LARGE: dict[str, Any] = {
     "gradient_accumulation_steps": 4,
 }
 """More than 100,000 samples."""
+
+
+TEMPLATES = {"small": SMALL, "medium": MEDIUM, "large": LARGE}
+"""The templates by name."""
 
 
 def template_of(num_samples: int) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from dtgcnn import DTGCNN, CheckpointError, Trainer, TripletDataset
+from dtgcnn.files import read_arrays, write_arrays
 from dtgcnn.tree import flatten
 
 from .conftest import SETTINGS, blobs
@@ -93,19 +95,34 @@ def test_a_failed_save_leaves_the_last_model(
     np.testing.assert_array_equal(DTGCNN.load(saved, backend="numpy").encode(blobs()[0]), before)
 
 
-def rewrite(change: Callable[[dict[str, Any], dict[str, str]], None]) -> Callable[[Path], None]:
-    """Damage a saved file by changing its arrays or metadata."""
+def rewrite(change: Callable[[dict[str, Any], dict[str, Any]], object]) -> Callable[[Path], None]:
+    """Another model's file: the arrays or metadata changed, the checksum made anew."""
+
+    def write(path: Path) -> None:
+        metadata, arrays = read_arrays(path)
+        change(arrays, metadata)
+        write_arrays(path, arrays, metadata)
+
+    return write
+
+
+def meddle(change: Callable[[dict[str, Any], dict[str, str]], object]) -> Callable[[Path], None]:
+    """Change the arrays or the header behind the checksum's back."""
 
     def damage(path: Path) -> None:
-        from safetensors import safe_open
-
         with safe_open(path, framework="np") as file:
-            metadata = dict(file.metadata())
+            header = dict(file.metadata())
         arrays = dict(load_file(path))
-        change(arrays, metadata)
-        save_file(arrays, path, metadata)
+        change(arrays, header)
+        save_file(arrays, path, header)
 
     return damage
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -127,11 +144,14 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "bank": (rewrite(lambda arrays, _: arrays.pop("bank.states.1")), "found nothing"),
     "config": (
-        rewrite(lambda _, meta: meta.update(dtgcnn='{"format": "dtgcnn-1", "config": {"a": 1}}')),
+        rewrite(lambda _, meta: meta.update(config={"a": 1})),
         "its config is not valid: unknown setting 'a'",
     ),
-    "format": (rewrite(lambda _, meta: meta.update(dtgcnn='{"format": "x"}')), "format must be"),
-    "json": (rewrite(lambda _, meta: meta.update(dtgcnn="{")), "metadata are not valid JSON"),
+    "format": (rewrite(lambda _, meta: meta.update(format="x")), "format must be 'dtgcnn-2'"),
+    "bit": (flip_a_bit, "damaged: its content does not agree with its checksum"),
+    "array": (meddle(lambda arrays, _: arrays.pop("bank.states.1")), "damaged"),
+    "unsigned": (meddle(lambda _, header: header.pop("sha256")), "damaged"),
+    "text": (meddle(lambda _, header: header.update(dtgcnn="{")), "damaged"),
 }
 
 

@@ -328,7 +328,8 @@ def test_ctrl_c_anywhere_ends_with_130(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dtgcnn.cli.compare", interrupt)
+    for command in ("train", "use"):
+        monkeypatch.setattr(f"dtgcnn.cli.{command}.compare", interrupt)
     measured = run("evaluate", model, text_file)
     assert (measured.exit_code, measured.output) == (130, "\ninterrupted\n")
     trained = train(text_file, model, "--overwrite")
@@ -375,4 +376,5 @@ def test_an_interrupt_keeps_the_last_finished_epoch(text_file: Path, tmp_path: P
     assert f"interrupted: {output} holds the model of epoch" in said
     assert "Traceback" not in said
     assert DTGCNN.load(output, backend="numpy").encode(["the cat"]).shape == (1, 8)
-    assert not [path for path in output.iterdir() if path.name.startswith(".")]
+    hidden = [path.name for path in output.iterdir() if path.name.startswith(".")]
+    assert hidden == [".state"]  # what --resume goes on from

@@ -6,11 +6,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .prefetch import Prefetcher
 from .raw import IntArray
 from .sampler import ClassBalancedSampler, TripletSampler
 from .split import equal_groups, split_labelled, split_triplets
@@ -115,15 +117,35 @@ class TripletLoader:
         epoch, self._epoch = self._epoch, self._epoch + 1
         return self.batches(epoch)
 
-    def batches(self, epoch: int, start: int = 0, prefetcher: object = None) -> Iterator[Batch]:
-        """The batches of one epoch, the same at every call."""
-        for n, picked in enumerate(self._sampler.batches(epoch if self._training else 0)):
-            if n < start:
-                continue
-            if self.triplets is None:
-                yield self._labelled_batch(self.items[picked])
-            else:
-                yield self._triplet_batch(self.triplets[picked])
+    def batches(
+        self, epoch: int, start: int = 0, prefetcher: Prefetcher | None = None
+    ) -> Iterator[Batch]:
+        """The batches of one epoch, the same at every call.
+
+        Args:
+            epoch: from 0.
+            start: how many batches to leave out at the beginning.
+            prefetcher: assembles batches ahead, in threads.
+        """
+        picked = islice(self._sampler.batches(epoch if self._training else 0), start, None)
+        return (prefetcher or Prefetcher()).map(self._assemble, picked)
+
+    def restrict(self, rows: IntArray | None) -> None:
+        """Draw training batches from these rows of ``triplets`` only; None draws from all again.
+
+        An epoch keeps its number of batches, so each row comes more often in it.
+
+        Raises:
+            ValueError: the data are labelled, no row is given, or a row does not exist.
+        """
+        if not isinstance(self._sampler, TripletSampler):
+            raise ValueError("rows of triplets cannot be chosen: the data are labelled")
+        self._sampler.restrict(rows)
+
+    def _assemble(self, picked: IntArray) -> Batch:
+        if self.triplets is None:
+            return self._labelled_batch(self.items[picked])
+        return self._triplet_batch(self.triplets[picked])
 
     def _triplet_batch(self, triplets: IntArray) -> Batch:
         items = triplets.T.reshape(-1)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 __all__ = ["Prefetcher"]
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+_END: Any = object()
 
 
 class Prefetcher:
@@ -89,12 +91,13 @@ class Prefetcher:
         """Hand items to the threads until as many results as allowed are in flight."""
         while len(waiting) < self.num_workers * self.prefetch_factor:
             try:
-                waiting.append(pool.submit(fn, next(items)))
-            except StopIteration:
-                return
+                item = next(items, _END)
             except Exception as error:
                 waiting.append(_failed(error))
                 return
+            if item is _END:
+                return
+            waiting.append(pool.submit(fn, item))
 
 
 def _failed(error: Exception) -> Future[R]:

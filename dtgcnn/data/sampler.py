@@ -21,7 +21,7 @@ class TripletSampler:
     """Rows of triplets, B = min(batch_size, count) at a time.
 
     Training shuffles each epoch and drops a partial last batch; otherwise rows come in order and
-    the partial batch is kept.
+    the partial batch is kept. ``restrict`` leaves a part of the rows to draw from.
     """
 
     def __init__(self, count: int, batch_size: int, seed: int, training: bool) -> None:
@@ -29,6 +29,15 @@ class TripletSampler:
         self.size = min(batch_size, count)
         self._seed = seed
         self._training = training
+        self._rows = np.arange(count)
+
+    def restrict(self, rows: IntArray | None) -> None:
+        """Draw from these rows, or from all again, as many batches an epoch as before."""
+        chosen = np.arange(self.count) if rows is None else np.unique(np.asarray(rows, np.int64))
+        if not len(chosen) or chosen[0] < 0 or chosen[-1] >= self.count:
+            named = f"{len(chosen)} rows" + (f" up to {chosen[-1]}" if len(chosen) else "")
+            raise ValueError(f"rows must be one or more of 0 to {self.count - 1}, received {named}")
+        self._rows = chosen
 
     @property
     def num_batches(self) -> int:
@@ -39,9 +48,10 @@ class TripletSampler:
 
     def batches(self, epoch: int) -> Iterator[IntArray]:
         """The rows of each batch."""
-        rows = np.arange(self.count)
+        rows = self._rows
         if self._training:
-            rows = _generator(self._seed, epoch).permutation(self.count)
+            rng, rounds = _generator(self._seed, epoch), -(-self.count // max(len(rows), 1))
+            rows = np.concatenate([rng.permutation(rows) for _ in range(rounds)] or [rows])
         for b in range(self.num_batches):
             yield rows[b * self.size : (b + 1) * self.size]
 

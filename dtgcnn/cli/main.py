@@ -1,0 +1,64 @@
+"""The group of commands, and how an expected error ends."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import click
+
+from ..trainer import TrainingError
+
+__all__ = ["INTERRUPTED", "main"]
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
+
+
+class _Refusal(click.ClickException):
+    """Input or arguments that cannot be worked with."""
+
+    exit_code = 2
+
+
+class _Commands(click.Group):
+    """Shows an expected error as one message and exits with code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise
+        except (ValueError, OSError, ImportError, TrainingError) as error:
+            raise _Refusal(_one_message(error)) from error
+        except MemoryError as error:
+            raise _Refusal(f"not enough memory: {error}") from error
+        except KeyboardInterrupt:
+            click.echo("\ninterrupted", err=True)
+            sys.exit(INTERRUPTED)
+
+
+def _one_message(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="dtgcnn")
+def main() -> None:
+    """Train text embeddings with a Dynamic Triplet Graph Convolutional Neural Network.
+
+    \b
+    Try it:
+      dtgcnn sample support.csv
+      dtgcnn train support.csv --output model
+      dtgcnn search model support.csv "where is my parcel?"
+
+    A FILE of training data holds triplets (JSON or CSV: anchor, positive, negative), labelled texts
+    (CSV, TSV, JSON or JSONL: text, label and maybe split), or vectors (.npz, .safetensors: x, y).
+    Any of them may be gzipped.
+    """
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("dtgcnn").setLevel(logging.INFO)

@@ -1,0 +1,70 @@
+"""Arguments and options that commands share, and the checks on them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..data import TripletDataset
+from ..files import replace_file
+
+__all__ = ["backend_option", "check_file", "file_argument", "model_argument", "named"]
+__all__ += ["overwrite_option", "parse_settings", "rows_of", "write_json"]
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+model_argument = click.argument("model", metavar="DIR", type=click.Path(path_type=Path))
+backend_option = click.option(
+    "--backend", default="auto", show_default=True, help="numpy, mlx, or what else is installed."
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
+
+
+def named(option: str, check: Callable[..., None], *arguments: Any) -> None:
+    """Run a check, its message beginning with the option that it is about."""
+    try:
+        check(*arguments)
+    except OSError as error:
+        raise ValueError(f"{option} {error}".replace("; overwrite ", "; --overwrite ")) from error
+
+
+def check_file(option: str, path: Path, overwrite: bool) -> None:
+    """Refuse a file that cannot or must not be written, before any work is done."""
+    if path.is_dir():
+        raise ValueError(f"{option} {path} must be a file, it is a folder")
+    if path.exists() and not overwrite:
+        raise ValueError(f"{option} {path} exists; --overwrite replaces it")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise ValueError(f"{option} {path}: the folder {folder} does not exist")
+    if not os.access(folder, os.W_OK):
+        raise ValueError(f"{option} {path}: the folder {folder} cannot be written to")
+
+
+def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """``NAME=VALUE`` pairs; a value is JSON, or else a string."""
+    chosen: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise ValueError(f"--set must be NAME=VALUE, received {pair!r}")
+        try:
+            chosen[name.strip()] = json.loads(text)
+        except ValueError:
+            chosen[name.strip()] = text
+    return chosen
+
+
+def rows_of(file: Path) -> TripletDataset:
+    dataset = TripletDataset(file)
+    if dataset.triplets is not None:
+        raise ValueError(f"{file}: holds triplets; give a file of single texts or vectors")
+    return dataset
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
