@@ -30,9 +30,11 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
-def tests(session: nox.Session) -> None:
-    """The tests, without MLX: what a CPU-only machine runs."""
-    session.install("-e", ".[logging,text,plot]", "pytest")
+@nox.parametrize("backend", ["numpy", "mlx"])
+def tests(session: nox.Session, backend: str) -> None:
+    """The tests: without MLX, what a CPU-only machine runs, and with it."""
+    extras = "logging,text,plot" if backend == "numpy" else "all,umap"
+    session.install("-e", f".[{extras}]", "pytest")
     session.run("pytest", *session.posargs)
 
 

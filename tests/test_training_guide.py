@@ -1,0 +1,396 @@
+"""The training guide, heading by heading: its snippets are run, and each has its effect."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import dtgcnn
+from dtgcnn import DTGCNN, DTGCNNConfig, TripletDataset
+from dtgcnn.cli import main
+from dtgcnn.mining import explicit
+
+GUIDE = Path(__file__).parent.parent / "docs" / "training_guide.md"
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
+_SNIPPET = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def snippets() -> dict[str, list[tuple[str, str]]]:
+    """The snippets under each heading that has some: (language, code), in order."""
+    text = GUIDE.read_text(encoding="utf-8")
+    outside = _SNIPPET.sub(lambda found: "\n" * found[0].count("\n"), text)
+    lines, found = text.split("\n"), {}
+    marks = [(outside.count("\n", 0, m.start()), m[1]) for m in _HEADING.finditer(outside)]
+    ends = [line for line, _ in marks[1:]] + [len(lines)]
+    for (start, heading), end in zip(marks, ends):
+        own = _SNIPPET.findall("\n".join(lines[start:end]) + "\n")
+        if own:
+            found[heading] = own
+    return found
+
+
+class Guide:
+    """Runs the snippets in order, each once, in one folder and one namespace."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: dict[str, Any] = {}
+        self._waiting = list(snippets().items())
+
+    def run(self, heading: str) -> dict[str, Any]:
+        """The names after the snippets under ``heading``, which come after all before them."""
+        while heading in dict(self._waiting):
+            title, own = self._waiting.pop(0)
+            for language, code in own:
+                if language == "python":
+                    exec(compile(code, f"{GUIDE.name}: {title}", "exec"), self.names)
+                else:
+                    self._shell(code)
+        return self.names
+
+    def _shell(self, code: str) -> None:
+        for line in code.strip().split("\n"):
+            program, *arguments = shlex.split(line)
+            assert program == "dtgcnn"
+            done = CliRunner().invoke(main, arguments)
+            assert done.exit_code == 0, done.output
+
+
+@pytest.fixture(scope="module")
+def guide(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guide]:
+    folder, before = tmp_path_factory.mktemp("guide"), Path.cwd()
+    os.chdir(folder)
+    yield Guide(folder)
+    os.chdir(before)
+
+
+def assert_learnt(history: list[dict[str, float]]) -> None:
+    """The training loss fell by a tenth at least."""
+    assert losses(history)[-1] < 0.9 * losses(history)[0]
+
+
+def losses(history: list[dict[str, float]], name: str = "loss") -> list[float]:
+    return [metrics[name] for metrics in history]
+
+
+def test_every_heading_with_a_snippet_has_a_test() -> None:
+    tested = set(re.findall(r'guide\.run\("(.*?)"\)', Path(__file__).read_text(encoding="utf-8")))
+    assert set(snippets()) - {"Training guide", "Training strategies"} == tested
+
+
+# -- Getting started
+
+
+ORIGINAL_QUICK_START = """
+from dtgcnn import DTGCNN, Trainer, TripletDataset
+
+# Load your data
+dataset = TripletDataset("data/triplets.json")
+train_loader, val_loader = dataset.create_dataloaders(
+    batch_size=512,
+    train_split=0.9
+)
+
+# Initialize model
+model = DTGCNN(
+    input_dim=768,
+    hidden_dim=256,
+    output_dim=128,
+    num_gcn_layers=3
+)
+
+# Create trainer and train
+trainer = Trainer(
+    model=model,
+    train_loader=train_loader,
+    val_loader=val_loader,
+    epochs=20
+)
+
+trainer.train()
+"""
+
+ORIGINAL_ADVANCED_SETUP = """
+from dtgcnn import DTGCNNConfig, create_model, AdvancedTrainer
+
+# Detailed configuration
+config = DTGCNNConfig(
+    # Model architecture
+    input_dim=768,
+    hidden_dims=[512, 256, 128],
+    num_gcn_layers=3,
+    gcn_activation='gelu',
+    use_batch_norm=True,
+    dropout_rate=0.1,
+
+    # Training parameters
+    batch_size=512,
+    learning_rate=1e-4,
+    weight_decay=1e-5,
+    num_epochs=50,
+    warmup_epochs=5,
+
+    # Loss configuration
+    triplet_margin=0.2,
+    mining_strategy='batch_hard',
+    loss_reduction='mean',
+
+    # Optimization
+    optimizer='adamw',
+    scheduler='cosine',
+    gradient_clip_val=1.0,
+    gradient_accumulation_steps=4,
+
+    # Graph construction
+    graph_k_neighbors=15,
+    graph_similarity_threshold=0.7,
+    dynamic_graph_update_freq=10,
+
+    # Hardware optimization
+    mixed_precision=True,
+    num_workers=8,
+    prefetch_factor=2,
+    persistent_workers=True
+)
+
+# Create model and trainer
+model = create_model(config)
+trainer = AdvancedTrainer(model, config)
+
+# Train with callbacks
+trainer.train(
+    train_loader,
+    val_loader,
+    callbacks=[
+        EarlyStopping(patience=5),
+        ModelCheckpoint(save_top_k=3),
+        LearningRateMonitor(),
+        TensorboardLogger()
+    ]
+)
+"""
+
+
+@pytest.fixture
+def in_a_folder_with_triplets(
+    triplet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    (tmp_path / "data").mkdir()
+    triplet_file.rename(tmp_path / "data" / "triplets.json")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_original_quick_start_runs_as_written(in_a_folder_with_triplets: Path) -> None:
+    scope: dict[str, Any] = {}
+    exec(ORIGINAL_QUICK_START, scope)
+    seen = losses(scope["trainer"].history)
+    assert len(seen) == 20
+    assert seen[-1] < 0.5 * seen[0]
+    embeddings = scope["model"].encode(["the cat and the dog today", "bread and soup"])
+    assert embeddings.shape == (2, 128)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1.0, atol=1e-6)
+
+
+def test_the_original_advanced_setup_runs_as_written(in_a_folder_with_triplets: Path) -> None:
+    scope: dict[str, Any] = {}
+    dataset = TripletDataset("data/triplets.json")
+    scope["train_loader"], scope["val_loader"] = dataset.create_dataloaders(512)
+    names = ("EarlyStopping", "ModelCheckpoint", "LearningRateMonitor", "TensorboardLogger")
+    scope |= {name: getattr(dtgcnn, name) for name in names}
+    exec(ORIGINAL_ADVANCED_SETUP, scope)
+    history = scope["trainer"].history
+    assert min(losses(history, "val_loss")) < history[0]["val_loss"]
+    kept = sorted(Path("checkpoints").iterdir())
+    assert len(kept) == 3
+    assert DTGCNN.load(kept[0], backend="numpy").encode(["a cat"]).shape == (1, 128)
+    assert list(Path("runs").glob("*/events.out.tfevents.*"))
+
+
+def test_quick_start(guide: Guide) -> None:
+    names = guide.run("Quick start")
+    history = names["trainer"].history
+    assert losses(history)[-1] < 0.5 * losses(history)[0]
+    assert names["embeddings"].shape == (2, 128)
+
+
+def test_advanced_setup(guide: Guide) -> None:
+    names = guide.run("Advanced setup")
+    assert names["AdvancedTrainer"] is dtgcnn.Trainer
+    assert len(names["trainer"].history) == 6
+    assert len(list((guide.folder / "checkpoints").iterdir())) == 3
+    assert list((guide.folder / "runs").glob("*/events.out.tfevents.*"))
+
+
+# -- Data preparation
+
+
+def test_dataset_format(guide: Guide) -> None:
+    names = guide.run("Dataset format")
+    assert names["from_file"].num_items == 672
+    assert (len(names["from_lists"]), len(names["from_triplets"])) == (4, 2)
+    batch = next(iter(names["train_loader"]))
+    assert set(np.unique(batch.labels, return_counts=True)[1]) == {9}  # 128 // 14 classes
+
+
+# -- Training configuration
+
+
+def test_templates(guide: Guide) -> None:
+    names = guide.run("Templates")
+    assert names["config"] == DTGCNNConfig.small()  # 336 triplets
+    assert DTGCNNConfig.medium(input_dim=384).input_dim == 384
+
+
+def test_files_and_the_command_line(guide: Guide) -> None:
+    guide.run("Files and the command line")
+    saved = json.loads((guide.folder / "model" / "config.json").read_text())
+    assert saved["config"]["loss"] == "supcon"  # of the file
+    assert saved["config"]["temperature"] == 0.2  # of --set
+    assert saved["config"]["num_epochs"] == 2  # of the option
+    assert {"dtgcnn", "python", "backend", "device", "threads"} <= set(saved["trained_with"])
+
+
+def test_optimisers_and_schedules(guide: Guide) -> None:
+    assert guide.run("Optimisers and schedules")["config"].optimizer == "sgd"
+
+
+# -- Training strategies
+
+
+def test_progressive_training(guide: Guide) -> None:
+    names = guide.run("Progressive training")
+    assert names["model"].frozen == frozenset()
+    assert [len(history) for history in names["histories"]] == [5, 10, 8]
+    first, last = names["histories"][0], names["histories"][-1]
+    assert last[-1]["loss"] < first[0]["loss"]
+
+
+def test_curriculum_learning(guide: Guide) -> None:
+    curriculum = guide.run("Curriculum learning")["curriculum"]
+    assert curriculum.current_stage == 3
+    assert len(curriculum.difficulties) == len(guide.names["triplet_loader"].triplets)
+
+
+def test_multi_task_learning(guide: Guide) -> None:
+    names = guide.run("Multi-task learning")
+    assert names["logits"].shape == (1, 14)
+    assert names["value"].shape == (1,)
+    right = names["model"].classify(names["labelled"].texts) == names["labelled"].labels
+    assert right.mean() > 0.5  # of 14 classes
+
+
+# -- Monitoring and debugging
+
+
+def test_training_metrics(guide: Guide) -> None:
+    tracker = guide.run("Training metrics")["tracker"]
+    steps = 8 * len(guide.names["train_loader"])
+    assert {len(values) for values in tracker.metrics.values()} == {steps}
+    assert (guide.folder / "metrics.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_embedding_visualisation(guide: Guide) -> None:
+    guide.run("Embedding visualisation")
+    assert (guide.folder / "space.png").read_bytes().startswith(b"\x89PNG")
+    assert "<svg" in (guide.folder / "space.svg").read_text()
+
+
+def test_debugging_tools(guide: Guide) -> None:
+    assert isinstance(guide.run("Debugging tools")["debug"].findings, list)
+
+
+def test_callbacks(guide: Guide) -> None:
+    assert guide.run("Callbacks")["StopWhenGood"].__mro__[1] is dtgcnn.Callback
+
+
+# -- Performance
+
+
+def test_hardware(guide: Guide) -> None:
+    names = guide.run("Hardware")
+    assert names["model"].ops.device == "cpu"
+    assert_learnt(names["history"])
+
+
+def test_memory(guide: Guide) -> None:
+    """What saves memory changes nothing else."""
+    before = guide.run("Hardware")["history"]
+    assert losses(guide.run("Memory")["history"]) == pytest.approx(losses(before), rel=1e-6)
+
+
+def test_mixed_precision(guide: Guide) -> None:
+    history = guide.run("Mixed precision")["history"]
+    assert history[-1]["loss_scale"] > 0
+    assert_learnt(history)
+
+
+def test_graph_construction(guide: Guide) -> None:
+    graph = guide.run("Graph construction")["graph"]
+    assert graph.neighbors.shape == graph.weights.shape == (100, 10)
+
+
+# -- Common issues
+
+
+def test_training_is_not_stable(guide: Guide) -> None:
+    assert_learnt(guide.run("Training is not stable")["history"])
+
+
+def test_poor_convergence(guide: Guide) -> None:
+    history = guide.run("Poor convergence")["history"]
+    rates = losses(history, "learning_rate")
+    assert rates[0] < max(rates) > rates[-1]  # one cycle
+    assert_learnt(history)
+
+
+def test_overfitting(guide: Guide) -> None:
+    assert guide.run("Overfitting")["embeddings"].shape == (1, 32)
+
+
+def test_not_enough_memory(guide: Guide) -> None:
+    names = guide.run("Not enough memory")
+    assert_learnt(names["history"])
+    assert names["history"][-1]["valid_triplets"] > 64
+
+
+# -- Best practices
+
+
+def test_resuming_a_run(guide: Guide) -> None:
+    trainer = guide.run("Resuming a run")["trainer"]
+    assert list((guide.folder / "state").glob("state-*.safetensors"))
+    assert len(trainer.history) == 3
+
+
+# -- Advanced tips
+
+
+def test_custom_loss_functions(guide: Guide) -> None:
+    """The guide's own loss has the value and gradient of ``FocalTripletLoss``."""
+    names = guide.run("Custom loss functions")
+    ops = dtgcnn.load_ops("numpy", dtype="float64")
+    z = np.random.default_rng(0).normal(size=(9, 4))
+    triplets = ops.asarray(np.arange(9).reshape(3, 3).T, "int32")
+    focal = dtgcnn.FocalTripletLoss(0.2, 2.0)
+    mined = explicit(ops, triplets)
+    theirs = ops.value_and_grad(lambda p: focal(ops, p["z"], mined))({"z": z})
+    own = names["focal_triplet"]
+    ours = ops.value_and_grad(lambda p: own(ops, p["z"], {"triplets": triplets}))({"z": z})
+    np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-12)
+    np.testing.assert_allclose(ours[2]["z"], theirs[2]["z"], rtol=1e-9)
+
+
+def test_adaptive_margin(guide: Guide) -> None:
+    names = guide.run("Adaptive margin")
+    assert names["model"].config.target_margin == 0.5
+    assert len(names["history"]) == 3
