@@ -58,14 +58,14 @@ GRID: dict[str, list[Settings]] = {
 
 
 def trained(x: Any, labels: Any, seed: int, changes: Settings, backend: str) -> tuple[DTGCNN, Any]:
-    """A model trained on the rows, and the metrics of its last epoch."""
+    """A model trained on the rows, and the metrics of each epoch."""
     dataset = TripletDataset.from_arrays(x, labels)
     named = {"input_dim": x.shape[1], "seed": seed, "num_threads": 1, **changes}
     config = DTGCNNConfig.from_dict(named)
     loader, _ = dataset.create_dataloaders(config.batch_size, 1.0, seed, config.samples_per_class)
     config = config.replace(**(suggest(len(dataset), len(loader)) | named))
     model = DTGCNN(config, backend=backend)
-    return model, Trainer(model, train_loader=loader, progress=False).train()[-1]
+    return model, Trainer(model, train_loader=loader, progress=False).train()
 
 
 def held_out(labels: Any) -> Any:
@@ -124,9 +124,9 @@ def main() -> None:
         runs, seconds, active = [], [], []
         for seed in range(options.seeds):
             begin = time.process_time()
-            model, last = trained(x[train], y[train], seed, {**setting, **more}, backend)
+            model, history = trained(x[train], y[train], seed, {**setting, **more}, backend)
             seconds.append(time.process_time() - begin)
-            active.append(last.get("active_fraction", float("nan")))
+            active.append(history[-1].get("active_fraction", float("nan")))
             runs.append(closed(data, model.encode(x)))
         share = "" if np.isnan(active).any() else f"{100 * np.mean(active):.0f}%"
         row = line(f"{name} | {shown(setting, candidates)}", runs)

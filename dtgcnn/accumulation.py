@@ -37,6 +37,8 @@ class AccumulatedStep:
         self._differentiate_rows = make(step.differentiate_rows)
         self.update = make(step.update)
         """``(params, optimizer_state, gradients, learning_rate)``, see ``TrainingStep.update``."""
+        self.settle = step.settle
+        """``(state, moved, metrics)``, see ``TrainingStep.settle``."""
 
     def plain(
         self,
@@ -53,7 +55,7 @@ class AccumulatedStep:
             gradients, state, figures = self._differentiate(
                 params, state, part, sources, own_key, scale
             )
-            total = _add(total, gradients, share)
+            total = _add(total, self._summable(gradients, scale), share)
             metrics = _add(metrics, figures, share)
             self.ops.evaluate(total, state, metrics)
         return total, state, metrics
@@ -88,9 +90,17 @@ class AccumulatedStep:
             gradients = self._differentiate_rows(
                 params, state, part, sources, own_key, seeds[start:stop]
             )
-            total, start = _add(total, gradients, 1.0), stop
+            total, start = _add(total, self._summable(gradients, scale), 1.0), stop
             ops.evaluate(total)
         return total, new_state, metrics
+
+    def _summable(self, gradients: Tree, scale: Array | None) -> Tree:
+        """Where a scaled gradient overflowed, NaN: infinities of both signs would not add up. The
+        step is skipped for either."""
+        if scale is None:
+            return gradients
+        ops = self.ops
+        return tree_map(lambda g: ops.where(ops.isfinite(g), g, float("nan")), gradients)
 
     def _keys(self, key: Array, count: int) -> list[Array]:
         return [key] if count == 1 else split(self.ops, key, count)

@@ -16,14 +16,22 @@ import json
 import os
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from .backends import load_ops
 from .bank import Bank
 from .config import DTGCNNConfig
-from .files import CheckpointError, read_arrays, read_metadata, replace_file, write_arrays
+from .files import (
+    CheckpointError,
+    draft,
+    flush,
+    read_arrays,
+    read_metadata,
+    remove_drafts,
+    replace_file,
+    write_arrays,
+)
 from .model import DTGCNN
 from .multitask import MultiTaskDTGCNN
 from .tree import flatten, refill
@@ -75,15 +83,29 @@ def save_model(
     text = json.dumps(metadata, indent=2) + "\n"
     replace_file(directory / "config.json", text.encode())
     replace_file(directory / "README.md", _model_card(model).encode())
-    if earlier is not None and earlier != encoder:
-        shutil.rmtree(directory / earlier, ignore_errors=True)
+    for path in directory.iterdir():  # of the model before, or of a save that was cut short
+        if _ENCODER.fullmatch(path.name) and path.name != encoder:
+            shutil.rmtree(path, ignore_errors=True)
     return directory
 
 
-def check_folder(directory: str | Path, overwrite: bool = False) -> None:
+def check_folder(
+    directory: str | Path,
+    overwrite: bool = False,
+    *,
+    what: str = "a model",
+    main: str = WEIGHTS,
+    parts: re.Pattern[str] = _ENCODER,
+) -> None:
     """Refuse a folder that a model cannot or must not be saved in, before any work is done.
 
     A folder of other files is never written to, so nothing of them can be lost.
+
+    Args:
+        directory: the folder.
+        overwrite: whether it may hold what is to be saved.
+        what, main, parts: what is to be saved, the file that tells it, and the names of folders
+            that a save which was killed may have left.
 
     Raises:
         FileExistsError: it holds a model and ``overwrite`` is False, or files but no model.
@@ -98,15 +120,15 @@ def check_folder(directory: str | Path, overwrite: bool = False) -> None:
         raise NotADirectoryError(f"{directory}: {nearest} must be a folder, it is a file")
     if not os.access(nearest, os.W_OK):
         raise PermissionError(f"{directory}: the folder {nearest} cannot be written to")
-    if holds_model(directory):
+    if (directory / main).exists():
         if not overwrite:
-            raise FileExistsError(f"{directory} already holds a model; overwrite replaces it")
+            raise FileExistsError(f"{directory} already holds {what}; overwrite replaces it")
         return
     kept = [] if nearest != directory.absolute() else sorted(directory.iterdir())
-    foreign = [p.name for p in kept if not (p.name.startswith(".") or _ENCODER.match(p.name))]
+    foreign = [p.name for p in kept if not (p.name.startswith(".") or parts.match(p.name))]
     if foreign:
         raise FileExistsError(
-            f"{directory} must be empty or hold a model, it holds other files ({foreign[0]})"
+            f"{directory} must be empty or hold {what}, it holds other files ({foreign[0]})"
         )
 
 
@@ -128,7 +150,8 @@ def load_model(directory: str | Path, *, backend: str = "auto") -> DTGCNN:
         )
     ops = load_ops(backend)
     try:
-        config = DTGCNNConfig.from_dict(metadata["config"])
+        # The device it was trained on may not be here.
+        config = DTGCNNConfig.from_dict({**metadata["config"], "device": "auto"})
         model = _MODELS[metadata["model"]](config, ops=ops, **metadata["arguments"])
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: its config is not valid: {error}") from None
@@ -189,16 +212,18 @@ def _load_bank(model: DTGCNN, arrays: dict[str, Any], path: Path) -> None:
 
 def _save_encoder(encoder: Any, directory: Path) -> str:
     """Save the encoder under a name made of its content, so no other model's is touched."""
-    with tempfile.TemporaryDirectory(dir=directory, prefix=".encoder-") as temporary:
-        draft = Path(temporary) / "encoder"
-        draft.mkdir()
-        encoder.save(draft)
+    remove_drafts(directory)
+    with draft(directory / "encoder") as part:
+        part.mkdir()
+        encoder.save(part)
         digest = hashlib.sha256()
-        for file in sorted(path for path in draft.rglob("*") if path.is_file()):
-            digest.update(str(file.relative_to(draft)).encode() + file.read_bytes())
+        for file in sorted(path for path in part.rglob("*") if path.is_file()):
+            digest.update(str(file.relative_to(part)).encode() + file.read_bytes())
+            flush(file)
         name = f"encoder-{digest.hexdigest()[:12]}"
         if not (directory / name).exists():
-            os.rename(draft, directory / name)
+            os.rename(part, directory / name)
+    flush(directory)
     return name
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from dataclasses import InitVar, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from .contradictions import check_together
 from .layers import Activation, Initializer
 from .losses import Distance
 from .optim import OptimizerName
@@ -20,6 +20,7 @@ from .settings import (
     MiningStrategy,
     Precision,
     check_values,
+    did_you_mean,
     refuse_unless,
     to_python,
 )
@@ -32,7 +33,10 @@ _DEFAULT_DIMS = (256, 256, 256)
 
 @dataclass(frozen=True)
 class DTGCNNConfig:
-    """Settings of a DT-GCNN. An unknown name or a value out of range is refused.
+    """Settings of a DT-GCNN. An unknown name, a value out of range or a contradiction is refused.
+
+    A setting that the others leave without effect, such as the ``momentum`` of AdamW, is a
+    contradiction unless it is at its default.
 
     Args:
         input_dim: width of the vectors that go in.
@@ -40,7 +44,8 @@ class DTGCNNConfig:
         num_gcn_layers: how many graph convolutions there are, which must agree with
             ``hidden_dims``. Without them all have the width ``hidden_dim``, by default 256.
         output_dim: width of the embedding.
-        gcn_activation: ``"gelu"``, ``"relu"``, ``"tanh"`` or ``"identity"``.
+        gcn_activation: of each graph convolution: ``"gelu"``, ``"relu"``, ``"tanh"`` or
+            ``"identity"``.
         use_batch_norm: batch norm in place of layer norm.
         dropout_rate: share of hidden entries dropped in training, in [0, 1).
         normalize_output: embeddings at unit length.
@@ -52,20 +57,24 @@ class DTGCNNConfig:
             & Welling's.
         graph_scope: whom a node is linked to in training: its nearest rows of the ``"bank"``, as
             in inference, or of the ``"batch"``.
-        dynamic_graph_update_freq: epochs between refreshes of the bank's states in training.
+        dynamic_graph_update_freq: epochs between refreshes of the bank's states in training. In
+            the scope ``"batch"`` the graph is new at every step.
         bank_size: most rows of the training data that the bank keeps, drawn evenly over classes.
-        triplet_margin: by how much a negative must be farther than a positive.
+        triplet_margin: of ``"triplet"``, ``"focal"`` and ``"batch_all"``: by how much a negative
+            must be farther than a positive.
         target_margin: what the margin becomes by the last epoch, in a straight line; None keeps it.
         loss: ``"triplet"``, ``"focal"``, or over all pairs of a batch ``"batch_all"``,
             ``"supcon"``, ``"info_nce"``, ``"multi_similarity"`` or ``"circle"``.
-        triplet_distance: ``"euclidean"``, ``"squared"`` or ``"cosine"``.
-        triplet_swap: compare with the nearer of the negative's distances to anchor and positive.
+        triplet_distance: of the losses with a margin: ``"euclidean"``, ``"squared"`` or
+            ``"cosine"``.
+        triplet_swap: of ``"triplet"`` and ``"focal"``: compare with the nearer of the negative's
+            distances to anchor and positive.
         soft_margin: softplus in place of the hinge of ``"triplet"``.
         focal_gamma: how much ``"focal"`` looks away from easy triplets.
         temperature: of ``"supcon"`` and ``"info_nce"``.
         uniformity_weight: weight of a term against collapse beside a loss over pairs.
-        loss_reduction: of the triplet losses: the mean over valid triplets (``"mean"``), over those
-            whose loss is above 0 (``"mean_active"``), or the ``"sum"``.
+        loss_reduction: of the losses with a margin: the mean over valid triplets (``"mean"``), over
+            those whose loss is above 0 (``"mean_active"``), or the ``"sum"``.
         mining_strategy: of ``"triplet"`` and ``"focal"``. ``"batch_hard"``: each row's hardest
             positive and negative of the batch; ``"explicit"``: the data's own triplets; ``"auto"``:
             the data's own triplets, or else batch-hard ones, and with the same weight a semi-hard
@@ -74,20 +83,21 @@ class DTGCNNConfig:
         batch_size: rows (labelled data) or triplets per batch of the loader.
         gradient_accumulation_steps: batches of the loader that make one step.
         gradient_accumulation: ``"cached"``: the batches are one large batch to loss and mining,
-            encoded part by part with cached gradients; ``"plain"``: the mean of their gradients,
-            each batch mining among its own rows only, so that the negatives of the others are lost.
-        samples_per_class: rows of one class in a labelled batch.
+            encoded part by part with cached gradients (batch norm sees one part at a time);
+            ``"plain"``: the mean of their gradients, each batch mining among its own rows only, so
+            that the negatives of the others are lost.
+        samples_per_class: rows of one class in a labelled batch of the loader.
         num_epochs: passes over the training data.
-        optimizer: ``"adamw"``, ``"adam"`` or ``"sgd"``.
+        optimizer: what makes steps of gradients: ``"adamw"``, ``"adam"`` or ``"sgd"``.
         learning_rate: the optimiser's peak step size.
         momentum: of SGD, in [0, 1).
         weight_decay: decoupled from the gradient in AdamW, added to it in the others.
         warmup_epochs: epochs of linear warm-up of the learning rate; it may be a fraction.
-            ``"one_cycle"`` has its own and takes none.
+            ``"one_cycle"`` has its own.
         warmup_steps: the warm-up in steps, in place of ``warmup_epochs``.
         scheduler: what follows the warm-up: ``"cosine"`` or ``"linear"`` to zero, ``"constant"``,
             ``"one_cycle"``, ``"step"`` or ``"exponential"``.
-        scheduler_step_size: epochs between the drops of ``"step"``.
+        scheduler_step_size: of ``"step"``: epochs between the drops.
         scheduler_gamma: factor of each drop (``"step"``, by default 0.1) or epoch
             (``"exponential"``, 0.95).
         gradient_clip_val: largest global norm of the gradient.
@@ -96,17 +106,18 @@ class DTGCNNConfig:
         mixed_precision: matrix products in half precision: ``"float16"``, or true, with a loss
             scale that adapts, or ``"bfloat16"``. Weights, norms and losses stay in float32.
         gradient_checkpointing: keep no hidden values for the backward pass but recompute them: less
-            memory, more time.
+            memory, more time. NumPy keeps them all the same.
         adaptive_batch_size: where memory runs out, halve the batches and go on.
         offload_optimizer: keep the optimiser's state in the host's memory between steps.
         cache_limit: most bytes of freed memory that the backend keeps for reuse; None for its own
-            limit.
+            limit. NumPy keeps none.
         clear_cache_every: steps between two clearings of that memory; 0 never clears it.
         num_workers: threads that assemble batches ahead; 0 assembles each when it is needed.
         prefetch_factor: batches ahead per thread.
         persistent_workers: keep the threads from epoch to epoch.
         device: ``"cpu"``, ``"gpu"``, or ``"auto"``: the backend's preferred one.
-        num_threads: most threads of the BLAS library in training; None for its own number.
+        num_threads: most threads of the BLAS library in training; None for its own number. MLX has
+            threads of its own.
         seed: source of every random choice.
     """
 
@@ -166,6 +177,10 @@ class DTGCNNConfig:
     seed: int = 0
     hidden_dim: InitVar[int | None] = None
 
+    def __new__(cls, *args: Any, **settings: Any) -> DTGCNNConfig:
+        check_names(settings)  # before ``__init__``, which would not name the nearest
+        return super().__new__(cls)
+
     def __post_init__(self, hidden_dim: int | None) -> None:
         if str(self.graph_self_weight) == "kipf":
             object.__setattr__(self, "graph_self_weight", None)
@@ -174,6 +189,7 @@ class DTGCNNConfig:
         dims = _widths(self.hidden_dims, self.num_gcn_layers, to_python(hidden_dim))
         object.__setattr__(self, "hidden_dims", dims)
         check_values(vars(self))
+        check_together(vars(self), {f.name: f.default for f in dataclasses.fields(self)})
         object.__setattr__(self, "num_gcn_layers", len(dims))
         if self.mixed_precision is True:
             object.__setattr__(self, "mixed_precision", "float16")
@@ -196,6 +212,10 @@ class DTGCNNConfig:
     @classmethod
     def for_size(cls, num_samples: int, **settings: Any) -> DTGCNNConfig:
         """The template that suits ``num_samples`` rows or triplets; ``settings`` override."""
+        num_samples = to_python(num_samples)
+        whole = isinstance(num_samples, int) and not isinstance(num_samples, bool)
+        rule = "must be a whole number of at least 0"
+        refuse_unless(whole and num_samples >= 0, "num_samples", rule, num_samples)
         return cls.from_dict({**template_of(num_samples), **settings})
 
     def replace(self, **changes: Any) -> DTGCNNConfig:
@@ -255,7 +275,7 @@ def _widths(dims: Any, layers: Any, width: Any) -> Any:
         return (width,) * (len(dims) if layers is None else layers)
     if layers is None or not isinstance(dims, tuple) or layers == len(dims):
         return dims
-    rule = f"contradicts hidden_dims = {list(dims)}, which names {len(dims)} layers"
+    rule = f"contradicts hidden_dims = {list(dims)}: it must be {len(dims)}, or be left out"
     refuse_unless(dims is _DEFAULT_DIMS, "num_gcn_layers", rule, layers)
     return dims[:1] * layers
 
@@ -266,6 +286,5 @@ def check_names(settings: Mapping[str, Any]) -> None:
     known.append("hidden_dim")
     for name in settings:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = did_you_mean(name, known) or "; `dtgcnn settings` lists them"
             raise ValueError(f"unknown setting {name!r}{hint}")

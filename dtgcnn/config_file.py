@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import DTGCNNConfig, check_names
+from .settings import rule_of
 
 __all__ = ["describe_settings", "read_settings", "write_settings"]
 
@@ -44,8 +45,10 @@ def write_settings(path: str | Path, settings: dict[str, Any]) -> None:
 
     Raises:
         ValueError: the suffix is neither ``.toml`` nor ``.json``.
-        OSError: it cannot be written.
+        OSError: it cannot be written; what was at ``path`` is as it was.
     """
+    from .files import replace_file
+
     path = Path(path)
     if _format_of(path) == "json":
         text = json.dumps(settings, indent=2) + "\n"
@@ -56,11 +59,12 @@ def write_settings(path: str | Path, settings: dict[str, Any]) -> None:
         if settings.get("graph_self_weight", 0) is None:
             settings = {**settings, "graph_self_weight": "kipf"}
         text = tomli_w.dumps({k: v for k, v in settings.items() if v is not None})
-    path.write_text(text, encoding="utf-8")
+    replace_file(path, text.encode())
 
 
 def describe_settings() -> str:
-    """Every setting with its meaning and default, as a TOML file whose lines are comments."""
+    """Every setting with its meaning, what it may be, and its default, as a TOML file whose lines
+    are comments."""
     doc = inspect.cleandoc(DTGCNNConfig.__doc__ or "")
     lines = []
     for field in dataclasses.fields(DTGCNNConfig):
@@ -68,6 +72,8 @@ def describe_settings() -> str:
         meaning = " ".join(found[1].replace("``", "").split()) if found else ""
         value = list(field.default) if isinstance(field.default, tuple) else field.default
         shown = json.dumps("" if value is None else value)
+        rule = rule_of(field.name) + ("; left out by default" if value is None else "")
+        lines += [f"## {field.name}: {rule}"]
         lines += [f"## {meaning}", f"# {field.name} = {shown}", ""]
     return "\n".join(lines)
 

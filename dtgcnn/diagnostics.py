@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .evaluate import unit_rows
-from .plots import save_figure
+from .plots import new_figure, picture_path, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,15 +68,9 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: str | Path | None =
         ImportError: without matplotlib.
         ValueError: for an unknown suffix.
     """
-    path = None if path is None else Path(path)
-    if path is not None and path.suffix.lower() not in (".png", ".svg"):
-        raise ValueError(f"path must end in .png or .svg, received {path.name!r}")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("plots need matplotlib: pip install 'dtgcnn[plot]'") from error
+    path = None if path is None else picture_path(path)
     rows = -(-len(curves) // 3)
-    figure = Figure(figsize=(15, 5 * rows), layout="constrained")
+    figure = new_figure(figsize=(15, 5 * rows))
     panels = figure.subplots(rows, 3, squeeze=False).flat
     for panel, (title, values) in zip(panels, curves.items(), strict=False):
         panel.plot(range(1, len(values) + 1), values, linewidth=1)

@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Mapping
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,20 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-__all__ = ["CheckpointError", "read_arrays", "read_metadata", "replace_file", "write_arrays"]
+__all__ = [
+    "CheckpointError",
+    "draft",
+    "flush",
+    "read_arrays",
+    "read_metadata",
+    "remove_drafts",
+    "replace_file",
+    "write_arrays",
+]
+
+_DRAFT = re.compile(r"\..+\.dtgcnn-(\d+)-[0-9a-f]{8}")
+
+_drafts: set[str] = set()  # of this process
 
 
 class CheckpointError(ValueError):
@@ -30,23 +46,55 @@ def replace_file(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written; what was at ``path`` is as it was.
     """
+    remove_drafts(path.parent)
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with draft(path) as part:
+            with part.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
     except OSError as error:
+        if error.errno is None:
+            raise
         raise OSError(error.errno, error.strerror, str(path)) from None
+    flush(path.parent)
+
+
+@contextmanager
+def draft(path: Path) -> Iterator[Path]:
+    """A hidden name beside ``path`` under which a file or folder is written, to be moved to
+    ``path`` once complete. What is still there at the end is deleted."""
+    part = path.with_name(f".{path.name}.dtgcnn-{os.getpid()}-{secrets.token_hex(4)}")
+    _drafts.add(part.name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
-    except BaseException as error:
-        os.unlink(name)
-        if isinstance(error, OSError):
-            raise OSError(error.errno, error.strerror, str(path)) from None
-        raise
-    _flush_folder(path.parent)
+        yield part
+    finally:
+        _remove(part)
+        _drafts.discard(part.name)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Delete the drafts that killed processes left in ``folder``."""
+    for path in folder.glob(".*.dtgcnn-*"):
+        name = _DRAFT.fullmatch(path.name)
+        if name and path.name not in _drafts and not _runs(int(name[1])):
+            _remove(path)
+
+
+def flush(path: Path) -> None:
+    """Make the content of a file, or the names in a folder, last through a power cut, where the
+    system lets one."""
+    if os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:  # some file systems have no such thing for folders
+        if not path.is_dir():
+            raise
+    finally:
+        os.close(handle)
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
@@ -58,7 +106,7 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, A
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     text = json.dumps(metadata)
     header = {"dtgcnn": text, "sha256": _checksum(contiguous, text)}
-    replace_file(path, save(contiguous, header))
+    replace_file(path, _in_order(save(contiguous, header)))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -105,6 +153,16 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     return metadata
 
 
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file, its header's entries sorted: safetensors leaves their order to chance,
+    and the same model is to be the same bytes."""
+    size = int.from_bytes(content[:8], "little")
+    entries = json.loads(content[8 : 8 + size])
+    header = json.dumps(entries, sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # data begin at a multiple of 8
+    return len(header).to_bytes(8, "little") + header + content[8 + size :]
+
+
 def _checksum(arrays: Mapping[str, Any], text: str) -> str:
     digest = hashlib.sha256(text.encode())
     for name in sorted(arrays):
@@ -114,20 +172,24 @@ def _checksum(arrays: Mapping[str, Any], text: str) -> str:
     return digest.hexdigest()
 
 
-def _flush_folder(folder: Path) -> None:
-    """Make a rename in ``folder`` last through a power cut, where the system lets one."""
+def _runs(process: int) -> bool:
+    """Whether another process of this number runs, or none can tell."""
+    if process == os.getpid():
+        return False
     if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
+        return True
     try:
-        os.fsync(handle)
-    except OSError:  # some file systems have no such thing; the file itself is on the disk
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
         pass
-    finally:
-        os.close(handle)
+    return True
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ def update(ops: ArrayOps, state: Tree, finite: Array) -> Tree:
     """The state after a step whose gradients were all finite, or were not."""
     scale, steps = state["loss_scale"], state["finite_steps"] + 1.0
     grown = steps >= GROWTH_INTERVAL
-    after = ops.where(grown, scale * GROWTH, scale)
+    after = ops.where(grown & ops.isfinite(scale * GROWTH), scale * GROWTH, scale)
     return {
         "loss_scale": ops.where(finite, after, scale * BACKOFF),
         "finite_steps": ops.where(finite, ops.where(grown, 0.0, steps), 0.0),

@@ -14,9 +14,9 @@ from .bank import Bank, choose_rows
 from .config import DTGCNNConfig
 from .graph import Graph
 from .network import Network
-from .objective import Objective, config_objective
+from .objective import Objective
 from .ops import Array, ArrayOps, HostArray
-from .threads import thread_count
+from .threads import limit_threads, thread_count
 from .tree import flatten
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class DTGCNN:
 
     @property
     def num_parameters(self) -> int:
-        """How many numbers training adjusts."""
+        """How many numbers the parameters hold, frozen ones too."""
         total = 0
         for leaf in flatten(self.params).values():
             count = 1
@@ -212,9 +212,9 @@ class DTGCNN:
             out.append(z[: len(block)])
         return ops.to_numpy(ops.concat(out) if out else ops.zeros((0, self.config.output_dim)))
 
-    def objective(self, config: DTGCNNConfig) -> Objective:
-        """What training minimises with ``config``, as a function of parameters and embeddings."""
-        return config_objective(config)
+    def objective(self, loss: Objective) -> Objective:
+        """What training minimises, made of the ``loss`` of the embeddings; that loss here."""
+        return loss
 
     def check_data(self, loader: TripletLoader) -> None:
         """Refuse data that the model cannot be trained on. Any will do here."""
@@ -224,14 +224,21 @@ class DTGCNN:
         return {}
 
     def made_with(self) -> dict[str, Any]:
-        """Versions, backend, device and threads, for the metadata of what is saved."""
+        """Versions, backend, device and threads, for the metadata of what is saved.
+
+        A backend adds what its method ``made_with`` tells, where it has one.
+        """
+        own = getattr(self.ops, "made_with", dict)
+        with limit_threads(self.config.num_threads):
+            threads = thread_count()
         return {
             "dtgcnn": version("dtgcnn"),
+            "python": platform.python_version(),
             "backend": self.ops.name,
             "device": self.ops.device,
             "dtype": self.ops.dtype,
-            "threads": thread_count(),
-            "python": platform.python_version(),
+            "threads": threads,
+            **own(),
         }
 
     def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +10,7 @@ from . import numerics
 from .config import DTGCNNConfig
 from .layers import Linear
 from .model import DTGCNN
-from .objective import Objective, config_objective
+from .objective import Objective
 from .ops import Array, ArrayOps, HostArray, Tree
 from .random import derive_key
 
@@ -39,11 +40,12 @@ def masked_squared_error(ops: ArrayOps, values: Array, targets: Array) -> Array:
 class MultiTaskDTGCNN(DTGCNN):
     """A ``DTGCNN`` with linear heads for classification and regression, trained together.
 
-    What is minimised is ``Σ_t w_t L_t``: the config's loss (``"triplet"``), the cross entropy of
+    What is minimised is ``Σ_t w_t L_t``: the trainer's loss (``"triplet"``), the cross entropy of
     the classes, and the squared error of ``TripletDataset.set_targets``. With
     ``task_weights="uncertainty"`` each weight is learnt (Kendall et al. 2018, arXiv:1705.07115):
-    ``Σ_t exp(−s_t) L_t + s_t / 2``, half of the first term for regression, s_t a parameter. Give
-    regression targets of a variance near 1. Each task's own loss is a metric, ``loss_<task>``.
+    ``Σ_t exp(−s_t) L_t + s_t / 2``, half of the first term for regression, s_t a parameter, 0 at
+    first. Give regression targets of a variance near 1. Each task's own loss is a metric,
+    ``loss_<task>``.
 
     Args:
         config: the settings.
@@ -103,13 +105,11 @@ class MultiTaskDTGCNN(DTGCNN):
         logits = self.ops.asarray(self(x, "classification"))
         return self.ops.to_numpy(self.ops.argmax(logits, axis=1))
 
-    def objective(self, config: DTGCNNConfig) -> Objective:
-        first = config_objective(config)
-
+    def objective(self, loss: Objective) -> Objective:
         def together(
             ops: ArrayOps, params: Tree, embeddings: Array, batch: Tree
         ) -> tuple[Array, dict[str, Array]]:
-            value, metrics = first(ops, params, embeddings, batch)
+            value, metrics = loss(ops, params, embeddings, batch)
             losses, own = {"triplet": value}, params["tasks"]
             if "classification" in self._heads:
                 logits = self._heads["classification"](ops, own["classification"], embeddings)
@@ -121,9 +121,13 @@ class MultiTaskDTGCNN(DTGCNN):
                 values = self._heads["regression"](ops, own["regression"], embeddings)[:, 0]
                 losses["regression"] = masked_squared_error(ops, values, batch["targets"])
             total = ops.zeros(())
-            for task, loss in losses.items():
-                total = total + self._weigh(ops, own, task, loss)
-                metrics = {**metrics, f"loss_{task}": ops.stop_gradient(loss)}
+            for task, value in losses.items():
+                weighed = self._weigh(ops, own, task, value)
+                if task == "regression":  # a batch without targets teaches no weight either
+                    known = ops.sum(ops.isfinite(batch["targets"])) > 0
+                    weighed = ops.where(known, weighed, 0.0)
+                total = total + weighed
+                metrics = {**metrics, f"loss_{task}": ops.stop_gradient(value)}
             return total, metrics
 
         return together
@@ -138,8 +142,12 @@ class MultiTaskDTGCNN(DTGCNN):
                     f"num_classes must be above the largest class of the data, {largest}, "
                     f"received {self.num_classes}"
                 )
-        if self.regression and loader.dataset.targets is None:
-            raise ValueError("regression needs targets: call set_targets of the dataset")
+        if self.regression:
+            targets = loader.dataset.targets
+            if targets is None:
+                raise ValueError("regression needs targets: call set_targets of the dataset")
+            if all(math.isnan(targets[item]) for item in loader.items):
+                raise ValueError("regression needs targets, and all of the training side's are NaN")
 
     def extras(self) -> dict[str, Any]:
         weights = "uncertainty" if self.task_weights is None else self.task_weights

@@ -12,11 +12,13 @@ from typing import Any, TypeVar
 from .ops import Array, ArrayOps
 
 __all__ = ["gelu", "global_norm", "half_matmul", "l2_normalize", "layer_norm", "mean", "relu"]
-__all__ += ["row_distance", "var"]
+__all__ += ["row_distance", "squared_distances", "var"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _EPS = 1e-12
+_BLOCK = 1 << 18
+"""Most numbers in a block of differences of rows; a lazy backend holds several at once."""
 
 
 def native(fn: F) -> F:
@@ -91,6 +93,19 @@ def row_distance(ops: ArrayOps, a: Array, b: Array) -> Array:
     squares = ops.sum(difference * difference, axis=-1)
     equal = squares <= _EPS
     return ops.where(equal, 0.0, ops.sqrt(ops.where(equal, 1.0, squares)))
+
+
+@native
+def squared_distances(ops: ArrayOps, x: Array) -> Array:
+    """(B, B) squared distances of the rows of a detached ``x`` (B, D).
+
+    By direct differences, in blocks: the expanded formula loses near rows in float32.
+    """
+    rows, blocks = max(1, _BLOCK // max(x.shape[0] * x.shape[1], 1)), []
+    for start in range(0, x.shape[0], rows):
+        difference = x[start : start + rows, None] - x[None]
+        blocks.append(ops.sum(difference * difference, axis=-1))
+    return ops.concat(blocks)
 
 
 def global_norm(ops: ArrayOps, leaves: list[Array]) -> Array:

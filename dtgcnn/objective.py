@@ -45,18 +45,25 @@ def as_objective(loss: LossFunction) -> Objective:
     """A loss of the user's own.
 
     Raises:
-        ValueError: when called, the loss gives no scalar.
+        ValueError: when called, the loss or a metric is no array of shape ().
     """
 
     def of_user(ops: ArrayOps, params: Tree, embeddings: Array, batch: Tree) -> Result:
         result = loss(ops, embeddings, batch)
         value, metrics = result if isinstance(result, tuple) else (result, {})
-        shape = getattr(value, "shape", None)
-        if shape is None or tuple(shape) != ():
-            raise ValueError(f"the loss must return an array of shape (), received {shape}")
+        _require_scalar("the loss", value)
+        for name, figure in metrics.items():
+            _require_scalar(f"the loss's metric {name!r}", figure)
         return value, metrics
 
     return of_user
+
+
+def _require_scalar(what: str, value: object) -> None:
+    shape = getattr(value, "shape", None)
+    if shape is None or tuple(shape) != ():
+        received = type(value).__name__ if shape is None else f"shape {tuple(shape)}"
+        raise ValueError(f"{what} must be an array of shape (), received {received}")
 
 
 def objective(

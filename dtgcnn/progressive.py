@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .callbacks import Callback
 from .config import DTGCNNConfig
@@ -50,7 +50,7 @@ class ProgressiveTrainer:
     """Trains a model stage by stage; a stage's frozen parameters keep every bit.
 
     Each stage is a run of ``Trainer`` of its own: its optimiser starts anew, and its learning rate
-    follows the config's schedule over the stage's epochs.
+    follows the config's schedule over the stage's epochs, with a warm-up of the same share of them.
 
     Args:
         model: the model to train.
@@ -94,19 +94,17 @@ class ProgressiveTrainer:
     ) -> list[list[dict[str, float]]]:
         """Train all stages and leave the model ready to encode. Returns ``histories``.
 
-        What was frozen before is frozen again afterwards.
+        What was frozen before is frozen again afterwards. With ``resume`` a stage that has ended is
+        not trained again.
 
         Raises:
-            As ``Trainer.train`` does.
+            ValueError: a stage freezes every parameter or names none; or as ``Trainer.train``.
         """
         before, self.histories = self.model.frozen, []
         try:
+            frozen = [self._frozen_in(stage) for stage in self.stages]  # refused before any work
             for number, stage in enumerate(self.stages, 1):
-                self.model.unfreeze_all()
-                if stage.frozen is not None:
-                    self.model.freeze(stage.frozen)
-                    if self.model.frozen == frozenset(flatten(self.model.params)):
-                        raise ValueError(f"the stage {stage.name!r} freezes every parameter")
+                self.model.frozen = frozen[number - 1]
                 history = self.train_stage(
                     train_loader,
                     val_loader,
@@ -133,13 +131,33 @@ class ProgressiveTrainer:
         """Train what is not frozen for ``epochs``, at the peak learning rate ``lr``."""
         trainer = Trainer(
             self.model,
-            self.config.replace(num_epochs=epochs, learning_rate=lr),
+            self.config.replace(num_epochs=epochs, learning_rate=lr, **self._warmup(epochs)),
             train_loader=train_loader,
             val_loader=val_loader,
             callbacks=self.callbacks,
             progress=self.progress,
             state_dir=state_dir,
         )
-        history = trainer.train(resume=resume)
-        self.model.config = self.config.replace(batch_size=train_loader.batch_size)
-        return history
+        try:
+            return trainer.train(resume=resume)
+        finally:
+            changed = ("num_epochs", "learning_rate", "warmup_epochs", "warmup_steps")
+            own = {name: getattr(self.config, name) for name in changed}
+            self.model.config = trainer.config.replace(**own)
+
+    def _warmup(self, epochs: int) -> dict[str, Any]:
+        """The warm-up of a stage, as large a share of it as the config's is of its epochs."""
+        config, share = self.config, epochs / self.config.num_epochs
+        if config.scheduler == "one_cycle":
+            return {}
+        if config.warmup_steps is not None:
+            return {"warmup_steps": round(config.warmup_steps * share)}
+        return {"warmup_epochs": config.warmup_epochs * share}
+
+    def _frozen_in(self, stage: Stage) -> frozenset[str]:
+        self.model.unfreeze_all()
+        if stage.frozen is not None:
+            self.model.freeze(stage.frozen)
+        if len(self.model.frozen) == len(flatten(self.model.params)):
+            raise ValueError(f"the stage {stage.name!r} freezes every parameter")
+        return self.model.frozen

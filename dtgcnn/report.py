@@ -12,6 +12,7 @@ from .model import DTGCNN
 
 if TYPE_CHECKING:
     from .data import TripletDataset, TripletLoader
+    from .ensemble import Ensemble
 
 __all__ = ["Comparison", "compare"]
 
@@ -46,7 +47,7 @@ class Comparison:
 
 
 def compare(
-    model: DTGCNN,
+    model: DTGCNN | Ensemble,
     dataset: TripletDataset,
     loader: TripletLoader | None = None,
     val_loader: TripletLoader | None = None,

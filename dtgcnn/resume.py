@@ -2,13 +2,16 @@
 
 A folder holds ``state-<step>.safetensors``, the last two of them: weights, running state, optimiser
 state, the bank's states, and in the metadata the place in the data, the history and what the
-callbacks know. Each is checksummed and appears in one move; one that is damaged is passed over for
-the one before it. Random numbers need no state: their keys are functions of seed and step.
+callbacks know. The first is saved before the first step, so whatever a killed run left, there is a
+state that knows of it. Each is checksummed and appears in one move; one that is damaged is passed
+over for the one before it. Random numbers need no state: their keys are functions of seed and step.
+``run.json`` beside them tells from the first step on what the run is.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,12 +24,13 @@ if TYPE_CHECKING:
     from .callbacks import Callback
     from .data import TripletLoader
 
-__all__ = ["Place", "TrainingState", "fingerprint", "remove_states"]
+__all__ = ["Place", "TrainingState", "fingerprint", "holds_state", "record_run", "remove_states"]
 
 _log = logging.getLogger("dtgcnn")
 
 _KEPT = 2
 _PATTERN = "state-*.safetensors"
+_RECORD = "run.json"
 
 
 @dataclass
@@ -50,6 +54,7 @@ class TrainingState:
         place, history, global_step, finished: of the trainer.
         run, arrays: what ``TrainingRun.state_dict`` gave.
         callbacks: for each callback its class's name and its ``state_dict``.
+        made_with: versions, backend, device and threads of the run.
     """
 
     config: dict[str, Any]
@@ -61,22 +66,28 @@ class TrainingState:
     finished: bool
     run: dict[str, Any]
     callbacks: list[tuple[str, dict[str, Any]]]
+    made_with: dict[str, Any]
     arrays: dict[str, HostArray] = field(default_factory=dict)
 
-    def save(self, directory: Path, made_with: dict[str, Any]) -> Path:
-        """Write it beside the state before, and remove those before that.
+    def save(self, directory: Path) -> Path:
+        """Write it beside the state before, and remove those before that, and later ones, which are
+        damaged or this run would not be here.
 
         Raises:
             OSError: it cannot be written; what was there is as it was.
+            TypeError: a callback's state is not made of JSON's types.
         """
         from .files import write_arrays
 
+        for name, known in self.callbacks:
+            _check_json(f"{name}.state_dict", known)
         directory.mkdir(parents=True, exist_ok=True)
         metadata = {name: value for name, value in vars(self).items() if name != "arrays"}
-        metadata |= {"place": asdict(self.place), "made_with": made_with}
         path = directory / f"state-{self.global_step:09}.safetensors"
-        write_arrays(path, self.arrays, metadata)
-        for stale in sorted(directory.glob(_PATTERN))[:-_KEPT]:
+        write_arrays(path, self.arrays, {**metadata, "place": asdict(self.place)})
+        paths = sorted(directory.glob(_PATTERN))
+        last = paths.index(path) + 1
+        for stale in (*paths[: max(0, last - _KEPT)], *paths[last:]):
             stale.unlink(missing_ok=True)
         return path
 
@@ -89,30 +100,43 @@ class TrainingState:
         """
         from .files import CheckpointError
 
-        *before, last = [None, *sorted(directory.glob(_PATTERN))]
-        if last is None:
-            return None
-        try:
-            return cls._read(last)
-        except CheckpointError as error:
-            if before[-1] is None:
-                raise
-            _log.warning("%s; going back to the state before it", error)
-            return cls._read(before[-1])
+        damaged = []
+        for path in sorted(directory.glob(_PATTERN), reverse=True):
+            try:
+                state = cls._read(path)
+            except CheckpointError as error:
+                damaged.append(str(error))
+                continue
+            for message in damaged:
+                _log.warning("%s; going back to the state before it", message)
+            return state
+        if damaged:
+            raise CheckpointError(f"no state can be gone on from: {'; '.join(damaged)}")
+        return None
 
     @classmethod
     def _read(cls, path: Path) -> TrainingState:
-        from .files import read_arrays
+        from .files import CheckpointError, read_arrays
 
         metadata, arrays = read_arrays(path)
-        del metadata["made_with"]
-        place = Place(**metadata.pop("place"))
-        return cls(**metadata, place=place, arrays=arrays)
+        try:
+            place = Place(**metadata.pop("place"))
+            return cls(**metadata, place=place, arrays=arrays)
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{path}: its metadata are not those of a training state: {error}"
+            ) from None
 
     def check(
-        self, config: DTGCNNConfig, data: str, frozen: list[str], hooks: list[Callback]
+        self,
+        config: DTGCNNConfig,
+        data: str,
+        frozen: list[str],
+        hooks: list[Callback],
+        made_with: dict[str, Any],
     ) -> None:
-        """Refuse to go on with other settings, data, frozen parameters or callbacks.
+        """Refuse to go on with other settings, data, frozen parameters or callbacks, and warn where
+        another backend, device or number of threads will not give the same bits.
 
         Raises:
             ValueError: names what differs.
@@ -133,14 +157,53 @@ class TrainingState:
         names, had = [type(hook).__name__ for hook in hooks], [name for name, _ in self.callbacks]
         if names != had:
             raise ValueError(
-                f"the callbacks must be {', '.join(had)}, as in the run to be resumed, they are "
-                f"{', '.join(names)}"
+                f"the callbacks must be {', '.join(had) or 'none'}, as in the run to be resumed, "
+                f"they are {', '.join(names) or 'none'}"
             )
+        for name, value in made_with.items():
+            if self.made_with.get(name) != value:
+                _log.warning(
+                    "%s was %s in the run to be resumed and is %s: it goes on, maybe not with the "
+                    "same bits",
+                    name,
+                    self.made_with.get(name),
+                    value,
+                )
+
+
+def _check_json(what: str, given: dict[str, Any]) -> None:
+    try:
+        json.dumps(given)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{what} must give JSON's types: {error}") from None
+
+
+def holds_state(directory: Path, *, begun: bool = False) -> bool:
+    """Whether there is a state to go on from in ``directory``; one after a step, with ``begun``."""
+    first = "state-000000000.safetensors"
+    return any(not begun or path.name != first for path in directory.glob(_PATTERN))
+
+
+def record_run(directory: Path, config: DTGCNNConfig, made_with: dict[str, Any]) -> None:
+    """Write the settings of a run and what it runs on: versions, backend, device, threads.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    from .files import replace_file
+
+    directory.mkdir(parents=True, exist_ok=True)
+    record = {"config": config.to_dict(), "trained_with": made_with}
+    replace_file(directory / _RECORD, (json.dumps(record, indent=2) + "\n").encode())
 
 
 def remove_states(directory: Path) -> None:
-    """Delete the states in ``directory``, and the folder where nothing else is in it."""
-    for path in directory.glob(_PATTERN):
+    """Delete the states and the record in ``directory``, and the folder where nothing else is in
+    it."""
+    from .files import remove_drafts
+
+    remove_drafts(directory)
+    for path in (*directory.glob(_PATTERN), directory / _RECORD):
         path.unlink(missing_ok=True)
     if directory.is_dir() and not any(directory.iterdir()):
         directory.rmdir()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .accumulation import AccumulatedStep
+from .adaptive import AdaptiveStep
 from .config import DTGCNNConfig
 from .graph import Graph, graph_figures
 from .losses import AdaptiveMarginScheduler
@@ -24,20 +24,11 @@ from .tree import flatten, refill, tree_map
 if TYPE_CHECKING:
     from .data import Batch, TripletDataset, TripletLoader
 
-__all__ = ["TrainingError", "TrainingRun", "loss_arrays", "out_of_memory"]
-
-_log = logging.getLogger("dtgcnn")
-
-_SIGNS = ("out of memory", "unable to allocate", "attempting to allocate", "resource_exhausted")
+__all__ = ["TrainingError", "TrainingRun", "loss_arrays"]
 
 
 class TrainingError(RuntimeError):
     """Training that cannot go on: data without a valid triplet, or a loss that is not finite."""
-
-
-def out_of_memory(error: Exception) -> bool:
-    """Whether a backend means by ``error`` that memory ran out."""
-    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _SIGNS)
 
 
 class TrainingRun:
@@ -52,7 +43,7 @@ class TrainingRun:
 
     Raises:
         TrainingError: the loader has no batch.
-        ValueError: the data are too few for the graph.
+        ValueError: the data are too few for the graph, or every parameter is frozen.
     """
 
     def __init__(
@@ -68,18 +59,20 @@ class TrainingRun:
         self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
         if len(loader) == 0:
             raise TrainingError("the training side has no batch: the data are too few to train on")
+        if len(model.frozen) == len(flatten(model.params)):
+            raise ValueError("every parameter is frozen: there is nothing to train")
         self.together = min(config.gradient_accumulation_steps, len(loader))
         """Batches of the loader that make one step."""
         self.num_steps = -(-len(loader) // self.together)
         """Steps an epoch."""
         self.count = 0
         """Steps taken, those of halved batches each."""
-        self.pieces = 1
-        """How many parts memory lets a step be taken in."""
-        self._taken = 0  # steps of the schedule
+        self.taken = 0
+        """Steps of the schedule taken, those of halved batches counted once."""
         self._row_of = {int(item): row for row, item in enumerate(loader.items)}
         host_x = vectors[loader.items]
         self._x = model.device_rows(host_x)
+        self.ops.evaluate(self._x)
         if config.graph_scope == "batch":
             first = next(iter(loader.batches(0)))
             model.network.constructor.check_size(len(first.items), "a batch")
@@ -92,6 +85,8 @@ class TrainingRun:
         self._prefetcher = Prefetcher(
             config.num_workers, config.prefetch_factor, config.persistent_workers
         )
+        one_graph = config.graph_scope == "batch"
+        self._adaptive = AdaptiveStep(self._take, config.graph_k_neighbors + 1 if one_graph else 1)
         self._margin = AdaptiveMarginScheduler(
             config.triplet_margin, config.target_margin or config.triplet_margin
         )
@@ -143,26 +138,11 @@ class TrainingRun:
     def step(self, group: list[Batch], epoch: int) -> dict[str, float]:
         """Take one step and return its metrics, or, where memory lacks for it and the config lets
         it, as many smaller ones, and return the mean of theirs."""
-        todo = [group]
-        for _ in range(self.pieces.bit_length() - 1):
-            todo = [half for whole in todo for half in _halves(whole) or [whole]]
-        done: list[dict[str, float]] = []
-        while todo:
-            try:
-                done.append(self._take(todo[0], epoch))
-            except Exception as error:
-                if not (self.config.adaptive_batch_size and out_of_memory(error)):
-                    raise
-                smaller = [_halves(whole) for whole in todo]
-                if not smaller[0]:
-                    rows = sum(len(batch.items) for batch in todo[0])
-                    raise MemoryError(f"not enough memory for a step of {rows} rows") from error
-                todo = [half for halves, whole in zip(smaller, todo) for half in halves or [whole]]
-                self.pieces *= 2
-                _log.warning("out of memory: a step of one half as many rows from here on")
-                continue
-            todo.pop(0)
-        self._taken += 1
+        if self.config.adaptive_batch_size:
+            done = self._adaptive(group, epoch)
+        else:
+            done = [self._take(group, epoch)]
+        self.taken += 1
         rate, skipped = done[-1]["learning_rate"], sum(d.get("skipped_steps", 0.0) for d in done)
         mean = {name: sum(d[name] for d in done) / len(done) for name in done[0]}
         return {**mean, "learning_rate": rate, **({"skipped_steps": skipped} if skipped else {})}
@@ -181,7 +161,7 @@ class TrainingRun:
         if len(group) > 1 and config.graph_scope == "batch":
             parted = config.gradient_accumulation == "plain"  # one graph links all rows
         if not parted:
-            model.params, model.state, self._optimizer_state, metrics = self._step(
+            params, state, optimizer_state, metrics = self._step(
                 model.params,
                 model.state,
                 self._optimizer_state,
@@ -190,11 +170,15 @@ class TrainingRun:
                 key,
                 learning_rate,
             )
-            ops.evaluate(model.params, model.state, self._optimizer_state, metrics)
+            ops.evaluate(params, state, optimizer_state, metrics)
+            # Only what is evaluated is kept: memory may run out before.
+            model.params, model.state, self._optimizer_state = params, state, optimizer_state
         else:
             metrics = self._take_parted(group, joint, epoch, key, learning_rate)
         self.count += 1
         figures = {name: float(ops.to_numpy(value)) for name, value in metrics.items()}
+        if config.target_margin is not None:
+            figures["margin"] = self._margin.current_margin
         return {**figures, "learning_rate": rate}
 
     def _take_parted(
@@ -220,7 +204,8 @@ class TrainingRun:
         params, optimizer_state, more = run.update(
             model.params, tree_map(ops.asarray, self._optimizer_state), gradients, learning_rate
         )
-        ops.evaluate(params, optimizer_state, more)
+        state = run.settle(model.state, state, more)
+        ops.evaluate(params, state, optimizer_state, more)
         model.params, model.state = params, state
         self._optimizer_state = self._at_rest(optimizer_state)
         return {**metrics, **more}
@@ -246,13 +231,13 @@ class TrainingRun:
         trees = {"params": model.params, "state": model.state, "bank": banks}
         trees |= {"optimizer": self._optimizer_state, "sources": sources}
         arrays = {name: ops.to_numpy(leaf) for name, leaf in flatten(trees).items()}
-        return {"count": self.count, "taken": self._taken, "pieces": self.pieces}, arrays
+        return {"count": self.count, "taken": self.taken, "pieces": self._adaptive.pieces}, arrays
 
     def load_state_dict(self, numbers: dict[str, Any], arrays: dict[str, HostArray]) -> None:
         """Go on from what ``state_dict`` gave."""
         ops, model = self.ops, self.model
-        self.count, self._taken = numbers["count"], numbers["taken"]
-        self.pieces = numbers["pieces"]
+        self.count, self.taken = numbers["count"], numbers["taken"]
+        self._adaptive.pieces = numbers["pieces"]
         device = {name: ops.asarray(array) for name, array in arrays.items()}
         model.params = refill(model.params, device, "params")
         model.state = refill(model.state, device, "state")
@@ -268,7 +253,7 @@ class TrainingRun:
         config, steps = self.config, self.num_steps
         warmup = config.warmup_steps
         return learning_rate_at(
-            self._taken,
+            self.taken,
             peak=config.learning_rate,
             total_steps=steps * config.num_epochs,
             warmup_steps=round(steps * config.warmup_epochs) if warmup is None else warmup,
@@ -330,13 +315,3 @@ def loss_arrays(
     if config.target_margin is not None:
         arrays["margin"] = ops.asarray(margin)
     return arrays
-
-
-def _halves(group: list[Batch]) -> list[list[Batch]]:
-    """Two groups of a step's batches, or the halves of its only one; none where that cannot be."""
-    from .data.regroup import halves
-
-    if len(group) > 1:
-        middle = len(group) // 2
-        return [group[:middle], group[middle:]]
-    return [[half] for half in halves(group[0])]

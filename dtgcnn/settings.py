@@ -1,9 +1,10 @@
-"""The rules that the fields of ``DTGCNNConfig`` obey: types, ranges, choices, contradictions."""
+"""The rules that the fields of ``DTGCNNConfig`` obey, each by itself: types, ranges, choices."""
 
 from __future__ import annotations
 
+import difflib
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias, get_args
 
 from .layers import Activation, Initializer
@@ -12,7 +13,7 @@ from .optim import OptimizerName
 from .schedules import SCHEDULES
 
 __all__ = ["SHAPE_THE_MODEL", "GraphScope", "LossName", "MiningStrategy", "Precision"]
-__all__ += ["check_values", "refuse_unless", "to_python"]
+__all__ += ["check_values", "did_you_mean", "refuse_unless", "rule_of", "to_python"]
 
 GraphScope: TypeAlias = Literal["bank", "batch"]
 MiningStrategy: TypeAlias = Literal[
@@ -53,22 +54,22 @@ _OPTIONAL = {
 """What may be None."""
 
 _INF = float("inf")
-_RANGES = (
-    ("dropout_rate", 0.0, 1.0, "[)"),
-    ("graph_similarity_threshold", -1.0, 1.0, "[]"),
-    ("graph_self_weight", 0.0, 1.0, "(]"),
-    ("triplet_margin", 0.0, _INF, "()"),
-    ("target_margin", 0.0, _INF, "()"),
-    ("focal_gamma", 0.0, _INF, "()"),
-    ("temperature", 0.0, _INF, "()"),
-    ("uniformity_weight", 0.0, _INF, "[)"),
-    ("learning_rate", 0.0, _INF, "()"),
-    ("momentum", 0.0, 1.0, "[)"),
-    ("scheduler_gamma", 0.0, 1.0, "(]"),
-    ("weight_decay", 0.0, _INF, "[)"),
-    ("warmup_epochs", 0.0, 1e6, "[]"),
-    ("gradient_clip_val", 0.0, _INF, "(]"),
-)
+_RANGES = {
+    "dropout_rate": (0.0, 1.0, "[)"),
+    "graph_similarity_threshold": (-1.0, 1.0, "[]"),
+    "graph_self_weight": (0.0, 1.0, "(]"),
+    "triplet_margin": (0.0, _INF, "()"),
+    "target_margin": (0.0, _INF, "()"),
+    "focal_gamma": (0.0, _INF, "()"),
+    "temperature": (0.0, _INF, "()"),
+    "uniformity_weight": (0.0, _INF, "[)"),
+    "learning_rate": (0.0, _INF, "()"),
+    "momentum": (0.0, 1.0, "[)"),
+    "scheduler_gamma": (0.0, 1.0, "(]"),
+    "weight_decay": (0.0, _INF, "[)"),
+    "warmup_epochs": (0.0, 1e6, "[]"),
+    "gradient_clip_val": (0.0, _INF, "(]"),
+}
 
 _CHOICES: dict[str, tuple[Any, ...]] = {
     "gcn_activation": get_args(Activation),
@@ -86,6 +87,21 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
 }
 
 
+def rule_of(name: str) -> str:
+    """What a setting may be, in words that follow "must be"."""
+    if name == "hidden_dims":
+        return "a list of widths"
+    if name in _FLAGS:
+        return "true or false"
+    if name in _CHOICES:
+        shown = (str(c).lower() if isinstance(c, bool) else c for c in _CHOICES[name])
+        return f"one of {', '.join(shown)}"
+    if name in _RANGES:
+        low, high, closed = _RANGES[name]
+        return f"a number in {closed[0]}{low}, {high}{closed[1]}"
+    return f"a whole number of at least {_WHOLE[name]}"
+
+
 def to_python(value: Any) -> Any:
     """NumPy's numbers as Python's, a list as a tuple."""
     if isinstance(value, list):
@@ -98,63 +114,50 @@ def to_python(value: Any) -> Any:
 
 
 def check_values(settings: Mapping[str, Any]) -> None:
-    """Refuse a value of a wrong type or out of range, and values that contradict each other.
+    """Refuse a value of a wrong type or out of range.
 
     Raises:
-        ValueError: names the setting, the rule and the value.
+        ValueError: names the setting, the rule and the value, and for a wrong name the nearest
+            valid one.
     """
     dims = settings["hidden_dims"]
-    refuse_unless(isinstance(dims, tuple), "hidden_dims", "must be a list of widths", dims)
+    refuse_unless(isinstance(dims, tuple), "hidden_dims", f"must be {rule_of('hidden_dims')}", dims)
     refuse_unless(bool(dims), "hidden_dims", "must name one width or more", ())
     for width in dims:
-        _check_whole("hidden_dims", width, 1)
-    given = {k: v for k, v in settings.items() if not (v is None and k in _OPTIONAL)}
-    for name in given.keys() & _WHOLE.keys():
-        _check_whole(name, given[name], _WHOLE[name])
-    for name in _FLAGS:
-        refuse_unless(isinstance(given[name], bool), name, "must be true or false", given[name])
-    for name, low, high, closed in _RANGES:
-        if name in given:
-            _check_range(name, given[name], low, high, closed)
-    for name, choices in _CHOICES.items():
-        value = given[name]
-        same = any(type(value) is type(choice) and value == choice for choice in choices)
-        listed = ", ".join(str(c).lower() if isinstance(c, bool) else c for c in choices)
-        refuse_unless(same, name, f"must be one of {listed}", value)
-    _check_together(settings)
+        refuse_unless(_is_whole(width, 1), "hidden_dims", f"must be {rule_of('input_dim')}", width)
+    for name, value in settings.items():
+        if name == "hidden_dims" or (value is None and name in _OPTIONAL):
+            continue
+        hint = did_you_mean(value, _CHOICES.get(name, ()))
+        refuse_unless(_fits(name, value), name, f"must be {rule_of(name)}", value, hint)
 
 
-def refuse_unless(holds: bool, name: str, rule: str, value: object) -> None:
+def refuse_unless(holds: bool, name: str, rule: str, value: object, hint: str = "") -> None:
     """Raise the ValueError of every setting: its name, the rule and the value."""
     if not holds:
-        raise ValueError(f"{name} {rule}, received {value!r}")
+        raise ValueError(f"{name} {rule}, received {value!r}{hint}")
 
 
-def _check_together(settings: Mapping[str, Any]) -> None:
-    loss, mining = settings["loss"], settings["mining_strategy"]
-    refuse_unless(
-        loss in ("triplet", "focal") or mining == "auto",
-        "mining_strategy",
-        f"must be auto: the loss {loss!r} takes all pairs of a batch and mines none",
-        mining,
-    )
-    target = settings["target_margin"]
-    refuse_unless(
-        target is None or loss in ("triplet", "focal", "batch_all"),
-        "target_margin",
-        f"must not be given: the loss {loss!r} has no margin that changes",
-        target,
-    )
+def did_you_mean(word: object, known: Iterable[object]) -> str:
+    """The end of a message that names the word nearest to a wrong one; empty where none is near."""
+    words = [name for name in known if isinstance(name, str)]
+    near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
-def _check_whole(name: str, value: object, least: int) -> None:
-    whole = isinstance(value, int) and not isinstance(value, bool) and value >= least
-    refuse_unless(whole, name, f"must be a whole number of at least {least}", value)
+def _fits(name: str, value: Any) -> bool:
+    if name in _FLAGS:
+        return isinstance(value, bool)
+    if name in _CHOICES:
+        return any(isinstance(value, type(c)) and value == c for c in _CHOICES[name])
+    if name in _WHOLE:
+        return _is_whole(value, _WHOLE[name])
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    low, high, closed = _RANGES[name]
+    above = low <= value if closed[0] == "[" else low < value
+    return above and (value <= high if closed[1] == "]" else value < high)
 
 
-def _check_range(name: str, value: Any, low: float, high: float, closed: str) -> None:
-    inside = isinstance(value, (int, float)) and not isinstance(value, bool)
-    inside = inside and (low <= value if closed[0] == "[" else low < value)
-    inside = inside and (value <= high if closed[1] == "]" else value < high)
-    rule = f"must be a number in {closed[0]}{low}, {high}{closed[1]}"
-    refuse_unless(inside, name, rule, value)
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

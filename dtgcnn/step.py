@@ -62,11 +62,11 @@ class TrainingStep:
         learning_rate: Array,
     ) -> Stepped:
         scale = optimizer_state.get("loss_scale")
-        gradients, state, metrics = self.differentiate(params, state, batch, sources, key, scale)
+        gradients, moved, metrics = self.differentiate(params, state, batch, sources, key, scale)
         params, optimizer_state, more = self.update(
             params, optimizer_state, gradients, learning_rate
         )
-        return params, state, optimizer_state, {**metrics, **more}
+        return params, self.settle(state, moved, more), optimizer_state, {**metrics, **more}
 
     def differentiate(
         self,
@@ -135,16 +135,16 @@ class TrainingStep:
         scale.
         """
         ops, scale = self.ops, optimizer_state.get("loss_scale")
-        if scale is not None:
-            gradients = tree_map(lambda g: g / scale, gradients)
+        finite = self._all_finite(gradients) if self.scales else None
+        if finite is not None:
+            gradients = tree_map(lambda g: ops.where(finite, g / scale, 0.0), gradients)
         gradients, norm = clip_by_global_norm(ops, gradients, self.config.gradient_clip_val)
         trained, kept = partition(params, self.frozen)
         updates, new_state = self.optimizer.update(
             ops, gradients, optimizer_state, trained, learning_rate
         )
         moved, metrics = apply_updates(trained, updates), {"gradient_norm": norm}
-        if scale is not None:
-            finite = ops.isfinite(norm)
+        if finite is not None:
 
             def choose(new: Array, old: Array) -> Array:
                 return ops.where(finite, new, old)
@@ -152,12 +152,22 @@ class TrainingStep:
             moved = tree_map(choose, moved, trained)
             new_state = tree_map(choose, new_state, {k: optimizer_state[k] for k in new_state})
             new_state |= loss_scale.update(ops, optimizer_state, finite)
-            metrics = {
-                "gradient_norm": ops.where(finite, norm, 0.0),
-                "loss_scale": scale,
-                "skipped_steps": 1.0 - ops.astype(finite, ops.dtype),
-            }
+            skipped = 1.0 - ops.astype(finite, ops.dtype)
+            metrics |= {"loss_scale": scale, "skipped_steps": skipped}
         return merge(moved, kept), new_state, metrics
+
+    def settle(self, state: Tree, moved: Tree, metrics: Tree) -> Tree:
+        """The running state after an update: of a skipped step, the former."""
+        if not self.scales:
+            return moved
+        skipped = metrics["skipped_steps"] > 0
+        return tree_map(lambda new, old: self.ops.where(skipped, old, new), moved, state)
+
+    def _all_finite(self, gradients: Tree) -> Array:
+        bad = self.ops.zeros((), "int32")
+        for leaf in flatten(gradients).values():
+            bad = bad + self.ops.sum(~self.ops.isfinite(leaf))
+        return bad == 0
 
     def _encode(
         self, params: Tree, state: Tree, rows: Tree, sources: Tree, key: Array

@@ -5,18 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .callbacks import Callback, EarlyStopping, MemoryManager, ProgressBar
 from .config import DTGCNNConfig
+from .keeper import StateKeeper, saved_state
 from .model import DTGCNN
-from .objective import LossFunction, Objective, as_objective
+from .objective import LossFunction, Objective, as_objective, config_objective
 from .ops import HostArray
-from .random import derive_key
-from .resume import Place, TrainingState, fingerprint
-from .run import TrainingError, TrainingRun, loss_arrays
+from .resume import Place
+from .run import TrainingError, TrainingRun
+from .settings import refuse_unless
 from .threads import limit_threads
+from .validation import validate
 
 if TYPE_CHECKING:
     from .data import TripletDataset, TripletLoader
@@ -65,6 +68,12 @@ class Trainer:
     ) -> None:
         config = model.config if config is None else config
         config.require_same_model(model.config)
+        refuse_unless(
+            config.device in ("auto", model.ops.device),
+            "device",
+            f"must be the model's {model.ops.device!r}",
+            config.device,
+        )
         if save_every_n_steps is not None and save_every_n_steps < 1:
             raise ValueError(
                 f"save_every_n_steps must be at least 1, received {save_every_n_steps}"
@@ -116,10 +125,12 @@ class Trainer:
         val_loader = self.val_loader if val_loader is None else val_loader
         self.train_loader, self.val_loader = loader, val_loader
         self.model.check_data(loader)
-        state = self._saved_state(resume)
+        state = saved_state(self.state_dir, resume)
         self.should_stop, self.global_step, self.history = False, 0, []
         self.resumed = state is not None
-        self.config = self.config.replace(batch_size=loader.batch_size)
+        self.config = self.config.replace(
+            batch_size=loader.batch_size, samples_per_class=loader.samples_per_class
+        )
         self.model.config = self.config
         hooks = self._hooks(callbacks, val_loader)
         with limit_threads(self.config.num_threads), ExitStack() as ending:
@@ -128,15 +139,18 @@ class Trainer:
             for hook in hooks:
                 hook.on_train_begin(self)
                 ending.callback(hook.on_train_end, self)  # one's error keeps no other from ending
+                ending.push(partial(self._tell, hook))
             vectors = self._vectors_of(loader)
             run = TrainingRun(self.model, self.config, loader, vectors, self._objective())
             ending.callback(run.close)
-            data = fingerprint(loader, vectors) if self.state_dir is not None else ""
-            place = Place() if state is None else self._restore(state, run, data, hooks)
-            while place.epoch <= self.config.num_epochs and not self.should_stop:
-                self._run_epoch(run, place, val_loader, hooks, data)
+            keeper = StateKeeper(self, run, hooks, vectors)
+            place = keeper.begin(state)
+            while place.epoch <= self.config.num_epochs and not (
+                self.should_stop and place.step == 0
+            ):
+                self._run_epoch(run, place, val_loader, hooks, keeper)
                 place = Place(place.epoch + 1)
-                self._save_state(run, place, hooks, data)
+                keeper.save(place)
         return self.history
 
     def _hooks(
@@ -160,77 +174,51 @@ class Trainer:
         place: Place,
         val_loader: TripletLoader | None,
         hooks: list[Callback],
-        data: str,
+        keeper: StateKeeper,
     ) -> None:
         begin, epoch, totals = time.perf_counter(), place.epoch, place.totals
         for hook in hooks:
             hook.on_epoch_begin(self, epoch)
         for batch_idx, group in enumerate(run.groups(epoch, place.step), place.step):
+            for hook in hooks:
+                hook.on_batch_begin(self, group[-1], batch_idx)
             outputs = run.step(group, epoch)
-            self.global_step = run.count
-            _check(outputs, batch_idx + 1, epoch)
+            self.global_step = run.taken
             for name, value in outputs.items():
                 totals[name] = totals.get(name, 0.0) + value
             for hook in hooks:
                 hook.on_batch_end(self, outputs, group[-1], batch_idx)
+            _check(outputs, batch_idx + 1, epoch)  # after the callbacks, which may tell why
             place.step = batch_idx + 1
             every = self.save_every_n_steps
             if every and self.global_step % every == 0 and place.step < run.num_steps:
-                self._save_state(run, place, hooks, data)
+                keeper.save(place)
         count, summed = run.num_steps, ("skipped_steps",)
         metrics = {k: v if k in summed else v / count for k, v in totals.items()}
         run.finish_epoch(epoch)
         metrics |= run.graph_figures
-        metrics |= {f"val_{k}": v for k, v in self.validate(val_loader).items()}
+        if val_loader is not None and len(val_loader) > 0:
+            metrics |= self._validate(val_loader, hooks)
         metrics |= {"epoch": float(epoch), "seconds": time.perf_counter() - begin}
         self.history.append(metrics)
         for hook in hooks:
             hook.on_epoch_end(self, metrics)
 
+    def _validate(self, loader: TripletLoader, hooks: list[Callback]) -> dict[str, float]:
+        for hook in hooks:
+            hook.on_validation_begin(self)
+        metrics = {f"val_{name}": value for name, value in self.validate(loader).items()}
+        for hook in hooks:
+            hook.on_validation_end(self, metrics)
+        return metrics
+
+    def _tell(self, hook: Callback, kind: object, error: BaseException | None, _: object) -> None:
+        if error is not None:
+            hook.on_exception(self, error)
+
     def _objective(self) -> Objective:
-        if self.loss is None:
-            return self.model.objective(self.config)
-        return as_objective(self.loss)
-
-    def _saved_state(self, resume: bool) -> TrainingState | None:
-        if self.state_dir is None:
-            if resume:
-                raise ValueError("resume needs the state_dir of the run to go on with")
-            return None
-        state = TrainingState.latest(self.state_dir)
-        if state is not None and not resume:
-            raise FileExistsError(
-                f"{self.state_dir} holds the state of a run; train(resume=True) goes on with it"
-            )
-        return state
-
-    def _save_state(self, run: TrainingRun, place: Place, hooks: list[Callback], data: str) -> None:
-        if self.state_dir is None:
-            return
-        numbers, arrays = run.state_dict()
-        TrainingState(
-            config=self.config.to_dict(),
-            data=data,
-            frozen=sorted(self.model.frozen),
-            place=place,
-            history=self.history,
-            global_step=self.global_step,
-            finished=self.should_stop,
-            run=numbers,
-            callbacks=[(type(hook).__name__, hook.state_dict()) for hook in hooks],
-            arrays=arrays,
-        ).save(self.state_dir, self.model.made_with())
-
-    def _restore(
-        self, state: TrainingState, run: TrainingRun, data: str, hooks: list[Callback]
-    ) -> Place:
-        state.check(self.config, data, sorted(self.model.frozen), hooks)
-        run.load_state_dict(state.run, state.arrays)
-        self.history, self.global_step = state.history, state.global_step
-        self.should_stop = state.finished
-        for hook, (_, known) in zip(hooks, state.callbacks, strict=True):
-            hook.load_state_dict(known)
-        return state.place
+        own = config_objective(self.config) if self.loss is None else as_objective(self.loss)
+        return self.model.objective(own)
 
     def embed_side(self, loader: TripletLoader) -> HostArray:
         """Embeddings of ``loader.items``, in order, under the present model."""
@@ -241,22 +229,7 @@ class Trainer:
         weighted by its triplets. Empty without batches."""
         if loader is None or len(loader) == 0:
             return {}
-        model, ops, totals, weight = self.model, self.model.ops, dict[str, float](), 0.0
-        objective = self._objective()
-        embeddings = self.embed_side(loader)
-        row_of = {int(item): row for row, item in enumerate(loader.items)}
-        key = derive_key(self.config.seed, "validation")
-        margin = self.config.target_margin or self.config.triplet_margin
-        for batch in loader.batches(0):
-            rows = ops.asarray(embeddings[[row_of[int(item)] for item in batch.items]])
-            arrays = loss_arrays(ops, self.config, loader.dataset, batch, key, margin)
-            value, metrics = objective(ops, model.params, rows, arrays)
-            given = metrics.get("valid_triplets")
-            count = float(batch.valid_triplets if given is None else ops.to_numpy(given))
-            for name, figure in {"loss": value, **metrics}.items():
-                totals[name] = totals.get(name, 0.0) + count * float(ops.to_numpy(figure))
-            weight += count
-        return {k: v / max(weight, 1.0) for k, v in totals.items() if k != "valid_triplets"}
+        return validate(self.model, self.config, self._objective(), loader, self.embed_side(loader))
 
     def _vectors_of(self, loader: TripletLoader) -> HostArray:
         """The vectors of the loader's whole dataset, (num_items, input_dim), made once.

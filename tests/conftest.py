@@ -34,6 +34,14 @@ def blobs(classes: int = 4, per_class: int = 20, width: int = 12) -> tuple[Vecto
     return x.astype(np.float32), labels
 
 
+@pytest.fixture(params=["numpy", "mlx"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each backend whose library is installed."""
+    if request.param == "mlx":
+        pytest.importorskip("mlx.core", reason="MLX is not installed")
+    return str(request.param)
+
+
 @pytest.fixture
 def labelled() -> TripletDataset:
     return TripletDataset.from_arrays(*blobs())
@@ -95,3 +103,16 @@ def triplet_file(tmp_path: Path) -> Path:
     path = tmp_path / "triplets.json"
     path.write_text(json.dumps({"triplets": triplets}))
     return path
+
+
+def text_triplets(count: int = 120) -> TripletDataset:
+    """Random triplets of ``sentences``."""
+    texts, labels = sentences()
+    rng = np.random.default_rng(3)
+    own = {name: [t for t, c in zip(texts, labels, strict=True) if c == name] for name in WORDS}
+    triplets = []
+    for _ in range(count):
+        name, other = rng.choice(list(WORDS), 2, replace=False)
+        anchor, positive = rng.choice(own[name], 2, replace=False)
+        triplets.append((str(anchor), str(positive), str(rng.choice(own[other]))))
+    return TripletDataset.from_triplets(triplets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, Callback, Trainer, TripletDataset
+from dtgcnn import DTGCNN, Callback, Trainer, TrainingError, TripletDataset
 from dtgcnn.callbacks import (
     DebugCallback,
     EarlyStopping,
@@ -389,6 +390,29 @@ def test_event_files_can_be_read_while_training(labelled: TripletDataset, tmp_pa
 
 
 @pytest.mark.usefixtures("tensorboard")
+def test_a_resumed_run_is_one_curve(labelled: TripletDataset, tmp_path: Path) -> None:
+    def resumable(step: int) -> TensorboardLogger:
+        trainer = trainer_of(labelled)
+        trainer.state_dir, trainer.save_every_n_steps = tmp_path / "state", 2
+        logger = TensorboardLogger(tmp_path / "runs", "one")
+        if step:
+            with pytest.raises(RuntimeError, match="the disk is full"):
+                trainer.train(callbacks=[logger, Breaks(step)], resume=True)
+        else:
+            trainer.train(callbacks=[logger, Breaks(step)], resume=True)
+        return logger
+
+    resumable(4)  # the fourth step is logged, but not in the state of the second or third
+    assert names(tmp_path / "runs") == ["one"]
+    logger = resumable(0)
+    assert names(tmp_path / "runs") == ["one"]
+    assert logger.path is not None
+    read = scalars(logger.path)
+    assert [step for step, _ in read["train/loss"]] == [1, 2, 3, 4, 5, 6]
+    assert [step for step, _ in read["epoch/loss"]] == [1, 2]
+
+
+@pytest.mark.usefixtures("tensorboard")
 def test_every_training_is_a_run_of_its_own(labelled: TripletDataset, tmp_path: Path) -> None:
     logger = TensorboardLogger(tmp_path, "one")
     trainer = trainer_of(labelled, epochs=1)
@@ -552,8 +576,53 @@ def test_an_exploding_gradient_is_found_once_an_epoch(
 def test_a_gradient_that_is_not_a_number_is_found(labelled: TripletDataset) -> None:
     debug, trainer = DebugCallback(), trainer_of(labelled)
     debug.on_epoch_begin(trainer, 1)
-    debug.on_batch_end(trainer, {"gradient_norm": NAN}, None, 0)
-    assert [found.kind for found in debug.findings] == ["gradient_explosion"]
+    debug.on_batch_end(trainer, {"loss": 0.5, "gradient_norm": NAN}, None, 0)
+    assert [found.kind for found in debug.findings] == ["not_finite"]
+    assert "the loss is 0.5, its gradient's norm nan: lower" in debug.findings[0].message
+
+
+@pytest.mark.parametrize("scope", ["bank", "batch"])
+def test_what_there_is_to_know_of_a_step_that_is_not_finite_is_kept(
+    scope: str, labelled: TripletDataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    batches: list[Any] = []
+    calls: list[str] = []
+
+    class Poison(Callback):
+        def on_batch_begin(self, trainer: Trainer, batch: Any, batch_idx: int) -> None:
+            batches.append(batch)
+            if trainer.global_step == 4:
+                head = trainer.model.params["head"]
+                head["bias"] = head["bias"] + np.float32(np.inf)
+
+        def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+            calls.append(f"{type(error).__name__} after step {trainer.global_step}")
+
+        def on_train_end(self, trainer: Trainer) -> None:
+            calls.append("end")
+
+    debug = DebugCallback(debug_dir=tmp_path)
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match="the loss is nan"):
+        run(labelled, Poison(), debug, graph_scope=scope)
+    assert calls == ["TrainingError after step 5", "end"]
+    (found,) = debug.findings
+    assert (found.kind, found.epoch, found.step) == ("not_finite", 2, 5)
+    assert f"{tmp_path / 'step=000005'} holds the step's batch and model" in caplog.text
+    known = json.loads((tmp_path / "step=000005" / "batch.json").read_text())
+    assert known["items"] == batches[-1].items.tolist()
+    assert known["labels"] == batches[-1].labels.tolist()
+    assert known["metrics"]["loss"] == "nan"
+    assert known["metrics"]["learning_rate"] > 0
+    assert (known["epoch"], known["step"], known["triplets"]) == (2, 5, None)
+    assert known["config"]["graph_scope"] == scope
+    model = DTGCNN.load(tmp_path / "step=000005", backend="numpy")
+    assert np.isinf(model.params["head"]["bias"]).all()  # as it was before the step, not after
+    assert np.isfinite(model.params["head"]["weight"]).all()
+
+
+def test_without_a_folder_nothing_is_written_of_it(labelled: TripletDataset) -> None:
+    with pytest.raises(ValueError, match="save_debug_info needs a debug_dir to write in"):
+        DebugCallback().save_debug_info(trainer_of(labelled), None)
 
 
 def test_looking_leaves_training_as_it_is(labelled: TripletDataset, tmp_path: Path) -> None:

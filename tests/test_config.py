@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from dtgcnn import DTGCNN, DTGCNNConfig
-from dtgcnn.templates import suggest
+from dtgcnn.cli import main
+from dtgcnn.config_file import describe_settings
+from dtgcnn.settings import rule_of
+from dtgcnn.templates import LARGE, MEDIUM, SMALL, suggest, template_of
+
+FIELDS = {field.name: field.default for field in dataclasses.fields(DTGCNNConfig)}
+OTHERS: dict[str, Any] = {
+    **{"input_dim": 5, "hidden_dims": (4, 3), "num_gcn_layers": 2, "output_dim": 2},
+    **{"gcn_activation": "tanh", "use_batch_norm": True, "dropout_rate": 0.25},
+    **{"normalize_output": False, "initializer": "he_normal", "graph_k_neighbors": 3},
+    **{"graph_similarity_threshold": -0.5, "graph_self_weight": None, "graph_scope": "batch"},
+    **{"dynamic_graph_update_freq": 4, "bank_size": 99, "triplet_margin": 0.3},
+    **{"target_margin": 0.4, "loss": "focal", "triplet_distance": "squared"},
+    **{"triplet_swap": True, "soft_margin": True, "focal_gamma": 1.5, "temperature": 0.2},
+    **{"uniformity_weight": 0.1, "loss_reduction": "sum", "mining_strategy": "explicit"},
+    **{"batch_size": 33, "gradient_accumulation_steps": 3, "gradient_accumulation": "plain"},
+    **{"samples_per_class": 5, "num_epochs": 7, "optimizer": "sgd", "learning_rate": 1e-7},
+    **{"momentum": 0.5, "weight_decay": 0.0, "warmup_epochs": 0.5, "warmup_steps": 0},
+    **{"scheduler": "step", "scheduler_step_size": 2, "scheduler_gamma": 1.0},
+    **{"gradient_clip_val": float("inf"), "early_stopping_patience": 3},
+    **{"mixed_precision": "bfloat16", "gradient_checkpointing": True},
+    **{"adaptive_batch_size": True, "offload_optimizer": True, "cache_limit": 0},
+    **{"clear_cache_every": 8, "num_workers": 2, "prefetch_factor": 5},
+    **{"persistent_workers": True, "device": "cpu", "num_threads": 1, "seed": 2**40},
+}
+"""For every field another value than its default."""
+NEEDED: dict[str, dict[str, Any]] = {
+    "num_gcn_layers": {"hidden_dims": (4, 3)},
+    "focal_gamma": {"loss": "focal"},
+    "temperature": {"loss": "supcon"},
+    "uniformity_weight": {"loss": "batch_all"},
+    "momentum": {"optimizer": "sgd"},
+    "scheduler_step_size": {"scheduler": "step"},
+    "scheduler_gamma": {"scheduler": "exponential"},
+    "prefetch_factor": {"num_workers": 1},
+    "persistent_workers": {"num_workers": 1},
+}
+"""What must stand beside a field, so that it has an effect."""
+
+
+def config_with(name: str) -> DTGCNNConfig:
+    return DTGCNNConfig(**{**NEEDED.get(name, {}), name: OTHERS[name]})
 
 
 @pytest.mark.parametrize(
@@ -67,11 +111,196 @@ def test_suggestions_follow_the_size() -> None:
     assert suggest(1_000_000, 7_000) == {"dropout_rate": 0.1, "num_epochs": 10}
 
 
+def test_no_field_is_forgotten_here() -> None:
+    assert FIELDS.keys() == OTHERS.keys()
+    assert all(OTHERS[name] != FIELDS[name] for name in FIELDS)
+
+
 @pytest.mark.parametrize("suffix", ["toml", "json"])
-def test_round_trip_through_a_file(tmp_path: Path, suffix: str) -> None:
-    config = DTGCNNConfig(hidden_dims=(64, 32), graph_self_weight=None, learning_rate=3e-4)
+@pytest.mark.parametrize("name", FIELDS)
+def test_round_trip_through_a_file(tmp_path: Path, name: str, suffix: str) -> None:
+    config = config_with(name)
+    assert getattr(config, name) == OTHERS[name]
     config.save(tmp_path / f"config.{suffix}")
     assert DTGCNNConfig.load(tmp_path / f"config.{suffix}") == config
+    assert config.replace() == config
+
+
+def test_kipf_is_none(tmp_path: Path) -> None:
+    for content in ('graph_self_weight = "kipf"', "graph_self_weight = 0.5"):
+        (tmp_path / "c.toml").write_text(content)
+        value = DTGCNNConfig.load(tmp_path / "c.toml").graph_self_weight
+        assert value == (None if "kipf" in content else 0.5)
+    (tmp_path / "c.json").write_text('{"graph_self_weight": null}')
+    assert DTGCNNConfig.load(tmp_path / "c.json").graph_self_weight is None
+
+
+@pytest.mark.parametrize("suffix", ["toml", "json"])
+def test_a_config_file_is_written_whole_or_not_at_all(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"config.{suffix}"
+    DTGCNNConfig(seed=3).save(path)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        DTGCNNConfig(seed=4).save(path)
+    assert DTGCNNConfig.load(path).seed == 3
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+
+# Types, ranges and choices
+
+WRONG: dict[str, tuple[Any, ...]] = {
+    "a whole number of at least 0": (-1, 0.5, True, "3", [1]),
+    "a whole number of at least 1": (0, -1, 1.5, True, "3"),
+    "a whole number of at least 2": (1, 2.5, "x"),
+    "true or false": (0, 1, "true", None),
+    "a list of widths": (3, "4, 4", None, {"a": 1}),
+    "a number in [0.0, 1.0)": (-0.1, 1.0, "x", None, True, float("nan")),
+    "a number in (0.0, 1.0]": (0.0, 1.1, "x", True, float("nan")),
+    "a number in [-1.0, 1.0]": (-1.1, 1.1, "x", None, float("nan")),
+    "a number in (0.0, inf)": (0.0, -1.0, float("inf"), "x", True),
+    "a number in [0.0, inf)": (-1e-9, float("inf"), "x", None),
+    "a number in (0.0, inf]": (0.0, -1.0, "x", None),
+    "a number in [0.0, 1000000.0]": (-0.5, 1e7, "x", None),
+}
+"""Values that each rule refuses."""
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_refuses_what_breaks_its_rule(name: str) -> None:
+    rule = rule_of(name)
+    wrong = ("no such choice", 7, None) if rule.startswith("one of") else WRONG[rule]
+    for value in wrong:
+        with pytest.raises(ValueError) as caught:  # noqa: PT011
+            DTGCNNConfig(**{name: value})
+        shown = tuple(value) if isinstance(value, list) else value
+        message = f"{name} must be {rule}, received {shown!r}"
+        assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_field_has_a_line_of_help(name: str) -> None:
+    lines = describe_settings().splitlines()
+    at = lines.index(next(line for line in lines if line.startswith(f"# {name} = ")))
+    rule, meaning = lines[at - 2 : at]
+    assert rule.startswith(f"## {name}: {rule_of(name)}")
+    assert meaning.startswith("## ")
+    assert len(meaning.split()) > 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "nearest"),
+    [
+        ({"optimizer": "adamww"}, "adamw"),
+        ({"optimizer": "AdamW"}, "adamw"),
+        ({"scheduler": "onecycle"}, "one_cycle"),
+        ({"mining_strategy": "batchhard"}, "batch_hard"),
+        ({"loss": "info-nce"}, "info_nce"),
+        ({"mixed_precision": "fp16"}, "float16"),
+        ({"gcn_activation": "leaky_relu"}, "relu"),
+        ({"dropuot_rate": 0.5}, "dropout_rate"),
+    ],
+)
+def test_the_nearest_valid_choice_is_named(settings: dict[str, Any], nearest: str) -> None:
+    for make in (DTGCNNConfig, DTGCNNConfig().replace):
+        with pytest.raises(ValueError, match=rf"; did you mean '{nearest}'\?$"):
+            make(**settings)
+
+
+def test_where_nothing_is_near_it_says_where_to_look() -> None:
+    with pytest.raises(ValueError, match="unknown setting 'lr'; `dtgcnn settings` lists them"):
+        DTGCNNConfig(lr=0.1)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match=r"device must be one of auto, cpu, gpu, received 'xyz'$"):
+        DTGCNNConfig(device="xyz")
+
+
+# Contradictions
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"momentum": 0.5}, "momentum must be 0.9: the optimizer 'adamw' makes no use of it, only "
+         "sgd does, received 0.5"),
+        ({"scheduler_gamma": 0.5}, "scheduler_gamma must be left out: the scheduler 'cosine'"),
+        ({"scheduler_step_size": 3}, "scheduler_step_size must be 10: the scheduler 'cosine'"),
+        ({"scheduler": "one_cycle", "warmup_epochs": 3}, "warmup_epochs must be 1.0: the"),
+        ({"scheduler": "one_cycle", "warmup_steps": 3}, "warmup_steps must be left out: the"),
+        ({"warmup_epochs": 2, "warmup_steps": 9}, "warmup_steps must not be given beside warmup_"),
+        ({"loss": "supcon", "triplet_margin": 0.5}, "triplet_margin must be 0.2: the loss"),
+        ({"loss": "circle", "target_margin": 0.5}, "target_margin must be left out: the loss"),
+        ({"loss": "circle", "temperature": 0.5}, "temperature must be 0.1: .* supcon, info_nce do"),
+        ({"loss": "batch_all", "mining_strategy": "semi_hard"}, "mining_strategy must be auto"),
+        ({"loss": "batch_all", "soft_margin": True}, "soft_margin must be False: .* triplet does"),
+        ({"loss": "focal", "soft_margin": True}, "soft_margin must be False: the loss 'focal'"),
+        ({"loss": "batch_all", "triplet_swap": True}, "triplet_swap must be False: the loss"),
+        ({"focal_gamma": 1.0}, "focal_gamma must be 2.0: the loss 'triplet'"),
+        ({"uniformity_weight": 1.0}, "uniformity_weight must be 0.0: the loss 'triplet'"),
+        ({"graph_scope": "batch", "dynamic_graph_update_freq": 2}, "dynamic_graph_update_freq m"),
+        ({"persistent_workers": True}, "persistent_workers must be False: num_workers = 0 has no"),
+        ({"prefetch_factor": 4}, "prefetch_factor must be 2: num_workers = 0 has no threads"),
+    ],
+)  # fmt: skip
+def test_settings_without_effect_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DTGCNNConfig(**settings)
+
+
+def test_no_warm_up_suits_every_schedule() -> None:
+    config = DTGCNNConfig(scheduler="one_cycle", warmup_epochs=0, warmup_steps=0)
+    assert DTGCNNConfig(warmup_epochs=0, warmup_steps=5).warmup_steps == 5
+    assert config.replace(scheduler="cosine").warmup_epochs == 0
+
+
+def test_a_wrong_number_of_layers_is_told_the_right_one() -> None:
+    message = r"contradicts hidden_dims = \[8, 4\]: it must be 2, or be left out, received 3"
+    with pytest.raises(ValueError, match=f"num_gcn_layers {message}"):
+        DTGCNNConfig(hidden_dims=(8, 4), num_gcn_layers=3)
+
+
+# Templates
+
+
+def test_templates_have_the_values_of_the_guide() -> None:
+    for config, expected in (
+        (DTGCNNConfig.small(), (128, 5e-5, 100, 0.3, 1e-4, 5, 10, False, 1)),
+        (DTGCNNConfig.medium(), (512, 1e-4, 50, 0.1, 1e-5, 10, None, False, 2)),
+        (DTGCNNConfig.large(), (1024, 2e-4, 20, 0.05, 1e-6, 20, None, "float16", 4)),
+    ):
+        names: tuple[str, ...] = (
+            "batch_size",
+            "learning_rate",
+            "num_epochs",
+            "dropout_rate",
+            "weight_decay",
+        )
+        names += ("graph_k_neighbors", "early_stopping_patience", "mixed_precision")
+        names += ("gradient_accumulation_steps",)
+        assert tuple(getattr(config, name) for name in names) == expected
+    assert DTGCNNConfig.large(batch_size=64, seed=3).batch_size == 64
+    with pytest.raises(ValueError, match="unknown setting 'batchsize'; did you mean 'batch_size'"):
+        DTGCNNConfig.small(batchsize=3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "template"),
+    [(0, SMALL), (9_999, SMALL), (10_000, MEDIUM), (100_000, MEDIUM), (100_001, LARGE)],
+)
+def test_the_template_of_a_size(rows: int, template: dict[str, Any]) -> None:
+    assert template_of(rows) is template
+    assert DTGCNNConfig.for_size(rows) == DTGCNNConfig(**template)
+    assert DTGCNNConfig.for_size(rows, num_epochs=2).num_epochs == 2
+
+
+@pytest.mark.parametrize("rows", [-1, "many", 1.5, True])
+def test_a_size_that_is_none(rows: Any) -> None:
+    with pytest.raises(ValueError, match="num_samples must be a whole number of at least 0"):
+        DTGCNNConfig.for_size(rows)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +318,44 @@ def test_bad_files_are_refused(tmp_path: Path, name: str, content: str, message:
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=message):
         DTGCNNConfig.load(tmp_path / name)
+
+
+# The command line
+
+
+def test_what_is_written_last_wins(text_file: Path, tmp_path: Path) -> None:
+    """The template, then the file, then --set, then options of their own."""
+    (tmp_path / "c.toml").write_text(
+        "learning_rate = 0.5\nseed = 3\nnum_epochs = 9\nweight_decay = 0.5\ninput_dim = 16\n"
+    )
+    arguments = ["train", str(text_file), "--output", str(tmp_path / "m"), "--backend", "numpy"]
+    arguments += ["--template", "auto", "--config", str(tmp_path / "c.toml"), "--no-map"]
+    arguments += ["--set", "seed=4", "--set", "num_epochs=8", "--set", "hidden_dims=[8]"]
+    arguments += ["--set", "warmup_steps=null", "--epochs", "1"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    saved = json.loads((tmp_path / "m" / "config.json").read_text())
+    config = DTGCNNConfig.from_dict(saved["config"])
+    of_template = (config.dropout_rate, config.graph_k_neighbors, config.early_stopping_patience)
+    assert of_template == (0.3, 5, 10)
+    assert (config.learning_rate, config.weight_decay) == (0.5, 0.5)
+    assert (config.seed, config.num_epochs, config.hidden_dims) == (4, 1, (8,))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "loss=soupcon"], "loss must be one of .*; did you mean 'supcon'"),
+        (["--set", "momentum=0.5"], "momentum must be 0.9: the optimizer 'adamw' makes no use"),
+        (["--set", "loss=supcon", "--margin", "0.5"], "triplet_margin must be 0.2: the loss"),
+        (["--set", "use_batch_norm=True"], "use_batch_norm must be true or false, received 'True'"),
+    ],
+)
+def test_a_wrong_setting_is_one_message(
+    text_file: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    output = tmp_path / "m"
+    done = CliRunner().invoke(main, ["train", str(text_file), "--output", str(output), *arguments])
+    assert done.exit_code == 2
+    assert re.search(message, done.output)
+    assert not output.exists()

@@ -14,7 +14,9 @@ import pytest
 from dtgcnn_conformance import all_checks, check_backend
 from dtgcnn_conformance.__main__ import main
 from dtgcnn_conformance.comparison import ConformanceFailure, compare
+from dtgcnn_conformance.probe import Probe
 from dtgcnn_conformance.registry import TIERS, check
+from dtgcnn_conformance.runner import perform
 from dtgcnn_conformance.tolerances import TOLERANCES, Tolerance
 from dtgcnn_numpy import NumpyOps
 
@@ -38,13 +40,20 @@ def test_the_reference_is_accepted(dtype: str) -> None:
     assert len(report.results) == len(all_checks())
 
 
-@pytest.mark.parametrize("wrong", list(WRONG), ids=lambda wrong: wrong.__name__)
-def test_a_wrong_backend_is_rejected(wrong: type[NumpyOps]) -> None:
-    tier, name = WRONG[wrong]
-    report = check_backend(wrong(), [tier])
-    failed = [result.check.id for result in report.failures]
-    assert f"{tier}/{name}" in failed
-    assert f"FAILED {tier}/{name}" in report.table()
+@pytest.mark.parametrize(
+    ("wrong", "tier", "name"), WRONG, ids=[f"{w.__name__}-{name}" for w, _, name in WRONG]
+)
+def test_a_wrong_backend_is_rejected(wrong: type[NumpyOps], tier: str, name: str) -> None:
+    (chosen,) = (c for c in all_checks() if c.id == f"{tier}/{name}")
+    perform(chosen, Probe(NumpyOps(), tier))
+    with pytest.raises(ConformanceFailure):
+        perform(chosen, Probe(wrong(), tier))
+
+
+def test_a_report_names_what_failed() -> None:
+    report = check_backend(BiasedBits(), ["random"])
+    assert "random/random_bits" in [result.check.id for result in report.failures]
+    assert "FAILED random/random_bits" in report.table()
 
 
 @pytest.mark.parametrize("wrong", [CoarseErf, NoAux, NoGradientOfWeights, TanhGelu, UnstableSort])

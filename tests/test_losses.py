@@ -114,7 +114,7 @@ def test_batch_all_with_none_active(reduction: Any) -> None:
 
 def test_batch_all_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(BatchAllTripletLoss(), X, LABELS, ITEMS)
-    monkeypatch.setattr("dtgcnn.batch_all._BLOCK", 3 * X.size)
+    monkeypatch.setattr("dtgcnn.numerics._BLOCK", 3 * X.size)
     value, metrics, gradient = run(BatchAllTripletLoss(), X, LABELS, ITEMS)
     assert (value, metrics) == whole[:2]
     np.testing.assert_array_equal(gradient, whole[2])

@@ -106,6 +106,28 @@ def test_tsne_is_repeatable_and_keeps_classes_together() -> None:
     assert (LABELS[distance.argmin(axis=1)] == LABELS).mean() > 0.95
 
 
+def test_umap_is_repeatable_quiet_and_keeps_classes_together(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("numba", reason="umap-learn is not installed")
+    points = project(X, "umap", seed=3)  # warnings are errors here
+    assert capfd.readouterr() == ("", "")
+    assert np.array_equal(points, project(X, "umap", seed=3))
+    assert not np.allclose(points, project(X, "umap", seed=4))
+    distance = np.linalg.norm(points[:, None] - points[None], axis=2) + np.diag([np.inf] * 60)
+    assert (LABELS[distance.argmin(axis=1)] == LABELS).mean() > 0.95
+    assert not project(np.ones((50, 4)), "umap").any()
+    assert project(X[:10], "umap").shape == (10, 2)
+    with pytest.raises(ValueError, match="umap needs at least 10 rows, received 9"):
+        project(X[:9], "umap")
+
+
+def test_without_umap_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    with pytest.raises(ImportError, match=r"umap-learn: pip install 'dtgcnn\[umap\]'"):
+        project(X, "umap")
+
+
 def test_without_scikit_learn_auto_is_pca(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
     assert np.array_equal(project(X, "auto"), project(X, "pca"))
@@ -139,7 +161,7 @@ def test_sample_is_stratified() -> None:
     ("changes", "message"),
     [
         ({"path": "map.pdf"}, r"path must end in \.png or \.svg, received 'map\.pdf'"),
-        ({"method": "umap"}, r"method must be one of .*'pca', 'tsne'.*, received 'umap'"),
+        ({"method": "isomap"}, r"method must be one of .*'tsne', 'umap'.*, received 'isomap'"),
         ({"max_points": 0}, "max_points must be at least 1, received 0"),
         ({"panels": {}}, "panels must have one row a label"),
         ({"panels": {"a": X, "b": X[:9]}}, r"'b': \(9, 8\)} for \(60,\)"),

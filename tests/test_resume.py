@@ -3,107 +3,143 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
-import textwrap
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from queue import Queue
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 
-STEPS, KILLS = 200, 20
+from dtgcnn import DTGCNN
 
-RUN = textwrap.dedent(
-    """
-    import json, os, sys
-    from pathlib import Path
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 
-    import numpy as np
+STEPS = 200
 
-    from dtgcnn import (
-        DTGCNN, Callback, DTGCNNConfig, EarlyStopping, MetricsTracker, ModelCheckpoint, Trainer,
-        TripletDataset,
-    )
-    from dtgcnn.tree import flatten
+Kill: TypeAlias = tuple[str, float]
+"""A point at which a run is killed, and the how-manieth of its kind."""
 
-    folder, backend, last_step = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-
-    class Killer(Callback):
-        def on_batch_end(self, trainer, outputs, batch, batch_idx):
-            if trainer.global_step == last_step:
-                os.kill(os.getpid(), 9)
-
-    rng = np.random.default_rng(0)
-    labels = np.arange(96) % 6
-    x = rng.normal(size=(6, 10))[labels] + rng.normal(size=(96, 10))
-    dataset = TripletDataset.from_arrays(x.astype("float32"), labels)
-    train_loader, val_loader = dataset.create_dataloaders(16, 0.8)
-    config = DTGCNNConfig(
-        input_dim=10, hidden_dims=(8, 8), output_dim=4, batch_size=16, graph_k_neighbors=3,
-        num_epochs=200 // len(train_loader), dropout_rate=0.2, use_batch_norm=True,
-        dynamic_graph_update_freq=3, mining_strategy="distance_weighted", target_margin=0.4,
-        num_workers=1, mixed_precision="float16",
-    )
-    model = DTGCNN(config, backend=backend)
-    tracker = MetricsTracker()
-    kept = ModelCheckpoint(folder / "kept", save_top_k=2)
-    trainer = Trainer(
-        model, train_loader=train_loader, val_loader=val_loader, progress=False,
-        callbacks=[kept, EarlyStopping(patience=1000), tracker, Killer()],
-        state_dir=folder / "state", save_every_n_steps=3,
-    )
-    history = trainer.train(resume=True)
-    leaves = flatten({"params": model.params, "state": model.state})
-    np.savez(folder / "end.npz", **{k: model.ops.to_numpy(v) for k, v in leaves.items()})
-    for metrics in history:
-        del metrics["seconds"]
-    stopping = trainer.callbacks[1]
-    end = {
-        "history": history, "tracked": tracker.metrics, "steps": trainer.global_step,
-        "best": [stopping.best, stopping.best_epoch], "kept": [p.name for p in kept.paths],
-    }
-    (folder / "end.json").write_text(json.dumps(end))
-    """
-)
+End: TypeAlias = tuple[dict[str, Any], dict[str, bytes]]
+"""What a run came to: history, best so far and kept models; and the bits of its weights."""
 
 
-def run(folder: Path, backend: str, last_step: int) -> int:
-    """Begin or resume the run in ``folder``, killed at ``last_step``; 0 lets it end."""
-    command = [sys.executable, "-c", RUN, str(folder), backend, str(last_step)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode
+class Server:
+    """A process that forks runs, see ``killed_run``."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def run(self, folder: Path, backend: str, kill: Kill = ("never", 0)) -> int:
+        """Begin or resume the run in ``folder``; returns its exit status."""
+        request = {"folder": str(folder), "backend": backend, "point": kill[0], "number": kill[1]}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
 
 
-def end_of(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What a run came to: history, best so far and kept models; and the bits of its weights."""
+@contextmanager
+def server(errors: Path) -> Iterator[Server]:
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.killed_run"]
+    with (
+        errors.open("w") as log,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        ) as process,
+    ):
+        yield Server(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def end_of(folder: Path) -> End:
     end = json.loads((folder / "end.json").read_text())
     return end, {name: leaf.tobytes() for name, leaf in np.load(folder / "end.npz").items()}
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+def plan(dice: random.Random, calls: dict[str, int], seconds: float) -> list[list[Kill]]:
+    """Twenty runs, each with the points at which it is killed, one after the other."""
+
+    def at(point: str) -> Kill:
+        return point, dice.randint(1, calls[{"torn": "fsync"}.get(point, point)])
+
+    points = [*["step"] * 6, "fsync", "torn", "torn", "replace", "rename", "rename", "unlink"]
+    once = [[at(point)] for point in points]
+    any_time: list[list[Kill]] = [[("second", dice.uniform(0.1, 0.9) * seconds)] for _ in range(3)]
+    # Killed again before it has saved anything, in its first save, and much later.
+    again: list[list[Kill]] = [
+        [("step", dice.randint(1, 3)), ("mkdir", 1)],
+        [("torn", 1), ("torn", 1), at("step")],
+        [("step", dice.randint(4, 99)), ("torn", 1), ("replace", 2)],
+        [("step", dice.randint(4, 99)), ("step", dice.randint(100, 199))],
+    ]
+    return once + any_time + again
+
+
 @pytest.mark.parametrize("backend", ["numpy", "mlx"])
-def test_killed_at_twenty_random_steps(backend: str, tmp_path: Path) -> None:
+def test_killed_at_twenty_random_points(backend: str, tmp_path: Path) -> None:
     if backend == "mlx":
         pytest.importorskip("mlx.core")
-    assert run(tmp_path / "whole", backend, 0) == 0
-    expected, bits = end_of(tmp_path / "whole")
-    assert expected["steps"] == STEPS
-    steps = random.Random(backend).sample(range(1, STEPS), KILLS)
-    with ThreadPoolExecutor(2) as pool:
-        for step, end in zip(steps, pool.map(partial(killed_at, tmp_path, backend), steps)):
-            assert end == (expected, bits), step
+    seed = secrets.randbits(32)
+    with ExitStack() as stack:
+        servers: Queue[Server] = Queue()
+        for number in range(2):
+            servers.put(stack.enter_context(server(tmp_path / f"errors-{number}")))
+        first, begin = servers.get(), time.perf_counter()
+        assert first.run(tmp_path / "whole", backend) == 0, said(tmp_path)
+        seconds = time.perf_counter() - begin
+        servers.put(first)
+        expected = end_of(tmp_path / "whole")
+        assert expected[0]["steps"] == STEPS
+        calls = json.loads((tmp_path / "whole" / "calls.json").read_text())
+        kills = plan(random.Random(seed), calls, seconds)
+        assert len(kills) == 20
+        pool = stack.enter_context(ThreadPoolExecutor(2))
+        work = partial(killed_and_resumed, tmp_path, backend, servers)
+        for points, end in zip(kills, pool.map(work, range(20), kills), strict=True):
+            assert end == expected, (seed, points)
 
 
-def killed_at(folder: Path, backend: str, step: int) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What a run comes to that was killed at ``step`` and then resumed."""
-    folder = folder / f"killed-{step}"
-    assert run(folder, backend, step) == -signal.SIGKILL
-    assert not (folder / "end.json").exists()
-    assert run(folder, backend, 0) == 0
-    return end_of(folder)
+def killed_and_resumed(
+    folder: Path, backend: str, servers: Queue[Server], number: int, points: list[Kill]
+) -> End:
+    """What a run comes to that was killed at each of ``points`` and then resumed."""
+    own, errors, folder = servers.get(), folder, folder / f"killed-{number}"
+    try:
+        for kill in points:
+            status = own.run(folder, backend, kill)
+            # By the clock, a run may have ended before it was to be killed.
+            assert status == -signal.SIGKILL or (kill[0], status) == ("second", 0), said(errors)
+        assert own.run(folder, backend) == 0, said(errors)
+    finally:
+        servers.put(own)
+    end = end_of(folder)
+    kept = sorted(path.name for path in (folder / "kept").iterdir())
+    assert kept == sorted(end[0]["kept"]), points
+    assert not list(folder.rglob(".*")), "what was half written is left"
+    for path in (folder / "last", *(folder / "kept").iterdir()):
+        assert DTGCNN.load(path, backend="numpy").bank is not None
+    return end
+
+
+def said(folder: Path) -> str:
+    """What the processes wrote on standard error."""
+    return "\n".join(path.read_text()[-3000:] for path in folder.glob("errors-*"))

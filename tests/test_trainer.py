@@ -7,7 +7,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, Callback, Trainer, TrainingError, TripletDataset
+from dtgcnn import DTGCNN, Callback, DTGCNNConfig, Trainer, TrainingError, TripletDataset
 from dtgcnn.config import LossName, MiningStrategy
 from dtgcnn.data import Batch
 from dtgcnn.evaluate import retrieval_metrics
@@ -50,9 +50,15 @@ def test_history_has_the_metrics_of_every_epoch(labelled: TripletDataset) -> Non
     assert all(np.isfinite(list(entry.values())).all() for entry in trainer.history)
 
 
-def test_the_same_seed_gives_the_same_bits(labelled: TripletDataset) -> None:
-    first, second = (flatten(train(labelled)[0].params) for _ in range(2))
-    other = flatten(train(labelled, seed=1)[0].params)
+def test_the_same_seed_gives_the_same_bits(labelled: TripletDataset, backend: str) -> None:
+    def params(**settings: Any) -> dict[str, Any]:
+        config = DTGCNNConfig(device="cpu", **{**SETTINGS, "dropout_rate": 0.2, **settings})
+        model = DTGCNN(config, backend=backend)
+        loaders = labelled.create_dataloaders(batch_size=24, train_split=0.8)
+        Trainer(model, train_loader=loaders[0], val_loader=loaders[1], progress=False).train()
+        return {name: model.ops.to_numpy(leaf) for name, leaf in flatten(model.params).items()}
+
+    first, second, other = params(), params(), params(seed=1)
     assert all(np.array_equal(first[name], second[name]) for name in first)
     assert not any(np.array_equal(first[n], other[n]) for n in first if n.endswith("weight"))
 
@@ -127,7 +133,7 @@ def test_a_batch_without_triplets_is_refused(labelled: TripletDataset) -> None:
 
     class Empty:
         dataset, items, labels = loader.dataset, loader.items, loader.labels
-        batch_size = 24
+        batch_size, samples_per_class = 24, 4
 
         def __len__(self) -> int:
             return 1
@@ -198,23 +204,45 @@ def test_callbacks_are_called_in_order(labelled: TripletDataset) -> None:
         def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
             calls.append(f"epoch {epoch}")
 
+        def on_batch_begin(self, trainer: Trainer, batch: Any, batch_idx: int) -> None:
+            self.batch, self.before = batch, trainer.model.params["head"]["bias"]
+            calls.append(f"batch {batch_idx}")
+
         def on_batch_end(self, trainer: Trainer, outputs: Any, batch: Any, batch_idx: int) -> None:
             assert outputs["loss"] >= 0.0
             assert len(batch.items) == 24
-            calls.append(f"batch {batch_idx}")
+            assert batch is self.batch
+            assert not np.array_equal(trainer.model.params["head"]["bias"], self.before)
+            calls.append(f"batch {batch_idx} ends")
+
+        def on_validation_begin(self, trainer: Trainer) -> None:
+            self.seen = trainer.model.encode(blobs()[0])
+            calls.append("validation")
+
+        def on_validation_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+            assert {"val_loss", "val_triplet_accuracy"} <= set(metrics)
+            metrics["val_own"] = 1.0
+            calls.append("validation ends")
 
         def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
-            trainer.model.encode(blobs()[0])
+            assert metrics is trainer.history[-1]
+            assert metrics["val_own"] == 1.0
+            np.testing.assert_array_equal(trainer.model.encode(blobs()[0]), self.seen)
             calls.append("epoch ends")
+
+        def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+            calls.append("an error")
 
         def on_train_end(self, trainer: Trainer) -> None:
             calls.append("end")
 
-    loader, _ = labelled.create_dataloaders(batch_size=24, train_split=0.6)
+    loader, val_loader = labelled.create_dataloaders(batch_size=24, train_split=0.6)
     model = DTGCNN(backend="numpy", **SETTINGS)
-    Trainer(model, train_loader=loader, epochs=2, progress=False).train(callbacks=[Recorder()])
-    batches = [f"batch {i}" for i in range(len(loader))]
-    epochs = [["epoch 1", *batches, "epoch ends"], ["epoch 2", *batches, "epoch ends"]]
+    trainer = Trainer(model, train_loader=loader, val_loader=val_loader, progress=False)
+    trainer.train(callbacks=[Recorder()])
+    batches = [call for i in range(len(loader)) for call in (f"batch {i}", f"batch {i} ends")]
+    ending = ["validation", "validation ends", "epoch ends"]
+    epochs = [["epoch 1", *batches, *ending], ["epoch 2", *batches, *ending]]
     assert calls == ["begin", *epochs[0], *epochs[1], "end"]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Any, TypeVar, cast
 
 import mlx.core as mx
@@ -43,6 +45,11 @@ class MlxOps:
     @classmethod
     def available_devices(cls) -> Sequence[str]:
         return ("gpu", "cpu") if mx.is_available(mx.gpu) else ("cpu",)
+
+    def made_with(self) -> dict[str, Any]:
+        """MLX's version, and whether its float32 products may be TF32 where the GPU has it."""
+        wanted = os.environ.get("MLX_ENABLE_TF32", "1") != "0"
+        return {"mlx": version("mlx"), "tf32": wanted and self.device == "gpu"}
 
     def memory(self) -> dict[str, int]:
         return {

@@ -13,10 +13,12 @@ from autograd.tracer import getval
 
 from .erf import erf
 
-__all__ = ["gelu", "half_matmul", "layer_norm"]
+__all__ = ["gelu", "half_matmul", "layer_norm", "squared_distances"]
 
 _SQRT_HALF = 0.7071067811865476
 _INV_SQRT_2PI = 0.3989422804014327
+_SAME = 1e-13
+"""Rows whose squared distance is a smaller share of their squared lengths are equal in float32."""
 
 
 def gelu(x: Any) -> Any:
@@ -63,10 +65,10 @@ defvjp(
 
 def _rounded(x: Any, precision: str) -> Any:
     """``x`` rounded to half precision, to nearest with ties to even, in its own dtype."""
-    if precision == "float16":
-        with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
+        if precision == "float16":
             return x.astype(np.float16).astype(x.dtype)
-    bits = x.astype(np.float32).view(np.uint32)  # bfloat16 is the upper half of float32
+        bits = x.astype(np.float32).view(np.uint32)  # bfloat16 is the upper half of float32
     upper = (bits + (0x7FFF + (bits >> 16 & 1))) & np.uint32(0xFFFF0000)
     rounded = upper.view(np.float32).astype(x.dtype)
     return np.where(np.isfinite(x), rounded, x)
@@ -121,3 +123,18 @@ defvjp(
     None,
     None,
 )
+
+
+def squared_distances(x: Any) -> Any:
+    x = getval(x)
+    if x.dtype == np.float64:
+        return np.array([np.square(x - row).sum(axis=1) for row in x]).reshape(len(x), len(x))
+    wide = x.astype(np.float64)  # in which the expanded formula keeps near rows apart
+    squares = np.einsum("nd,nd->n", wide, wide)
+    lengths = squares[:, None] + squares
+    out = wide @ wide.T
+    out *= -2.0
+    out += lengths
+    lengths *= _SAME
+    out[out <= lengths] = 0.0
+    return out.astype(x.dtype)

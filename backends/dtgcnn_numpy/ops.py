@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 import autograd.numpy as anp
@@ -13,6 +14,7 @@ from autograd.tracer import getval
 
 from . import native, primitives
 from .allocator import keep_freed_memory
+from .sorting import stable_argsort
 from .threefry import threefry2x32
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -46,6 +48,10 @@ class NumpyOps:
     @classmethod
     def available_devices(cls) -> Sequence[str]:
         return ("cpu",)
+
+    def made_with(self) -> dict[str, Any]:
+        """The versions of the libraries that compute."""
+        return {name: version(name) for name in ("numpy", "scipy", "autograd")}
 
     def memory(self) -> dict[str, int]:
         if sys.platform == "win32":
@@ -121,7 +127,7 @@ class NumpyOps:
         return primitives.take_along_axis(x, indices, axis)
 
     def argsort(self, x: Any, axis: int = -1) -> Any:
-        return np.argsort(getval(x), axis=axis, kind="stable").astype(np.int32)
+        return stable_argsort(getval(x), axis)
 
     def top_k(self, x: Any, k: int) -> tuple[Any, Any]:
         values = getval(x)
@@ -161,7 +167,9 @@ class NumpyOps:
                 return value
 
             vjp, value = make_vjp(scalar, tuple(leaves))
-            gradients = vjp(np.ones((), value.dtype))
+            # Half precision may overflow: training skips such a step, without NumPy's warnings.
+            with np.errstate(over="ignore", invalid="ignore"):
+                gradients = vjp(np.ones((), value.dtype))
             return value, seen[0], _rebuild(params, iter(gradients))
 
         return differentiated
@@ -179,6 +187,7 @@ class NumpyOps:
     gelu = staticmethod(native.gelu)
     half_matmul = staticmethod(native.half_matmul)
     layer_norm = staticmethod(native.layer_norm)
+    squared_distances = staticmethod(native.squared_distances)
 
 
 def _top_k_indices(x: Any, k: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,19 @@ def uniform(probe: Probe) -> None:
         expected = (words(KEY, n) >> np.uint32(8)).astype(np.float64) * 2.0**-24
         actual = random.uniform(probe.ops, key_array(probe, KEY), shape)
         probe.values(f"uniform of shape {shape}", actual, expected.reshape(shape))
+
+
+@check("random")
+def normal(probe: Probe) -> None:
+    """``normal`` is Wichura's inverse of the distribution function at ``(bits + ½) · 2⁻³²``."""
+    inverse = NormalDist().inv_cdf
+    for shape in ((4, 5), (7,), (), (0, 3), (2, 3, 4)):
+        expected = np.array(
+            [inverse((w + 0.5) * 2.0**-32) for w in words(KEY, int(np.prod(shape)))]
+        )
+        actual = random.normal(probe.ops, key_array(probe, KEY), shape)
+        wanted = expected.reshape(shape).astype(probe.ops.dtype)
+        probe.same_bits(f"normal of shape {shape}", actual, wanted)
 
 
 @check("random")

@@ -1,8 +1,4 @@
-"""Whole training steps, in lock-step with the reference, and what a trained model promises.
-
-At every step both sides start from the reference's numbers, rounded to the backend's dtype: left
-to themselves, AdamW would turn a gradient error of 10⁻⁶ near 0 into a full step.
-"""
+"""Whole training steps, in lock-step with the reference, and what a trained model promises."""
 
 from __future__ import annotations
 
@@ -15,47 +11,14 @@ from dtgcnn_numpy import NumpyOps
 
 from dtgcnn import DTGCNN
 from dtgcnn.network import Network
-from dtgcnn.ops import ArrayOps, HostArray, Tree
-from dtgcnn.tree import flatten, tree_map
+from dtgcnn.ops import ArrayOps
+from dtgcnn.tree import flatten
 
 from .comparison import require
+from .lock_step import lock_step, sensitivity
 from .probe import Probe, to_host
 from .registry import check
-from .task import LABELS, RATE, VECTORS, Task, config_of, rounded, task_of
-
-STEPS = 10
-
-
-def sensitivity(optimizer: Tree, gradient_error: float) -> Tree:
-    """How far a parameter may move for a gradient error: ``rate · error / (√v̂ + ε)``, at most two
-    full steps."""
-    weight = float(optimizer["v_weight"])
-
-    def bound(v: HostArray) -> HostArray:
-        slack: HostArray = np.minimum(gradient_error / (np.sqrt(v / weight) + 1e-8), 2.0)
-        return RATE * slack
-
-    return tree_map(bound, optimizer["v"])
-
-
-def lock_step(probe: Probe, task: Task) -> None:
-    """Hold ten steps, each from the reference's rounded numbers, to the reference."""
-    ops, reference = probe.ops, probe.reference
-    own_step, step = task.stepper(ops), task.stepper(reference)
-    held = task.start
-    for number in range(STEPS):
-        held = rounded(held, ops.dtype)
-        expected = to_host(reference, task.take(reference, step, held, number))
-        actual = task.take(ops, own_step, held, number)
-        what = f"step {number + 1}"
-        probe.values(f"{what}, metrics", actual["metrics"], expected["metrics"])
-        valid = float(expected["metrics"]["valid_triplets"])
-        require(valid > 0 and float(expected["metrics"]["loss"]) > 0, f"{what} teaches nothing")
-        probe.gradients(f"{what}, moments", actual["optimizer"], expected["optimizer"])
-        probe.values(f"{what}, running state", actual["state"], expected["state"])
-        slack = sensitivity(expected["optimizer"], probe.tolerance.gradient.atol)
-        probe.values(f"{what}, parameters", actual["params"], expected["params"], slack)
-        held = {name: expected[name] for name in ("params", "state", "optimizer")}
+from .task import LABELS, VECTORS, config_of, rounded, task_of
 
 
 @check("training")
@@ -88,7 +51,7 @@ def bank_scope(probe: Probe) -> None:
 def own_triplets(probe: Probe) -> None:
     """Ten steps from the data's own triplets, and from half of each those and semi-hard ones."""
     for strategy in ("explicit", "auto"):
-        settings = {"graph_scope": "bank", "mining_strategy": strategy}
+        settings: dict[str, Any] = {"graph_scope": "bank", "mining_strategy": strategy}
         lock_step(probe, task_of(probe.reference, triplets=True, **settings))
 
 
@@ -101,9 +64,26 @@ def batch_norm_steps(probe: Probe) -> None:
 
 
 @check("training")
+def frozen_parameters(probe: Probe) -> None:
+    """Not one bit of a frozen parameter moves in ten steps, and the others move as they should."""
+
+    def first_layer(name: str) -> bool:
+        return name.startswith("gcn.0.") or name == "head.bias"
+
+    for scope in ("batch", "bank"):
+        settings: dict[str, Any] = {"graph_scope": scope, "use_batch_norm": True}
+        task = task_of(probe.reference, frozen=first_layer, **settings)
+        require(len(task.frozen) == 5, f"the frozen parameters are {sorted(task.frozen)}")
+        lock_step(probe, task)
+        task = task_of(probe.reference, frozen=lambda name: name.startswith("head."), **settings)
+        lock_step(probe, task, 3)
+
+
+@check("training")
 def compiled_step(probe: Probe) -> None:
-    """A compiled step equals the uncompiled one."""
-    task = task_of(probe.reference, graph_scope="batch", hidden_dims=(8,), output_dim=4)
+    """A compiled step equals the uncompiled one, and follows a margin that changes."""
+    settings: dict[str, Any] = {"hidden_dims": (8,), "output_dim": 4, "target_margin": 0.5}
+    task = task_of(probe.reference, graph_scope="batch", **settings)
     plain = task.stepper(probe.ops)
     compiled = compile_really(probe.ops, plain)
     held = rounded(task.start, probe.ops.dtype)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,7 @@ class Probe:
     Args:
         ops: the backend under test.
         tier: whose tolerances hold.
+        allowed: the tolerances in place of the tier's.
     """
 
     ops: ArrayOps
@@ -70,11 +71,16 @@ class Probe:
     reference: ArrayOps = field(default_factory=Reference)
     value_error: float | None = None
     gradient_error: float | None = None
+    allowed: TierTolerance | None = None
 
     @property
     def tolerance(self) -> TierTolerance:
         """What the tier allows to this backend."""
-        return tolerance_of(self.ops.dtype, self.tier)
+        return self.allowed or tolerance_of(self.ops.dtype, self.tier)
+
+    def within(self, allowed: TierTolerance) -> Probe:
+        """A probe with these tolerances, whose errors do not count among the tier's."""
+        return replace(self, allowed=allowed, value_error=None, gradient_error=None)
 
     def array(self, host: HostArray) -> Array:
         """A host array as the backend's."""
@@ -90,6 +96,23 @@ class Probe:
         """The same for gradients, within the tolerance of gradients."""
         error = self._worst(what, actual, expected, self.tolerance.gradient, 0.0)
         self.gradient_error = max(error, self.gradient_error or 0.0)
+
+    def relative(self, what: str, actual: Tree, expected: Tree, share: float) -> None:
+        """Hold the backend's arrays to expected ones, off by at most a share of the largest element
+        of each, or of a tenth of the largest of all where that is more."""
+        largest = {n: np.abs(e).max(initial=0.0) for n, e in flatten(expected).items()}
+        least = 0.1 * max(largest.values())
+        slack = {name: share * max(size, least) for name, size in largest.items()}
+        self._worst(what, actual, expected, Tolerance(0.0, 0.0), slack)
+
+    def same_bits(self, what: str, actual: Tree, expected: Tree) -> None:
+        """Hold the backend's arrays to expected host arrays of its dtype, bit for bit."""
+        leaves, wanted = flatten(to_host(self.ops, actual)), flatten(expected)
+        require(leaves.keys() == wanted.keys(), f"{what}: the names are {sorted(leaves)}")
+        for name, leaf in leaves.items():
+            same = leaf.dtype == wanted[name].dtype and leaf.tobytes() == wanted[name].tobytes()
+            label = f"{what}, {name}" if name else what
+            require(same, f"{label}: not the same bits as expected")
 
     def operation(self, name: str, expected: HostArray, *args: Any, **options: Any) -> None:
         """Hold ``ops.name(*args)`` to the expected host array; host arrays become the backend's."""

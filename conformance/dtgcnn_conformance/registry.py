@@ -25,10 +25,16 @@ _MODULES = (
     "checks_random",
     "checks_graph",
     "checks_layers",
+    "checks_initialisers",
     "checks_losses",
     "checks_contrastive",
+    "checks_objectives",
     "checks_optimisers",
     "checks_training",
+    "checks_precision",
+    "checks_accumulation",
+    "checks_memory",
+    "checks_tasks",
 )
 
 CheckFunction: TypeAlias = "Callable[[Probe], None]"

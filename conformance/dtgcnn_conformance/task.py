@@ -10,6 +10,7 @@ import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig
 from dtgcnn.network import Network
+from dtgcnn.objective import LossFunction, Objective, as_objective, config_objective
 from dtgcnn.ops import ArrayOps, HostArray, Tree
 from dtgcnn.optim import adamw
 from dtgcnn.random import derive_key
@@ -18,7 +19,7 @@ from dtgcnn.tree import tree_map
 
 from .probe import integers, normal, to_device, to_host
 
-__all__ = ["LABELS", "RATE", "VECTORS", "Task", "config_of", "rounded", "task_of"]
+__all__ = ["LABELS", "RATE", "ROWS_OF_X", "VECTORS", "Task", "config_of", "rounded", "task_of"]
 
 RATE = 0.01
 ROWS, WIDTH = 64, 10
@@ -26,6 +27,10 @@ LABELS = integers([i % 4 for i in range(ROWS)])
 CENTRES = normal(4, WIDTH, seed=1)
 VECTORS = (CENTRES[LABELS] + 1.5 * normal(ROWS, WIDTH, seed=2)).astype(np.float32)
 """Four classes that overlap, so that there is something to learn for ten steps."""
+TARGETS = np.where(LABELS == 2, np.nan, VECTORS[:, 0].astype(np.float64))
+"""What a regression head is to predict; of one class nothing is known."""
+ROWS_OF_X = ("x", "neighbors", "weights", "own")
+"""What a batch holds of each row, beside what the loss asks for."""
 
 
 def config_of(**settings: Any) -> DTGCNNConfig:
@@ -57,6 +62,10 @@ class Task:
     """The links of all rows to the bank; empty in batch scope."""
     triplets: bool
     """Whether the batches name their own triplets."""
+    objective: Objective
+    """What is minimised."""
+    frozen: frozenset[str]
+    """The parameters that do not move."""
 
     def arguments(self, step: int) -> Tree:
         """Batch, sources, key and learning rate of a step."""
@@ -65,15 +74,19 @@ class Task:
         x = (VECTORS[rows] / length).astype(np.float32)
         batch = {"x": x, "labels": LABELS[rows], "items": rows}
         batch |= {name: leaf[rows] for name, leaf in self.links.items()}
+        batch |= {"targets": TARGETS[rows]}
+        batch["mining_key"] = np.array(derive_key(11, "mining", step), np.uint32)
         if self.triplets:
             batch["triplets"] = triplets_of(LABELS[rows])
+        if self.config.target_margin is not None:
+            batch["margin"] = np.array(self.config.triplet_margin + 0.125 * step)
         key = np.array(derive_key(11, "step", step), np.uint32)
         return {"batch": batch, "sources": self.sources, "key": key, "rate": np.array(RATE)}
 
-    def stepper(self, ops: ArrayOps) -> Callable[..., Any]:
+    def stepper(self, ops: ArrayOps) -> TrainingStep:
         """The pure training step."""
         optimizer = adamw(weight_decay=self.config.weight_decay)
-        return TrainingStep(ops, self.config, self.network, optimizer)
+        return TrainingStep(ops, self.config, self.network, optimizer, self.objective, self.frozen)
 
     def take(self, ops: ArrayOps, step: Callable[..., Any], held: Tree, number: int) -> Tree:
         """The step's results, from the host's parameters and states."""
@@ -94,12 +107,28 @@ def triplets_of(labels: HostArray) -> HostArray:
     return integers(triplets)
 
 
-def task_of(reference: ArrayOps, *, triplets: bool = False, **settings: Any) -> Task:
-    """A task from the reference; in bank scope all rows are the bank."""
+def task_of(
+    reference: ArrayOps,
+    *,
+    triplets: bool = False,
+    make: Callable[..., DTGCNN] = DTGCNN,
+    own_loss: LossFunction | None = None,
+    frozen: Callable[[str], bool] | None = None,
+    **settings: Any,
+) -> Task:
+    """A task from the reference; in bank scope all rows are the bank.
+
+    Args:
+        triplets: whether batches name their own triplets.
+        make: makes the model of a config and ``ops``.
+        own_loss: a loss of the user's own in place of the config's.
+        frozen: holds for the names of parameters that do not move.
+        **settings: of the config.
+    """
     config = config_of(**settings)
-    model = DTGCNN(config, ops=reference)
-    start = {"params": model.params, "state": model.state}
-    start["optimizer"] = adamw().init(reference, model.params)
+    model = make(config, ops=reference)
+    if frozen is not None:
+        model.freeze(frozen)
     sources, links = {}, {}
     if config.graph_scope == "bank":
         bank = model.build_bank(VECTORS, [int(label) for label in LABELS])
@@ -107,8 +136,14 @@ def task_of(reference: ArrayOps, *, triplets: bool = False, **settings: Any) -> 
         assert bank.graph is not None
         lists = bank.graph._asdict()
         links = {k: reference.to_numpy(lists[k]) for k in ("neighbors", "weights", "own")}
-    host = to_host(reference, start)
-    return Task(config, model.network, host, rounded(sources, np.float32), links, triplets)
+    loss = config_objective(config) if own_loss is None else as_objective(own_loss)
+    objective = model.objective(loss)
+    sources = rounded(sources, np.float32)
+    start: Tree = {"params": to_host(reference, model.params)}
+    start["state"] = to_host(reference, model.state)
+    task = Task(config, model.network, start, sources, links, triplets, objective, model.frozen)
+    start["optimizer"] = to_host(reference, task.stepper(reference).init(model.params))
+    return task
 
 
 def rounded(tree: Tree, dtype: Any) -> Tree:

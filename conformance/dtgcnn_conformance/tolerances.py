@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["DIFFERENCES", "TOLERANCES", "TierTolerance", "Tolerance", "tolerance_of"]
+__all__ = ["DIFFERENCES", "HALF_PRODUCTS", "HALF_STEPS", "IN_PARTS", "RECOMPUTED", "TOLERANCES"]
+__all__ += ["TierTolerance", "Tolerance", "tolerance_of"]
 
 
 class Tolerance(NamedTuple):
@@ -108,6 +109,41 @@ TOLERANCES: dict[str, dict[str, TierTolerance]] = {"float32": _FLOAT32, "float64
 DIFFERENCES = Tolerance(2e-7, 2e-8)
 """The accuracy of a central difference of step 1e-5 in float64: an error of its square, and the
 rounding of the value, 1e-16, over the step. A gradient is held to it where its own is finer."""
+
+
+IN_PARTS = {"float32": 1e-5, "float64": 1e-12}
+"""How far the gradient of a batch taken in parts may be from that of the whole, as a share of an
+array's largest element: sums over rows in another order."""
+
+RECOMPUTED = {"float32": 1e-6, "float64": 1e-13}
+"""The same of a gradient whose hidden values are computed again: on a CPU it is the same bits, and
+a GPU may add in another order."""
+
+_UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
+"""The unit roundoff of each half precision."""
+
+
+def _half_product(unit: float) -> TierTolerance:
+    allowed = Tolerance(1.25 * unit, 1e-6)
+    reason = "factors are rounded alike, sums are float32's, and the product is rounded once"
+    return TierTolerance(allowed, allowed, True, reason)
+
+
+def _half_step(unit: float) -> TierTolerance:
+    reason = (
+        "a hidden value that float32 leaves beside the middle of two halves may be rounded to the "
+        "other one, which is an error of two units in that value alone"
+    )
+    return TierTolerance(
+        Tolerance(2.0 * unit, unit), Tolerance(2.0 * unit, 0.02 * unit), True, reason
+    )
+
+
+HALF_PRODUCTS = {name: _half_product(unit) for name, unit in _UNIT.items()}
+"""What a single product in half precision is allowed, to backends of any dtype."""
+
+HALF_STEPS = {name: _half_step(unit) for name, unit in _UNIT.items()}
+"""The same of training steps with such products."""
 
 
 def tolerance_of(dtype: str, tier: str) -> TierTolerance:

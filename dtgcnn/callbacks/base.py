@@ -13,28 +13,65 @@ __all__ = ["Callback"]
 
 
 class Callback:
-    """Subclass it and override the hooks of interest; each does nothing here."""
+    """Subclass it and override the hooks of interest; each does nothing here.
+
+    They are called in this order, each for all callbacks, in the order in which these were given:
+
+    ```
+    on_train_begin
+        load_state_dict              where a run is resumed
+        on_epoch_begin               for each epoch
+            on_batch_begin           for each step
+            on_batch_end
+            on_validation_begin      where there is a validation side
+            on_validation_end
+            on_epoch_end
+        on_exception                 where training ends by an error or an interrupt
+    on_train_end
+    ```
+
+    ``trainer`` gives ``model``, ``config``, ``history``, ``global_step``, ``steps_per_epoch``,
+    ``train_loader`` and ``val_loader``; setting ``trainer.should_stop`` ends training after the
+    running epoch. An error that a hook raises ends training.
+    """
 
     def on_train_begin(self, trainer: Trainer) -> None:
         """Before any work, texts not yet encoded. An error raised here stops training."""
 
     def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
-        """Before the first batch of ``epoch`` = 1, 2, …"""
+        """Before the first batch of ``epoch`` = 1, 2, …; again where a run is resumed within it."""
+
+    def on_batch_begin(self, trainer: Trainer, batch: Any, batch_idx: int) -> None:
+        """Before each step, the parameters still those that it starts from. ``batch`` is the
+        loader's, the last of them where a step accumulates several; ``batch_idx`` counts from 0 in
+        the epoch."""
 
     def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
-        """After each step. ``outputs`` holds the step's metrics as floats (``"loss"``, …);
-        ``batch`` is the loader's; ``batch_idx`` counts from 0 in the epoch."""
+        """After each step. ``outputs`` holds the step's metrics as floats (``"loss"``, …), which
+        may be NaN: training that has to end for it does so after this hook."""
+
+    def on_validation_begin(self, trainer: Trainer) -> None:
+        """After an epoch's last step, before its validation, the model ready to encode."""
+
+    def on_validation_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+        """After it. ``metrics`` are those of the validation side, their names with ``val_``; what
+        is added to them is added to the epoch's."""
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         """After an epoch and its validation, the model ready to encode. ``metrics`` are the epoch's
-        means; those of validation begin with ``val_``."""
+        means; those of validation begin with ``val_``. They are the entry of ``history``: what is
+        added to them is kept there."""
+
+    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+        """When ``error`` ends training, ``KeyboardInterrupt`` too, just before ``on_train_end``."""
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """After the last epoch; also when training stops early by an error or an interrupt."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know, as JSON's types; saved with the state of the run."""
+        """What a resumed run must know, as JSON's types; saved with the state of the run: before
+        the first step, after every epoch and every ``save_every_n_steps``."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from what ``state_dict`` gave. Called after ``on_train_begin``."""
-
-    def on_train_end(self, trainer: Trainer) -> None:
-        """After the last epoch; also when training stops early by an error or an interrupt."""

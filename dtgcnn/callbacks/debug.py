@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..ops import Tree
 from .base import Callback
+from .paths import free_path
 
 if TYPE_CHECKING:
     from ..bank import Bank
@@ -31,15 +34,16 @@ class Finding:
 
 
 class DebugCallback(Callback):
-    """Warn, on the logger ``dtgcnn``, of exploding gradients, collapse and over-smoothing.
+    """Warn, on the logger ``dtgcnn``, of NaN, exploding gradients, collapse and over-smoothing.
 
-    After each step the gradient's norm is looked at, and the first of an epoch above
-    ``max_gradient_norm`` is reported. After an epoch, embeddings of rows that the model knows are
-    looked at: values that are not finite, an effective rank below ``min_effective_rank`` (all lie
-    near a line or a plane; Roy & Vetterli 2007) and a mean cosine above ``max_mean_cosine`` (all
-    point the same way) are reported. So is a graph convolution that makes its rows alike: one whose
-    outputs' mean cosine is above ``max_layer_cosine`` (over-smoothing; Li et al. 2018,
-    arXiv:1801.07606; Chen et al. 2020, arXiv:1909.03211).
+    After each step the loss and the gradient's norm are looked at: one that is not finite is
+    reported, and so is the first norm of an epoch above ``max_gradient_norm``. After an epoch,
+    embeddings of rows that the model knows are looked at: values that are not finite, an effective
+    rank below ``min_effective_rank`` (all lie near a line or a plane; Roy & Vetterli 2007) and a
+    mean cosine above ``max_mean_cosine`` (all point the same way) are reported. So is a graph
+    convolution that makes its rows alike: one whose outputs' mean cosine is above
+    ``max_layer_cosine`` (over-smoothing; Li et al. 2018, arXiv:1801.07606; Chen et al. 2020,
+    arXiv:1909.03211).
 
     Args:
         every_n_epochs: look at embeddings after epochs n, 2n, … only.
@@ -49,6 +53,9 @@ class DebugCallback(Callback):
             about as many dimensions as classes, so lower it for data of two classes.
         max_mean_cosine: see ``dtgcnn.diagnostics.mean_cosine``.
         max_layer_cosine: the same of each graph convolution's outputs.
+        debug_dir: where to keep what there is to know of a step that is not finite, see
+            ``save_debug_info``; nowhere where not given. It costs the memory of the parameters
+            once more, as those before the step are held.
 
     Raises:
         ValueError: an argument is out of range.
@@ -62,6 +69,7 @@ class DebugCallback(Callback):
         min_effective_rank: float = 2.0,
         max_mean_cosine: float = 0.95,
         max_layer_cosine: float = 0.95,
+        debug_dir: str | Path | None = None,
     ) -> None:
         if every_n_epochs < 1:
             raise ValueError(f"every_n_epochs must be at least 1, received {every_n_epochs}")
@@ -77,8 +85,11 @@ class DebugCallback(Callback):
         self.max_layer_cosine = max_layer_cosine
         self.findings: list[Finding] = []
         """All that was reported, in order."""
+        self.debug_dir = None if debug_dir is None else Path(debug_dir)
+        self.outputs: Tree = {}
+        """The metrics of the last step."""
         self._epoch = 0
-        self._exploded = False
+        self._before: tuple[Tree, Tree] | None = None  # parameters and state before the step
 
     def on_train_begin(self, trainer: Trainer) -> None:
         self.findings = []
@@ -90,13 +101,20 @@ class DebugCallback(Callback):
         self.findings = [Finding(**found) for found in state["findings"]]
 
     def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
-        self._epoch, self._exploded = epoch, False
+        self._epoch = epoch
+
+    def on_batch_begin(self, trainer: Trainer, batch: Any, batch_idx: int) -> None:
+        if self.debug_dir is not None:
+            self._before = trainer.model.params, trainer.model.state
 
     def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
-        norm = outputs["gradient_norm"]
-        if norm <= self.max_gradient_norm or self._exploded:
+        self.outputs, loss, norm = outputs, outputs["loss"], outputs["gradient_norm"]
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            self._report_step(trainer, loss, norm, batch)
             return
-        self._exploded = True
+        reported = {(found.kind, found.epoch) for found in self.findings}
+        if norm <= self.max_gradient_norm or ("gradient_explosion", self._epoch) in reported:
+            return
         self._report(
             trainer,
             "gradient_explosion",
@@ -104,6 +122,54 @@ class DebugCallback(Callback):
             f"the gradient norm is {norm:.4g}, above {self.max_gradient_norm:g}: lower "
             "learning_rate or gradient_clip_val, or lengthen warmup_epochs",
         )
+
+    def _report_step(self, trainer: Trainer, loss: float, norm: float, batch: Any) -> None:
+        path = None if self.debug_dir is None else self.save_debug_info(trainer, batch)
+        self._report(
+            trainer,
+            "not_finite",
+            norm if math.isfinite(loss) else loss,
+            f"the loss is {loss:g}, its gradient's norm {norm:g}: lower learning_rate or "
+            "gradient_clip_val, lengthen warmup_epochs, or train without mixed_precision"
+            + ("" if path is None else f"; {path} holds the step's batch and model"),
+        )
+
+    def save_debug_info(self, trainer: Trainer, batch: Any) -> Path:
+        """Write what is known of the last step into a new folder in ``debug_dir``, and return it.
+
+        ``batch.json`` holds the step, its metrics, the config, and the batch's items (rows of the
+        dataset), labels and triplets. Beside it lies the model as it was before the step, which
+        ``DTGCNN.load`` reads.
+
+        Raises:
+            ValueError: there is no ``debug_dir``.
+            OSError: it cannot be written.
+        """
+        from ..checkpoint import save_model
+        from ..files import replace_file
+
+        if self.debug_dir is None:
+            raise ValueError("save_debug_info needs a debug_dir to write in")
+        model, step = trainer.model, trainer.global_step
+        path = free_path(self.debug_dir, f"step={step:06}")
+        after = model.params, model.state
+        if self._before is not None:
+            model.params, model.state = self._before
+        try:
+            save_model(model, path)
+        finally:
+            model.params, model.state = after
+        known = {
+            "epoch": self._epoch,
+            "step": step,
+            "metrics": {name: _json_number(value) for name, value in self.outputs.items()},
+            "config": trainer.config.to_dict(),
+            "items": [int(item) for item in batch.items],
+            "labels": [int(label) for label in batch.labels],
+            "triplets": None if batch.triplets is None else batch.triplets.tolist(),
+        }
+        replace_file(path / "batch.json", (json.dumps(known, indent=2) + "\n").encode())
+        return path
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         bank = trainer.model.bank
@@ -168,3 +234,8 @@ class DebugCallback(Callback):
         found = Finding(kind, self._epoch, trainer.global_step, value, message)
         self.findings.append(found)
         logger.warning("epoch %d, step %d: %s", found.epoch, found.step, message)
+
+
+def _json_number(value: float) -> float | str:
+    """The number, or its name where JSON has none for it."""
+    return value if math.isfinite(value) else str(value)

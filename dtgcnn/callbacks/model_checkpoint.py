@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
-import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,8 @@ class ModelCheckpoint(Callback):
     An epoch's model is saved as ``directory/epoch=003-val_loss=0.1234``, which ``DTGCNN.load``
     reads. The folder appears only once complete, and a worse one goes only after that. What this
     run did not write is never deleted or replaced: where the name is taken, ``-2`` follows it.
-    Each call of ``Trainer.train`` ranks its own epochs.
+    Each call of ``Trainer.train`` ranks its own epochs; a resumed run goes on with its ranking, and
+    takes up a folder that it was killed after writing.
 
     Args:
         directory: where the folders are made.
@@ -64,6 +65,7 @@ class ModelCheckpoint(Callback):
         self.save_top_k = save_top_k
         self.every_n_epochs = every_n_epochs
         self._kept: list[_Saved] = []
+        self._before: list[str] = []  # names that were there when the run began
 
     @property
     def paths(self) -> list[Path]:
@@ -81,19 +83,23 @@ class ModelCheckpoint(Callback):
         return self._kept[0].value if self._kept else self.monitor.worst
 
     def on_train_begin(self, trainer: Trainer) -> None:
-        self._kept = []
+        from ..files import remove_drafts
+
+        remove_drafts(self.directory)
+        self._kept, self._before = [], sorted(path.name for path in self.directory.glob("epoch=*"))
 
     def state_dict(self) -> dict[str, Any]:
         kept = [
             (saved.value, str(saved.path), [str(f) for f in saved.files]) for saved in self._kept
         ]
-        return {"kept": kept}
+        return {"kept": kept, "before": self._before}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._kept = [
             _Saved(value, Path(path), tuple(map(Path, files)))
             for value, path, files in state["kept"]
         ]
+        self._before = state["before"]
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         value, epoch = self.monitor.value(metrics), int(metrics["epoch"])
@@ -109,17 +115,23 @@ class ModelCheckpoint(Callback):
             _remove(self._kept.pop())
 
     def _save(self, trainer: Trainer, name: str, value: float) -> _Saved:
-        from ..checkpoint import save_model
+        from ..checkpoint import WEIGHTS, save_model
+        from ..files import draft, flush
 
-        draft = self.directory / f".{name}.{os.getpid()}.part"
-        try:
-            save_model(trainer.model, draft, overwrite=True)
-            files = [file.relative_to(draft) for file in draft.rglob("*") if file.is_file()]
-            path = free_path(self.directory, name)
-            os.rename(draft, path)
-        except BaseException:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise
+        with draft(self.directory / name) as part:
+            save_model(trainer.model, part)
+            files = [file.relative_to(part) for file in part.rglob("*") if file.is_file()]
+
+            def own(path: Path) -> bool:
+                """Whether this run wrote the same model there before it was killed."""
+                there = path.name not in self._before and (path / WEIGHTS).is_file()
+                taken = path in self.paths or not trainer.resumed or not there
+                return not taken and filecmp.cmp(path / WEIGHTS, part / WEIGHTS, shallow=False)
+
+            path = free_path(self.directory, name, own)
+            if not path.exists():
+                os.rename(part, path)
+        flush(self.directory)
         return _Saved(value, path, tuple(files))
 
 

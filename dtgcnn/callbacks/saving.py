@@ -31,7 +31,8 @@ class SaveEveryEpoch(Callback):
     def on_train_begin(self, trainer: Trainer) -> None:
         from ..checkpoint import check_folder
 
-        check_folder(self.directory, self.overwrite or trainer.resumed)
+        own = self.last_epoch > 0  # the model there is this callback's, of a stage before
+        check_folder(self.directory, self.overwrite or trainer.resumed or own)
         self.last_epoch = 0
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..ops import Tree
 from .logger import MetricLogger
 from .paths import free_path
 
@@ -22,7 +23,8 @@ class TensorboardLogger(MetricLogger):
 
     The names are those of ``MetricLogger``; the horizontal axis of ``train/…`` is the step, that of
     ``epoch/…`` the epoch. Event files are complete up to the last finished epoch as training goes
-    on, and up to the last step once it ends, by an error too.
+    on, and up to the last step once it ends, by an error too. A resumed run goes on in its folder,
+    and TensorBoard drops the steps that are taken again.
 
     Args:
         directory: the folder of all runs.
@@ -47,17 +49,26 @@ class TensorboardLogger(MetricLogger):
         self.path: Path | None = None
         """The run's folder, once training has begun."""
         self._new_writer = writer.EventFileWriter
-        self._event, self._summary = events.Event, summaries.Summary
+        self._event, self._summary, self._log = events.Event, summaries.Summary, events.SessionLog
         self._writer: Any = None
+        self._steps = self._restart = 0
 
     def on_train_begin(self, trainer: Trainer) -> None:
         self.path = free_path(self.directory, self.name or time.strftime("%Y%m%d-%H%M%S"))
+        self._steps = self._restart = 0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"path": str(self.path)}
+        if self._writer is not None:  # the steps before this state are not taken again
+            self._writer.flush()
+        return {"path": str(self.path), "steps": self._steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.path = Path(state["path"])
+        self.path, self._steps = Path(state["path"]), state["steps"]
+        self._restart = self._steps + 1
+
+    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+        super().on_batch_end(trainer, outputs, batch, batch_idx)
+        self._steps = trainer.global_step
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         super().on_epoch_end(trainer, metrics)
@@ -73,10 +84,15 @@ class TensorboardLogger(MetricLogger):
         """Write the values at ``step``."""
         if self._writer is None:
             self._writer = self._new_writer(str(self.path))
+            if self._restart:
+                start = self._log(status=self._log.START)
+                self._add(self._restart, session_log=start)
         scalars = [self._summary.Value(tag=n, simple_value=float(v)) for n, v in values.items()]
-        summary = self._summary(value=scalars)
-        self._writer.add_event(self._event(wall_time=time.time(), step=step, summary=summary))
+        self._add(step, summary=self._summary(value=scalars))
 
     def log_epoch(self, values: Mapping[str, float], epoch: int) -> None:
         """Write the values at ``epoch``."""
         self.log_step(values, epoch)
+
+    def _add(self, step: int, **content: Any) -> None:
+        self._writer.add_event(self._event(wall_time=time.time(), step=step, **content))

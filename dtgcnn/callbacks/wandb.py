@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -37,8 +36,10 @@ class WandbLogger(MetricLogger):
         self.init = init
         self.run: Any = None
         """The run of ``wandb.init``, once training has begun."""
+        self._failed = False
 
     def on_train_begin(self, trainer: Trainer) -> None:
+        self._failed = False
         self.init = {"config": trainer.config.to_dict(), **self.init}
         if not trainer.resumed:
             self._begin(**self.init)
@@ -54,10 +55,12 @@ class WandbLogger(MetricLogger):
         self.run.define_metric("train/*", step_metric="step")
         self.run.define_metric("epoch/*", step_metric="epoch")
 
+    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+        self._failed = True
+
     def on_train_end(self, trainer: Trainer) -> None:
         if self.run is not None:
-            # The trainer calls this in a finally clause, where an error on its way is visible.
-            self.run.finish(exit_code=0 if sys.exc_info()[0] is None else 1)
+            self.run.finish(exit_code=1 if self._failed else 0)
 
     def log_step(self, values: Mapping[str, float], step: int) -> None:
         """Send the values of a step."""

@@ -1,6 +1,6 @@
 """The ``dtgcnn`` command line: one module for the commands of each kind."""
 
-from . import about, train, use
+from . import about, plot, train, use
 from .main import main
 
-__all__ = ["about", "main", "train", "use"]
+__all__ = ["about", "main", "plot", "train", "use"]

@@ -11,13 +11,13 @@ import click
 
 from ..backends import load_ops
 from ..callbacks import SaveEveryEpoch
-from ..checkpoint import check_folder
+from ..checkpoint import check_folder, holds_model
 from ..config import DTGCNNConfig
 from ..config_file import read_settings
 from ..data import TripletDataset
 from ..model import DTGCNN, device_option
 from ..report import Comparison, compare
-from ..resume import remove_states
+from ..resume import holds_state, remove_states
 from ..templates import TEMPLATES, suggest, template_of
 from ..trainer import Trainer
 from .main import INTERRUPTED, main
@@ -90,8 +90,9 @@ def train(
 
     Labelled data with a split column: trains on the rows "train" and is measured on the rows
     "test". Otherwise a part is held out to measure. The model is saved after every epoch, so an
-    interrupt (Ctrl-C) loses no finished one; the same command with --resume goes on from there. An
-    option overrides --set, both override --config, and all of them --template.
+    interrupt (Ctrl-C) loses no finished one; the same command with --resume goes on from there, and
+    begins where there is nothing yet. An option overrides --set, both override --config, and all of
+    them --template.
 
     \b
     Examples:
@@ -100,11 +101,16 @@ def train(
       dtgcnn train vectors.npz --output model --set "hidden_dims=[512, 256]"
     """
     state_dir = output / STATE
-    unfinished = any(state_dir.glob("*")) if state_dir.is_dir() else False
-    if unfinished and not (resume or overwrite):
+    unfinished = holds_state(state_dir)
+    if holds_state(state_dir, begun=True) and not (resume or overwrite):
         raise ValueError(
             f"--output {output} holds a run that did not finish: --resume goes on with it, "
             "--overwrite begins anew"
+        )
+    if resume and holds_model(output) and not (unfinished or overwrite):
+        raise ValueError(
+            f"--output {output} holds a finished model, there is no run to resume: --overwrite "
+            "begins anew"
         )
     named("--output", check_folder, output, overwrite or (resume and unfinished))
     given: dict[str, Any] = {
@@ -165,7 +171,7 @@ def train(
     except KeyboardInterrupt:
         done = saving.last_epoch
         kept = f"{output} holds the model of epoch {done}" if done else "nothing was saved"
-        more = "; --resume goes on" if any(state_dir.glob("*")) else ""
+        more = "; --resume goes on" if holds_state(state_dir) else ""
         click.echo(f"\ninterrupted: {kept}{more}", err=True)
         sys.exit(INTERRUPTED)
     remove_states(state_dir)

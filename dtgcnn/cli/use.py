@@ -9,9 +9,9 @@ import click
 import numpy as np
 
 from ..data import TripletDataset
+from ..ensemble_files import load_embedder
 from ..evaluate import unit_rows
 from ..files import replace_file
-from ..model import DTGCNN
 from ..report import compare
 from .main import main
 from .options import (
@@ -33,7 +33,7 @@ __all__ = ["encode", "evaluate", "search"]
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write figures here.")
 @backend_option
 def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> None:
-    """Measure the model in DIR on FILE, against the vectors that go into it.
+    """Measure the model, or ensemble, in DIR on FILE, against the vectors that go into it.
 
     Labelled data with a split column: the rows "test" are looked up among the rows "train".
     Without one, every row is looked up among all others. Triplets: the share whose positive is
@@ -41,7 +41,7 @@ def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> N
     """
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
-    result = compare(DTGCNN.load(model, backend=backend), TripletDataset(file))
+    result = compare(load_embedder(model, backend=backend), TripletDataset(file))
     if result is None:
         raise ValueError(
             f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
@@ -66,7 +66,7 @@ def encode(model: Path, file: Path, output: Path, backend: str, overwrite: bool)
         raise ValueError(f"--output must end in .npy, received {output}")
     check_file("--output", output, overwrite)
     dataset = rows_of(file)
-    loaded = DTGCNN.load(model, backend=backend)
+    loaded = load_embedder(model, backend=backend)
     embeddings = loaded.encode(dataset.inputs)
     buffer = io.BytesIO()
     np.save(buffer, embeddings)
@@ -87,7 +87,7 @@ def search(model: Path, file: Path, query: str, top: int, backend: str) -> None:
         raise ValueError(f"{file}: holds vectors; search needs texts to print")
     if not query.strip():
         raise ValueError("QUERY must not be empty")
-    loaded = DTGCNN.load(model, backend=backend)
+    loaded = load_embedder(model, backend=backend)
     embeddings = unit_rows(loaded.encode([*dataset.texts, query]))
     similarity = embeddings[:-1] @ embeddings[-1]
     names = dataset.label_names

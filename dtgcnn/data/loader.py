@@ -3,6 +3,7 @@ dataset is divided into two of them."""
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ class Batch:
 
 
 class _Sampler(Protocol):
+    seed: int
+
     @property
     def num_batches(self) -> int: ...
 
@@ -91,6 +94,7 @@ class TripletLoader:
         assert dataset.labels is not None
         self.dataset = dataset
         self.batch_size = batch_size
+        self.samples_per_class = samples_per_class
         self.dropped = dropped
         self._labels = dataset.labels
         self._training = training
@@ -130,16 +134,27 @@ class TripletLoader:
         picked = islice(self._sampler.batches(epoch if self._training else 0), start, None)
         return (prefetcher or Prefetcher()).map(self._assemble, picked)
 
+    def with_seed(self, seed: int) -> TripletLoader:
+        """A loader of the same items and triplets, whose epochs come in the order of ``seed``."""
+        _check_whole("seed", seed, 0)
+        other = copy.copy(self)
+        other._sampler, other._epoch = copy.copy(self._sampler), 0
+        other._sampler.seed = seed
+        return other
+
     def restrict(self, rows: IntArray | None) -> None:
         """Draw training batches from these rows of ``triplets`` only; None draws from all again.
 
         An epoch keeps its number of batches, so each row comes more often in it.
 
         Raises:
-            ValueError: the data are labelled, no row is given, or a row does not exist.
+            ValueError: the data are labelled, the loader validates, no row is given, or a row does
+                not exist.
         """
         if not isinstance(self._sampler, TripletSampler):
             raise ValueError("rows of triplets cannot be chosen: the data are labelled")
+        if not self._training:
+            raise ValueError("rows cannot be chosen: the loader validates, always on all of them")
         self._sampler.restrict(rows)
 
     def _assemble(self, picked: IntArray) -> Batch:

@@ -27,13 +27,16 @@ class TripletSampler:
     def __init__(self, count: int, batch_size: int, seed: int, training: bool) -> None:
         self.count = count
         self.size = min(batch_size, count)
-        self._seed = seed
+        self.seed = seed
         self._training = training
         self._rows = np.arange(count)
 
     def restrict(self, rows: IntArray | None) -> None:
         """Draw from these rows, or from all again, as many batches an epoch as before."""
-        chosen = np.arange(self.count) if rows is None else np.unique(np.asarray(rows, np.int64))
+        given = np.arange(self.count) if rows is None else np.asarray(rows)
+        if given.size and given.dtype.kind not in "iu":
+            raise ValueError(f"rows must be whole numbers, received an array of {given.dtype}")
+        chosen = np.unique(given.astype(np.int64))
         if not len(chosen) or chosen[0] < 0 or chosen[-1] >= self.count:
             named = f"{len(chosen)} rows" + (f" up to {chosen[-1]}" if len(chosen) else "")
             raise ValueError(f"rows must be one or more of 0 to {self.count - 1}, received {named}")
@@ -50,7 +53,7 @@ class TripletSampler:
         """The rows of each batch."""
         rows = self._rows
         if self._training:
-            rng, rounds = _generator(self._seed, epoch), -(-self.count // max(len(rows), 1))
+            rng, rounds = _generator(self.seed, epoch), -(-self.count // max(len(rows), 1))
             rows = np.concatenate([rng.permutation(rows) for _ in range(rounds)] or [rows])
         for b in range(self.num_batches):
             yield rows[b * self.size : (b + 1) * self.size]
@@ -82,7 +85,7 @@ class ClassBalancedSampler:
         members = np.split(order, starts[1:]) if len(labels) else []
         several = [rows for rows in members if len(rows) > 1]
         self._members = several if len(several) != 1 else members
-        self._seed = seed
+        self.seed = seed
         available = sum(map(len, self._members))
         size = max(4, min(batch_size, available))
         per_class = min(samples_per_class, size // 2)
@@ -101,7 +104,7 @@ class ClassBalancedSampler:
         """Positions of the items of each batch, class after class."""
         if not self.num_batches:
             return
-        rng = _generator(self._seed, epoch)
+        rng = _generator(self.seed, epoch)
         queues = [_Queue(members, rng) for members in self._members]
         for classes in self._schedule(rng):
             yield np.concatenate([queues[c].draw(self.K) for c in classes])

@@ -1,0 +1,213 @@
+"""Half precision: products and their gradients, whole steps, and the scale of the loss."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dtgcnn import DTGCNN, loss_scale, numerics
+from dtgcnn.ops import Array, HostArray, Tree
+from dtgcnn.tree import tree_map
+
+from .comparison import require
+from .counting import Counting
+from .lock_step import lock_step
+from .probe import Probe, normal, to_host
+from .registry import check
+from .task import VECTORS, Task, config_of, rounded, task_of
+from .tolerances import HALF_PRODUCTS, HALF_STEPS
+
+X, W, COTANGENT = normal(7, 12, seed=1), normal(12, 5, seed=2), normal(7, 5, seed=3)
+
+
+class Format(NamedTuple):
+    """A binary format: bits of the significand, and the least and the largest exponent."""
+
+    bits: int
+    least: int
+    largest: int
+
+
+FORMATS = {"float16": Format(11, -13, 16), "bfloat16": Format(8, -125, 128)}
+
+
+def to_half(x: HostArray, precision: str) -> HostArray:
+    """``x`` rounded to the nearest number of the format, to even in ties, as float64; infinity
+    beyond its range."""
+    form = FORMATS[precision]
+    _, exponent = np.frexp(x)
+    step = np.ldexp(1.0, np.maximum(exponent, form.least) - form.bits)
+    near = np.rint(x / step) * step
+    return np.where(np.abs(near) < np.ldexp(1.0, form.largest), near, np.copysign(np.inf, x))
+
+
+def product(probe: Probe, x: HostArray, w: HostArray, precision: str) -> HostArray:
+    """The backend's product, on the host."""
+    out = numerics.half_matmul(probe.ops, probe.array(x), probe.array(w), precision)
+    return np.asarray(probe.ops.to_numpy(out))
+
+
+def gradients(probe: Probe, cotangent: HostArray, precision: str) -> Tree:
+    """The backend's gradients of ``Σ cotangent · half_matmul(X, W)``, on the host."""
+
+    def loss(p: Tree) -> tuple[Array, Tree]:
+        out = numerics.half_matmul(probe.ops, p["x"], p["w"], precision)
+        return probe.ops.sum(out * probe.array(cotangent)), {}
+
+    params = {"x": probe.array(X), "w": probe.array(W)}
+    return to_host(probe.ops, probe.ops.value_and_grad(loss)(params)[2])
+
+
+def require_halves(what: str, x: HostArray, precision: str) -> None:
+    """Every number is one that the format has."""
+    wide = x.astype(np.float64)
+    require(bool(np.all(to_half(wide, precision) == wide)), f"{what}: not numbers of {precision}")
+
+
+@check("gradients")
+def half_products(probe: Probe) -> None:
+    """``half_matmul`` rounds both factors and the product, once each, and gives ``ops.dtype``."""
+    for precision, form in FORMATS.items():
+        half, small = probe.within(HALF_PRODUCTS[precision]), 2.0**-form.bits
+        expected = to_half(X, precision) @ to_half(W, precision)
+        actual = product(probe, X, W, precision)
+        half.values(f"half_matmul in {precision}", probe.array(actual), expected)
+        require(actual.dtype.name == probe.ops.dtype, f"the dtype is {actual.dtype.name}")
+        require_halves(f"half_matmul in {precision}", actual, precision)
+        # Ties go to the even neighbour, and what lies beside a tie does not.
+        ties = np.array([[1.0 + small, 1.0 + 3.0 * small, 1.0 + 1.25 * small, -1.0 - small]])
+        for x, w in ((ties, np.eye(4)), (np.eye(4), np.broadcast_to(ties.T, (4, 4)))):
+            exact = to_half(x, precision) @ to_half(w, precision)
+            probe.same_bits(
+                f"half_matmul of ties in {precision}",
+                probe.array(product(probe, x, w, precision)),
+                exact.astype(probe.ops.dtype),
+            )
+        one = product(probe, np.array([[1.0, small]]), np.ones((2, 1)), precision)
+        require(float(one[0, 0]) == 1.0, f"a product of 1 + {small:g} in {precision} is {one}")
+
+
+@check("gradients")
+def half_gradients(probe: Probe) -> None:
+    """The gradients of ``half_matmul`` are products in half precision as well."""
+    for precision in FORMATS:
+        half = probe.within(HALF_PRODUCTS[precision])
+        g, x, w = (to_half(a, precision) for a in (COTANGENT, X, W))
+        actual = gradients(probe, COTANGENT, precision)
+        what = f"gradient of half_matmul in {precision}"
+        half.gradients(what, tree_map(probe.array, actual), {"x": g @ w.T, "w": x.T @ g})
+        for name, leaf in actual.items():
+            require_halves(f"{what}, {name}", leaf, precision)
+
+
+@check("gradients")
+def half_range(probe: Probe) -> None:
+    """float16 is infinite above 65,504 and 0 below 6e-8, in value and gradient; bfloat16 is not."""
+    large, tiny = np.array([[300.0, 1.0]]), np.full((1, 1), 1e-8)
+    for x, w, half, wide in (
+        (large, large.T, np.inf, 90112.0),
+        (-large, large.T, -np.inf, -90112.0),
+        (np.full((1, 1), 70000.0), np.ones((1, 1)), np.inf, 70144.0),
+        (tiny, np.ones((1, 1)), 0.0, float(to_half(tiny, "bfloat16")[0, 0])),
+    ):
+        for precision, expected in (("float16", half), ("bfloat16", wide)):
+            got = float(product(probe, x, w, precision)[0, 0])
+            what = f"{x.tolist()} @ {w.tolist()} in {precision}"
+            require(got == np.asarray(expected, probe.ops.dtype), f"{what} is {got}")
+    for scale, finite in ((1e6, False), (1e-9, True)):
+        narrow, broad = (gradients(probe, scale * COTANGENT, p) for p in FORMATS)
+        for name in ("x", "w"):
+            seen = bool(np.isfinite(narrow[name]).all())
+            require(seen == finite, f"a gradient of {scale:g} in float16 is finite: {seen}")
+            vanished = not narrow[name].any()
+            require(vanished == finite, f"a gradient of {scale:g} in float16 is 0: {vanished}")
+            kept = bool(np.isfinite(broad[name]).all() and broad[name].all())
+            require(kept, f"a gradient of {scale:g} in bfloat16 is 0 or not finite")
+
+
+@check("training")
+def steps_in_half_precision(probe: Probe) -> None:
+    """Steps in float16, its loss scaled, and in bfloat16 are the reference's, in both scopes."""
+    for precision, tolerance in HALF_STEPS.items():
+        for scope in ("batch", "bank"):
+            for kind in ({"loss": "supcon"}, {"triplets": True, "mining_strategy": "explicit"}):
+                settings: dict[str, Any] = {"graph_scope": scope, "mixed_precision": precision}
+                task = task_of(probe.reference, **settings, **kind)
+                end = lock_step(probe.within(tolerance), task, 5)
+                require(float(end["optimizer"]["m_weight"]) > 0.0, "every step was skipped")
+
+
+@check("training")
+def what_half_precision_is_for(probe: Probe) -> None:
+    """Each layer and the head multiply in half precision in training, and none in ``encode``."""
+    for scope in ("batch", "bank"):
+        task = task_of(probe.reference, graph_scope=scope, mixed_precision="bfloat16")
+        counting = Counting(probe.ops)
+        task.take(counting.ops, task.stepper(counting.ops), rounded(task.start, probe.ops.dtype), 0)
+        wanted, calls = len(task.network.layers) + 1, counting.calls["half_matmul"]
+        require(calls == wanted, f"{calls} products are in half precision, expected {wanted}")
+    counting = Counting(probe.ops)
+    model = DTGCNN(config_of(mixed_precision="float16"), ops=counting.ops)
+    model.build_bank(VECTORS[:20], [0] * 20)
+    model.encode(VECTORS[:4])
+    calls = counting.calls["half_matmul"]
+    require(calls == 0, f"encode computes {calls} products in half precision")
+
+
+def _step(probe: Probe, task: Task, **optimizer: float) -> tuple[Tree, Tree]:
+    """What a step began with and what came of it, numbers of the optimiser's state given."""
+    start = rounded(task.start, probe.ops.dtype)
+    given = {k: np.asarray(v, probe.ops.dtype) for k, v in optimizer.items()}
+    held = {**start, "optimizer": {**start["optimizer"], **given}}
+    return held, to_host(probe.ops, task.take(probe.ops, task.stepper(probe.ops), held, 0))
+
+
+def _numbers(after: Tree) -> tuple[float, float, float]:
+    """The scale, the finite steps in a row, and whether the step was skipped."""
+    state = after["optimizer"]
+    skipped = after["metrics"]["skipped_steps"]
+    return float(state["loss_scale"]), float(state["finite_steps"]), float(skipped)
+
+
+@check("training")
+def steps_that_overflow(probe: Probe) -> None:
+    """A step whose gradient is not finite moves nothing but the scale, which it halves."""
+    task = task_of(probe.reference, graph_scope="bank", mixed_precision="float16")
+    held, after = _step(probe, task, loss_scale=2.0**100, finite_steps=7.0, m_weight=0.5)
+    numbers, loss = _numbers(after), float(after["metrics"]["loss"])
+    wanted = (2.0**99, 0.0, 1.0)
+    require(numbers == wanted, f"scale, finite steps, skipped: {numbers}, expected {wanted}")
+    require(bool(np.isfinite(loss)) and loss > 0.0, f"the loss of a skipped step is {loss}")
+    numbers_too = ("loss_scale", "finite_steps")
+    before, now = (
+        {"params": t["params"], **{k: v for k, v in t["optimizer"].items() if k not in numbers_too}}
+        for t in (held, after)
+    )
+    probe.same_bits("after a skipped step", tree_map(probe.array, now), before)
+
+
+@check("training")
+def scale_that_grows(probe: Probe) -> None:
+    """Gradients lose the scale again; it doubles after a row of finite steps, not to infinity."""
+    task = task_of(probe.reference, graph_scope="bank", mixed_precision="float16")
+    last = loss_scale.GROWTH_INTERVAL - 1.0
+    start = _numbers({**task.start, "metrics": {"skipped_steps": 0.0}})
+    require(start == (loss_scale.INITIAL, 0.0, 0.0), f"the first scale, finite steps: {start}")
+    for scale, steps, wanted in (
+        (1024.0, 7.0, (1024.0, 8.0, 0.0)),
+        (1024.0, last, (2048.0, 0.0, 0.0)),
+    ):
+        held, after = _step(probe, task, loss_scale=scale, finite_steps=steps)
+        numbers = _numbers(after)
+        require(numbers == wanted, f"scale, finite steps, skipped: {numbers}, expected {wanted}")
+        still = held["params"]["head"]["weight"] == after["params"]["head"]["weight"]
+        require(not bool(np.all(still)), "a finite step moves nothing")
+    metrics = [_step(probe, task, loss_scale=scale)[1]["metrics"] for scale in (256.0, 1024.0)]
+    norms = [float(of_step["gradient_norm"]) for of_step in metrics]
+    require(abs(norms[0] / norms[1] - 1.0) < 1e-2, f"the scale is in the gradient's norm: {norms}")
+    ops, largest = probe.ops, 1.5 * 2.0 ** (127 if probe.ops.dtype == "float32" else 1023)
+    state = {"loss_scale": ops.asarray(largest), "finite_steps": ops.asarray(last)}
+    grown = loss_scale.update(ops, state, ops.asarray(True))
+    kept = float(ops.to_numpy(grown["loss_scale"]))
+    require(kept == largest, f"the scale {largest:g} grows to {kept}")

@@ -1,0 +1,89 @@
+"""``dtgcnn plot``: pictures of a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..data import TripletDataset
+from ..model import DTGCNN
+from ..plots import plot_degrees, plot_purity, visualize_embeddings
+from .main import main
+from .options import backend_option, check_file, file_argument, model_argument, overwrite_option
+
+__all__ = ["plot"]
+
+
+@main.command()
+@model_argument
+@file_argument
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    help="A .png or .svg file.  [default: KIND.png]",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(["embeddings", "degrees", "purity"]),
+    default="embeddings",
+    show_default=True,
+    help="What to draw, see above.",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["auto", "pca", "tsne", "umap"]),
+    help="How embeddings are projected  [default: auto, which is tsne]",
+)
+@click.option(
+    "--max-points", type=click.IntRange(1), help="Embeddings drawn at most  [default: 1000]"
+)
+@backend_option
+@overwrite_option
+def plot(
+    model: Path,
+    file: Path,
+    output: Path | None,
+    kind: str,
+    method: str | None,
+    max_points: int | None,
+    backend: str,
+    overwrite: bool,
+) -> None:
+    """Draw a picture of the model in DIR with the data in FILE.
+
+    \b
+    embeddings  FILE's rows on a plane, coloured by label
+    degrees     how many links of FILE's rows end at each row of the bank
+    purity      how many neighbours are of a row's own class, for each class;
+                FILE must hold the training rows too
+
+    Of data with a split column, "embeddings" and "purity" show the rows "test".
+
+    \b
+    Examples:
+      dtgcnn plot model tickets.csv --output map.svg
+      dtgcnn plot model tickets.csv --kind purity
+    """
+    output = Path(f"{kind}.png") if output is None else output
+    if output.suffix.lower() not in (".png", ".svg"):
+        raise ValueError(f"--output must end in .png or .svg, received {output}")
+    check_file("--output", output, overwrite)
+    for option, value in (("--method", method), ("--max-points", max_points)):
+        if value is not None and kind != "embeddings":
+            raise ValueError(f"{option} goes with --kind embeddings, received --kind {kind}")
+    dataset = TripletDataset(file)
+    loaded = DTGCNN.load(model, backend=backend)
+    if kind == "embeddings":
+        figure = visualize_embeddings(
+            loaded,
+            dataset,
+            output,
+            method=method or "auto",  # type: ignore[arg-type]
+            num_samples=max_points or 1000,
+        )
+        said = figure.axes[0].get_title()
+    else:
+        draw = plot_degrees if kind == "degrees" else plot_purity
+        said = draw(loaded, dataset, output).get_suptitle()
+    click.echo(f"{said.replace(chr(10), ', ')}\n{output}")

@@ -1,0 +1,107 @@
+"""``StateKeeper``: what of a trainer goes into a saved state, and comes back from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .callbacks import Callback, ProgressBar
+from .ops import HostArray
+from .resume import Place, TrainingState, fingerprint, record_run
+from .run import TrainingRun
+
+if TYPE_CHECKING:
+    from .trainer import Trainer
+
+__all__ = ["StateKeeper", "saved_state"]
+
+
+def saved_state(directory: Path | None, resume: bool) -> TrainingState | None:
+    """The state in ``directory`` to go on from, None to begin.
+
+    Raises:
+        ValueError: ``resume`` without a directory.
+        FileExistsError: not ``resume``, and there is the state of a run that has taken a step.
+        CheckpointError: there are states, and all are damaged.
+    """
+    if directory is None:
+        if resume:
+            raise ValueError("resume needs the state_dir of the run to go on with")
+        return None
+    state = TrainingState.latest(directory)
+    if state is None or resume:
+        return state
+    if state.global_step > 0:
+        raise FileExistsError(
+            f"{directory} holds the state of a run; train(resume=True) goes on with it"
+        )
+    return None
+
+
+class StateKeeper:
+    """Saves the state of a trainer's run in its ``state_dir``; does nothing where it has none.
+
+    Args:
+        trainer, run, hooks: whose state it is.
+        vectors: (num_items, input_dim), of the training data, by which these are known again.
+    """
+
+    def __init__(
+        self, trainer: Trainer, run: TrainingRun, hooks: list[Callback], vectors: HostArray
+    ) -> None:
+        self.trainer, self.run, self.directory = trainer, run, trainer.state_dir
+        self.hooks = [hook for hook in hooks if not isinstance(hook, ProgressBar)]
+        self.data = ""
+        if self.directory is not None and trainer.train_loader is not None:
+            self.data = fingerprint(trainer.train_loader, vectors)
+
+    def begin(self, state: TrainingState | None) -> Place:
+        """Go on from ``state``, or save the first one. Returns where the run is.
+
+        Raises:
+            ValueError: the state is that of another run.
+            CheckpointError: it lacks something.
+        """
+        if self.directory is None:
+            return Place()
+        place = Place() if state is None else self._restore(state, self.directory)
+        record_run(self.directory, self.trainer.config, self.trainer.model.made_with())
+        if state is None:
+            self.save(place)
+        return place
+
+    def save(self, place: Place) -> None:
+        """Save the state of a run that is at ``place``."""
+        if self.directory is None:
+            return
+        trainer = self.trainer
+        numbers, arrays = self.run.state_dict()
+        TrainingState(
+            config=trainer.config.to_dict(),
+            data=self.data,
+            frozen=sorted(trainer.model.frozen),
+            place=place,
+            history=trainer.history,
+            global_step=trainer.global_step,
+            finished=trainer.should_stop,
+            run=numbers,
+            callbacks=[(type(hook).__name__, hook.state_dict()) for hook in self.hooks],
+            made_with=trainer.model.made_with(),
+            arrays=arrays,
+        ).save(self.directory)
+
+    def _restore(self, state: TrainingState, directory: Path) -> Place:
+        from .files import CheckpointError
+
+        trainer, model = self.trainer, self.trainer.model
+        frozen = sorted(model.frozen)
+        state.check(trainer.config, self.data, frozen, self.hooks, model.made_with())
+        try:
+            self.run.load_state_dict(state.run, state.arrays)
+        except KeyError as error:
+            raise CheckpointError(f"{directory}: the state has no {error}") from None
+        trainer.history, trainer.global_step = state.history, state.global_step
+        trainer.should_stop = state.finished
+        for hook, (_, known) in zip(self.hooks, state.callbacks, strict=True):
+            hook.load_state_dict(known)
+        return state.place

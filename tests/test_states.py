@@ -1,0 +1,413 @@
+"""Saved states of a run: damage, other settings, a full disk, and the command line's --resume."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from dtgcnn import (
+    DTGCNN,
+    Callback,
+    CheckpointError,
+    DebugCallback,
+    EarlyStopping,
+    MetricsTracker,
+    Trainer,
+    TrainingError,
+    TripletDataset,
+)
+from dtgcnn.cli import main
+from dtgcnn.files import draft, read_arrays, remove_drafts, replace_file, write_arrays
+from dtgcnn.resume import TrainingState, holds_state, remove_states
+from dtgcnn.tree import flatten
+
+from .conftest import SETTINGS, blobs
+
+
+class Breaks(Callback):
+    """Ends training by an error after a step; never, where that is 0."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_batch_end(self, trainer: Trainer, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.global_step == self.step:
+            raise RuntimeError("the power went")
+
+
+def trainer_of(folder: Path, step: int = 0, callbacks: Any = (), **settings: Any) -> Trainer:
+    """A training of 3 epochs of 3 steps, whose state is saved after every step."""
+    dataset = TripletDataset.from_arrays(*blobs())
+    train, val = dataset.create_dataloaders(batch_size=24, train_split=0.8)
+    model = DTGCNN(
+        backend="numpy", **{**SETTINGS, "num_epochs": 3, "dropout_rate": 0.2, **settings}
+    )
+    return Trainer(
+        model,
+        train_loader=train,
+        val_loader=val,
+        callbacks=[*callbacks, Breaks(step)],
+        progress=False,
+        state_dir=folder,
+        save_every_n_steps=1,
+    )
+
+
+def broken(folder: Path, step: int, **settings: Any) -> Trainer:
+    trainer = trainer_of(folder, step, **settings)
+    with pytest.raises(RuntimeError, match="the power went"):
+        trainer.train(resume=True)
+    return trainer
+
+
+def bits(trainer: Trainer) -> dict[str, bytes]:
+    model = trainer.model
+    leaves = flatten({"params": model.params, "state": model.state})
+    return {name: leaf.tobytes() for name, leaf in leaves.items()}
+
+
+def resumed(folder: Path, **settings: Any) -> Trainer:
+    trainer = trainer_of(folder, **settings)
+    trainer.train(resume=True)
+    return trainer
+
+
+@pytest.fixture
+def expected(tmp_path: Path) -> dict[str, bytes]:
+    """The weights of a run that was not interrupted."""
+    trainer = resumed(tmp_path / "whole")
+    assert trainer.global_step == 9
+    return bits(trainer)
+
+
+def states(folder: Path) -> list[Path]:
+    return sorted(folder.glob("state-*"))
+
+
+def test_the_last_two_states_are_kept(tmp_path: Path) -> None:
+    broken(tmp_path, 5)
+    assert [path.name for path in states(tmp_path)] == [
+        "state-000000003.safetensors",
+        "state-000000004.safetensors",
+    ]
+
+
+def test_a_damaged_state_is_passed_over(
+    tmp_path: Path, expected: dict[str, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    broken(tmp_path, 6)
+    last = states(tmp_path)[-1]
+    last.write_bytes(last.read_bytes()[:-1])
+    assert bits(resumed(tmp_path)) == expected
+    assert f"{last}: not a readable safetensors file" in caplog.text
+    assert "going back to the state before it" in caplog.text
+
+
+def test_a_damaged_state_does_not_outlive_newer_ones(tmp_path: Path) -> None:
+    broken(tmp_path, 4)
+    (tmp_path / "state-000000099.safetensors").write_bytes(b"noise")
+    state = TrainingState.latest(tmp_path)
+    assert state is not None
+    state.global_step += 1
+    state.save(tmp_path)
+    assert [path.name[-15:-12] for path in states(tmp_path)] == ["003", "004"]
+
+
+def test_damaged_states_alone_are_an_error(tmp_path: Path) -> None:
+    broken(tmp_path, 6)
+    for path in states(tmp_path):
+        path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(CheckpointError, match=r"no state can be gone on from: .*005.*; .*004"):
+        trainer_of(tmp_path).train(resume=True)
+
+
+EDITS: dict[str, tuple[Callable[[dict[str, Any], dict[str, Any]], object], str]] = {
+    "a key": (lambda meta, _: meta.pop("place"), "not those of a training state: 'place'"),
+    "an entry": (lambda meta, _: meta.pop("history"), "not those of a training state: .*history"),
+    "a stranger": (lambda meta, _: meta.update(more=1), "not those of a training state: .*more"),
+    "a number": (lambda meta, _: meta["run"].pop("count"), "the state has no 'count'"),
+    "an array": (lambda _, arrays: arrays.pop("params.head.bias"), "has no 'params.head.bias'"),
+    "a bank": (lambda _, arrays: arrays.pop("bank.1"), "has no 'bank.1'"),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_state_that_lacks_something_is_refused(tmp_path: Path, name: str) -> None:
+    edit, message = EDITS[name]
+    broken(tmp_path, 4)
+    for path in states(tmp_path):
+        metadata, arrays = read_arrays(path)
+        edit(metadata, arrays)
+        write_arrays(path, arrays, metadata)
+    with pytest.raises(CheckpointError, match=message):
+        trainer_of(tmp_path).train(resume=True)
+
+
+def test_other_settings_data_parts_and_callbacks_are_named(tmp_path: Path) -> None:
+    broken(tmp_path, 4)
+    with pytest.raises(ValueError, match=r"learning_rate must be 0\.001.*, received 0\.1"):
+        resumed(tmp_path, learning_rate=0.1)
+    with pytest.raises(ValueError, match=r"the callbacks must be Breaks, as .* EarlyStopping, Br"):
+        resumed(tmp_path, callbacks=[EarlyStopping()])
+    trainer = trainer_of(tmp_path)
+    trainer.model.freeze(lambda name: name.startswith("head"))
+    with pytest.raises(ValueError, match=r"frozen parameters must be \[\], .*head.bias"):
+        trainer.train(resume=True)
+    trainer = trainer_of(tmp_path)
+    x, labels = blobs()
+    other, _ = TripletDataset.from_arrays(x + 1, labels).create_dataloaders(24, 0.8)
+    with pytest.raises(ValueError, match="the training data are not those of the run"):
+        trainer.train(other, resume=True)
+    assert resumed(tmp_path).global_step == 9  # nothing of all that has harmed it
+
+
+def test_a_progress_bar_may_come_and_go(tmp_path: Path) -> None:
+    broken(tmp_path, 4)
+    trainer = trainer_of(tmp_path)
+    trainer.progress = True
+    trainer.train(resume=True)
+    assert trainer.global_step == 9
+
+
+def test_another_backend_goes_on_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(tmp_path, 4)
+    assert caplog.text == ""
+    real = DTGCNN.made_with
+    monkeypatch.setattr(DTGCNN, "made_with", lambda self: {**real(self), "threads": 99})
+    assert resumed(tmp_path).global_step == 9
+    assert "in the run to be resumed and is 99: it goes on, maybe not with the same" in caplog.text
+
+
+def test_a_state_is_not_overwritten_unasked(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="resume needs the state_dir"):
+        Trainer(trainer_of(tmp_path).model, progress=False).train(
+            trainer_of(tmp_path).train_loader, resume=True
+        )
+    broken(tmp_path, 1)  # at its first step: there is nothing to lose yet
+    assert [path.name for path in states(tmp_path)] == ["state-000000000.safetensors"]
+    assert holds_state(tmp_path)
+    assert not holds_state(tmp_path, begun=True)
+    trainer = trainer_of(tmp_path)
+    trainer.train()
+    with pytest.raises(FileExistsError, match=r"holds the state of a run; train\(resume=True\)"):
+        trainer_of(tmp_path).train()
+    (tmp_path / "mine.txt").write_text("x")
+    remove_states(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    first = resumed(tmp_path)
+    again = resumed(tmp_path)
+    assert again.history == first.history
+    assert bits(again) == bits(first)
+    x = blobs()[0]
+    np.testing.assert_array_equal(again.model.encode(x), first.model.encode(x))
+
+
+def test_an_epoch_that_is_to_be_the_last_is_ended_after_resuming(tmp_path: Path) -> None:
+    class Enough(Callback):
+        def on_batch_end(self, trainer: Trainer, outputs: Any, batch: Any, batch_idx: int) -> None:
+            trainer.should_stop = trainer.global_step >= 4
+
+    broken(tmp_path / "killed", 5, callbacks=[Enough()])
+    trainers = [resumed(tmp_path / name, callbacks=[Enough()]) for name in ("killed", "whole")]
+    assert [trainer.global_step for trainer in trainers] == [6, 6]
+    assert bits(trainers[0]) == bits(trainers[1])
+
+
+def test_a_callback_goes_on_where_it_was(tmp_path: Path) -> None:
+    def callbacks() -> list[Callback]:
+        return [DebugCallback(max_gradient_norm=1e-4), MetricsTracker()]
+
+    broken(tmp_path / "killed", 5, callbacks=callbacks())
+    killed, whole = (resumed(tmp_path / n, callbacks=callbacks()) for n in ("killed", "whole"))
+    assert [hook.state_dict() for hook in killed.callbacks] == [
+        hook.state_dict() for hook in whole.callbacks
+    ]
+    assert len(killed.callbacks[0].findings) == 3  # type: ignore[attr-defined]  # once an epoch
+
+
+def test_a_callback_whose_state_is_not_json_is_named(tmp_path: Path) -> None:
+    class Arrays(Callback):
+        def state_dict(self) -> dict[str, Any]:
+            return {"x": np.zeros(3)}
+
+    with pytest.raises(TypeError, match=r"Arrays\.state_dict must give JSON's types: .* ndarray"):
+        trainer_of(tmp_path, callbacks=[Arrays()]).train()
+
+
+def test_a_loss_that_is_not_finite_is_not_saved(tmp_path: Path) -> None:
+    class Poison(Callback):
+        def on_batch_begin(self, trainer: Trainer, batch: Any, batch_idx: int) -> None:
+            if trainer.global_step == 4:
+                head = trainer.model.params["head"]
+                head["bias"] = head["bias"] + np.float32(np.nan)
+
+    with np.errstate(all="ignore"), pytest.raises(TrainingError, match="the loss is nan"):
+        trainer_of(tmp_path, callbacks=[Poison()]).train()
+    state = TrainingState.latest(tmp_path)
+    assert state is not None
+    assert state.global_step == 4
+    assert all(np.isfinite(array).all() for array in state.arrays.values())
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+def test_drafts_of_killed_processes_are_deleted_and_no_others(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        ended.wait()
+    stale = tmp_path / f".model.safetensors.dtgcnn-{ended.pid}-0123abcd"
+    stale.write_bytes(b"half")
+    recycled = tmp_path / f".folder.dtgcnn-{os.getpid()}-0123abcd"  # of a process of our number
+    recycled.mkdir()
+    (recycled / "file").write_text("half")
+    others = [f".x.dtgcnn-{os.getppid()}-0123abcd", ".x.dtgcnn-mine", ".hidden", "x"]
+    for name in others:
+        (tmp_path / name).write_text("keep")
+    with draft(tmp_path / "mine") as part:
+        part.write_text("being written")
+        replace_file(tmp_path / "new.json", b"{}")
+        assert part.exists()
+    remove_drafts(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "new.json"])
+
+
+def test_a_model_is_saved_as_the_same_bytes(trained: DTGCNN, tmp_path: Path) -> None:
+    saved = [trained.save(tmp_path / str(i)) / "model.safetensors" for i in range(8)]
+    assert len({path.read_bytes() for path in saved}) == 1
+
+
+FULL = textwrap.dedent(
+    """
+    import resource, signal, sys
+    from pathlib import Path
+
+    import numpy as np
+
+    from dtgcnn import DTGCNN, Trainer, TripletDataset
+
+    folder = Path(sys.argv[1])
+    model = DTGCNN.load(folder / "model", backend="numpy")
+    model.params["head"]["bias"] = model.params["head"]["bias"] + 1
+    limit = int(sys.argv[2])
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        model.save(folder / "model", overwrite=True)
+    except OSError as error:
+        print(error)
+    dataset = TripletDataset.from_arrays(*(np.load(folder / f"{n}.npy") for n in "xy"))
+    loader, _ = dataset.create_dataloaders(24, 0.8)
+    trainer = Trainer(
+        model, train_loader=loader, progress=False, state_dir=folder / "state"
+    )
+    try:
+        trainer.train()
+    except OSError as error:
+        print(error)
+    """
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file sizes are limited by POSIX")
+def test_a_full_disk_leaves_the_last_model_and_state(trained: DTGCNN, tmp_path: Path) -> None:
+    x, labels = blobs()
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "y.npy", labels)
+    model = trained.save(tmp_path / "model") / "model.safetensors"
+    before, expected = model.read_bytes(), trained.encode(x)
+    command = [sys.executable, "-c", FULL, str(tmp_path), str(len(before) // 2)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert "File too large" in first
+    assert str(model) in first
+    assert str(tmp_path / "state" / "state-000000000.safetensors") in second
+    assert model.read_bytes() == before
+    np.testing.assert_array_equal(DTGCNN.load(model.parent, backend="numpy").encode(x), expected)
+    assert [p.name for p in tmp_path.rglob(".*")] == []
+    assert TrainingState.latest(tmp_path / "state") is None
+
+
+# -- the command line -------------------------------------------------------------------------
+
+QUICK = ["--set", "hidden_dims=[8]", "--set", "output_dim=8", "--epochs", "4", "--k", "3"]
+QUICK += ["--set", "input_dim=20", "--batch-size", "12", "--save-every", "2", "--no-map"]
+
+KILLED = textwrap.dedent(
+    """
+    import os, signal, sys
+
+    from dtgcnn import SaveEveryEpoch
+    from dtgcnn.cli import main
+
+    step = int(sys.argv.pop(1))
+
+    def kill(self, trainer, batch, batch_idx):
+        if trainer.global_step == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    SaveEveryEpoch.on_batch_begin = kill
+    main()
+    """
+)
+
+
+def train(file: Path, output: Path, *more: str) -> Result:
+    arguments = ["train", str(file), "--output", str(output), "--backend", "numpy", *QUICK, *more]
+    return CliRunner().invoke(main, arguments)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
+@pytest.mark.parametrize("epochs_done", [0, 2])
+def test_a_killed_command_goes_on(text_file: Path, tmp_path: Path, epochs_done: int) -> None:
+    whole, output = tmp_path / "whole", tmp_path / "killed"
+    done = train(text_file, whole)
+    assert done.exit_code == 0, done.output
+    history = json.loads((whole / "metrics.json").read_text())["history"]
+    command = ["train", str(text_file), "--output", str(output), "--backend", "numpy", *QUICK]
+    steps = int(done.output.split(" steps an epoch")[0].split()[-1])
+    step = str(epochs_done * steps + 3)
+    process = subprocess.run(
+        [sys.executable, "-c", KILLED, step, *command], capture_output=True, check=False
+    )
+    assert process.returncode == -9, process.stderr
+    assert (output / "model.safetensors").exists() is (epochs_done > 0)
+    refused = train(text_file, output)
+    assert refused.exit_code == 2
+    assert "holds a run that did not finish: --resume goes on with it" in refused.output
+    other = train(text_file, output, "--resume", "--margin", "0.3")
+    assert other.exit_code == 2
+    assert "triplet_margin must be 0.2, as in the run to be resumed, received 0.3" in other.output
+    done = train(text_file, output, "--resume")
+    assert done.exit_code == 0, done.output
+    for name in ("model.safetensors", "config.json", "README.md"):
+        assert (output / name).read_bytes() == (whole / name).read_bytes()
+    again = json.loads((output / "metrics.json").read_text())["history"]
+    for metrics in (*history, *again):
+        del metrics["seconds"]
+    assert again == history
+    assert not list(output.glob(".*"))
+    finished = train(text_file, output, "--resume")
+    assert finished.exit_code == 2
+    assert "holds a finished model, there is no run to resume: --overwrite" in finished.output
+
+
+def test_resume_begins_where_there_is_nothing_yet(text_file: Path, tmp_path: Path) -> None:
+    done = train(text_file, tmp_path / "m", "--resume")
+    assert done.exit_code == 0, done.output
+    assert DTGCNN.load(tmp_path / "m", backend="numpy").encode(["the cat"]).shape == (1, 8)
