@@ -301,8 +301,10 @@ def test_training_metrics(guide: Guide) -> None:
 
 def test_embedding_visualisation(guide: Guide) -> None:
     guide.run("Embedding visualisation")
-    assert (guide.folder / "space.png").read_bytes().startswith(b"\x89PNG")
-    assert "<svg" in (guide.folder / "space.svg").read_text()
+    for name in ("space.png", "degrees.png", "purity.png"):
+        assert (guide.folder / name).read_bytes().startswith(b"\x89PNG")
+    for name in ("space.svg", "map.svg"):
+        assert "cancel_subscription" in (guide.folder / name).read_text()
 
 
 def test_debugging_tools(guide: Guide) -> None:
