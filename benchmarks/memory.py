@@ -20,13 +20,15 @@ from typing import Any, NamedTuple
 
 import mlx.core as mx
 import numpy as np
-from dtgcnn_mlx import MlxOps
 
 from dtgcnn.accumulation import AccumulatedStep
+from dtgcnn.backends import load_ops
 from dtgcnn.config import DTGCNNConfig
 from dtgcnn.network import Network
+from dtgcnn.ops import ArrayOps
 from dtgcnn.optim import adamw
 from dtgcnn.random import derive_key
+from dtgcnn.settings import GraphScope
 from dtgcnn.step import TrainingStep
 from dtgcnn.tree import flatten
 
@@ -39,7 +41,7 @@ Take = Callable[[], tuple[Any, Any]]
 
 
 class Case(NamedTuple):
-    scope: str
+    scope: GraphScope
     hidden_dims: tuple[int, ...]
     dropout: float
     variants: dict[str, tuple[bool, int]]
@@ -64,7 +66,7 @@ def vectors(rng: np.random.Generator, rows: int, width: int) -> Any:
     return (centres[labels] + 2.0 * rng.normal(size=(rows, width))).astype(np.float32)
 
 
-def make_step(ops: MlxOps, case: Case, rows: int, recompute: bool, parts: int) -> Take:
+def make_step(ops: ArrayOps, case: Case, rows: int, recompute: bool, parts: int) -> Take:
     config = DTGCNNConfig(
         input_dim=INPUT_DIM,
         hidden_dims=case.hidden_dims,
@@ -126,9 +128,9 @@ def difference(found: dict[str, Any], reference: dict[str, Any]) -> float:
     )
 
 
-def report(ops: MlxOps, case: Case, rows: int, rounds: int) -> None:
+def report(ops: ArrayOps, case: Case, rows: int, rounds: int) -> None:
     steps = {name: make_step(ops, case, rows, *how) for name, how in case.variants.items()}
-    results = {name: [] for name in steps}  # type: dict[str, list[tuple[float, float, Any]]]
+    results: dict[str, list[tuple[float, float, Any]]] = {name: [] for name in steps}
     for _ in range(rounds):
         for name, take in steps.items():
             results[name].append(measured(take))
@@ -156,7 +158,7 @@ def main() -> None:
     names = ["scope", "layers", "step", "peak MiB", "ratio", "seconds", "ratio", "difference"]
     print(f"| {' | '.join(names)} |\n" + "|---" * len(names) + "|", flush=True)
     for case in CASES:
-        report(MlxOps(options.device), case, options.rows, options.rounds)
+        report(load_ops("mlx", device=options.device), case, options.rows, options.rounds)
 
 
 if __name__ == "__main__":

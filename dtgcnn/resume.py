@@ -211,7 +211,7 @@ def remove_states(directory: Path) -> None:
 
 def fingerprint(loader: TripletLoader, vectors: HostArray) -> str:
     """A hash of the rows, classes and triplets that a loader trains on, and of its batches."""
-    digest = hashlib.sha256(f"{loader.batch_size} {len(loader)}".encode())
+    digest = hashlib.sha256(f"{loader.batch_size} {len(loader)} {loader.seed}".encode())
     digest.update(vectors[loader.items].tobytes())
     for array in (loader.items, loader.labels, loader.triplets):
         digest.update(b"" if array is None else array.tobytes())

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from .accumulation import AccumulatedStep
 from .adaptive import AdaptiveStep
 from .config import DTGCNNConfig
-from .graph import Graph, graph_figures
-from .losses import AdaptiveMarginScheduler
+from .inputs import TrainingInputs
 from .model import DTGCNN
 from .network import Network
 from .objective import Objective
-from .ops import Array, ArrayOps, HostArray, Tree
+from .ops import Array, HostArray, Tree
 from .optim import make_optimizer
 from .random import derive_key
 from .schedules import learning_rate_at
@@ -22,9 +21,9 @@ from .step import TrainingStep
 from .tree import flatten, refill, tree_map
 
 if TYPE_CHECKING:
-    from .data import Batch, TripletDataset, TripletLoader
+    from .data import Batch, TripletLoader
 
-__all__ = ["TrainingError", "TrainingRun", "loss_arrays"]
+__all__ = ["TrainingError", "TrainingRun"]
 
 
 class TrainingError(RuntimeError):
@@ -69,27 +68,16 @@ class TrainingRun:
         """Steps taken, those of halved batches each."""
         self.taken = 0
         """Steps of the schedule taken, those of halved batches counted once."""
-        self._row_of = {int(item): row for row, item in enumerate(loader.items)}
-        host_x = vectors[loader.items]
-        self._x = model.device_rows(host_x)
-        self.ops.evaluate(self._x)
-        if config.graph_scope == "batch":
-            first = next(iter(loader.batches(0)))
-            model.network.constructor.check_size(len(first.items), "a batch")
-        self._bank = model.build_bank(host_x, [int(label) for label in loader.labels])
-        self._links = self._link(host_x) if config.graph_scope == "bank" else None
-        self.graph_figures = self._figures(host_x)
-        """The homophily of the links to the bank, which do not change; empty in batch scope."""
+        self._inputs = TrainingInputs(model, config, loader, vectors)
+        self.graph_figures = self._inputs.graph_figures
+        """Of the links to the bank, see ``TrainingInputs``."""
         self._prepare(objective)
-        self._sources = self._bank_states()
+        self._sources = self._inputs.bank_states()
         self._prefetcher = Prefetcher(
             config.num_workers, config.prefetch_factor, config.persistent_workers
         )
         one_graph = config.graph_scope == "batch"
         self._adaptive = AdaptiveStep(self._take, config.graph_k_neighbors + 1 if one_graph else 1)
-        self._margin = AdaptiveMarginScheduler(
-            config.triplet_margin, config.target_margin or config.triplet_margin
-        )
 
     def _prepare(self, objective: Objective | None) -> None:
         config, model, ops = self.config, self.model, self.ops
@@ -104,24 +92,6 @@ class TrainingRun:
         self._optimizer_state = self._at_rest(step.init(model.params))
         self._step = ops.compile(step.__call__)
         self._accumulated = AccumulatedStep(step, ops.compile)
-
-    def _link(self, host_x: HostArray) -> Graph:
-        """Links of all training rows to the bank: its own, where every row is in it."""
-        rows = self._bank.rows_of(host_x)
-        if min(rows) < 0 or self._bank.graph is None:
-            return self.model.attach(host_x, self._x)
-        return self._bank.graph.rows(self.ops, self.ops.asarray(rows, "int32"))
-
-    def _figures(self, host_x: HostArray) -> dict[str, float]:
-        if self._links is None:
-            return {}
-        ops, label_of = self.ops, dict[int, int]()
-        for row, label in zip(self._bank.rows_of(host_x), self.loader.labels, strict=True):
-            label_of.setdefault(row, int(label))
-        bank_labels = ops.asarray([label_of[row] for row in range(len(self._bank))], "int32")
-        labels = ops.asarray(self.loader.labels, "int32")
-        figures = graph_figures(ops, self._links, labels, bank_labels)
-        return {name: float(ops.to_numpy(value)) for name, value in figures.items()}
 
     def groups(self, epoch: int, start: int = 0) -> Iterator[list[Batch]]:
         """The batches of each step of ``epoch`` = 1, 2, …, from step ``start`` = 0, 1, … on."""
@@ -165,7 +135,7 @@ class TrainingRun:
                 model.params,
                 model.state,
                 self._optimizer_state,
-                {**self._rows(joint), **self._loss_arrays(joint, epoch)},
+                {**self._inputs.rows(joint), **self._inputs.loss_arrays(joint, epoch, self.count)},
                 self._sources,
                 key,
                 learning_rate,
@@ -178,28 +148,28 @@ class TrainingRun:
         self.count += 1
         figures = {name: float(ops.to_numpy(value)) for name, value in metrics.items()}
         if config.target_margin is not None:
-            figures["margin"] = self._margin.current_margin
+            figures["margin"] = self._inputs.margin(epoch)
         return {**figures, "learning_rate": rate}
 
     def _take_parted(
         self, group: list[Batch], joint: Batch, epoch: int, key: Array, learning_rate: Array
     ) -> Tree:
         """A step whose gradients are computed before the optimiser's state is looked at."""
-        ops, model, run = self.ops, self.model, self._accumulated
+        ops, model, run, inputs = self.ops, self.model, self._accumulated, self._inputs
         scale = self._optimizer_state.get("loss_scale")
         scale = None if scale is None else ops.asarray(scale)
         start = (model.params, model.state)
         if len(group) > 1 and self.config.gradient_accumulation == "cached":
             gradients, state, metrics = run.cached(
                 *start,
-                [self._rows(batch) for batch in group],
-                self._loss_arrays(joint, epoch),
+                [self._inputs.rows(batch) for batch in group],
+                self._inputs.loss_arrays(joint, epoch, self.count),
                 self._sources,
                 key,
                 scale,
             )
         else:
-            parts = [{**self._rows(b), **self._loss_arrays(b, epoch)} for b in group]
+            parts = [{**inputs.rows(b), **inputs.loss_arrays(b, epoch, self.count)} for b in group]
             gradients, state, metrics = run.plain(*start, parts, self._sources, key, scale)
         params, optimizer_state, more = run.update(
             model.params, tree_map(ops.asarray, self._optimizer_state), gradients, learning_rate
@@ -215,9 +185,9 @@ class TrainingRun:
 
         What training steps link to stays frozen for ``dynamic_graph_update_freq`` epochs.
         """
-        self._bank.refresh(self.ops, self.model.network, self.model.params, self.model.state)
+        self._inputs.bank.refresh(self.ops, self.model.network, self.model.params, self.model.state)
         if epoch % self.config.dynamic_graph_update_freq == 0:
-            self._sources = self._bank_states()
+            self._sources = self._inputs.bank_states()
 
     def close(self) -> None:
         """End the threads that assemble batches."""
@@ -226,7 +196,7 @@ class TrainingRun:
     def state_dict(self) -> tuple[dict[str, Any], dict[str, HostArray]]:
         """All that later steps depend on: numbers, and arrays by dotted name."""
         model, ops = self.model, self.ops
-        banks = {str(i): states for i, states in enumerate(self._bank.states) if i > 0}
+        banks = {str(i): states for i, states in enumerate(self._inputs.bank.states) if i > 0}
         sources = {name: states for name, states in self._sources.items() if name != "0"}
         trees = {"params": model.params, "state": model.state, "bank": banks}
         trees |= {"optimizer": self._optimizer_state, "sources": sources}
@@ -242,8 +212,8 @@ class TrainingRun:
         model.params = refill(model.params, device, "params")
         model.state = refill(model.state, device, "state")
         self._optimizer_state = self._at_rest(refill(self._optimizer_state, device, "optimizer"))
-        for index in range(1, len(self._bank.states)):
-            self._bank.states[index] = device[f"bank.{index}"]
+        for index in range(1, len(self._inputs.bank.states)):
+            self._inputs.bank.states[index] = device[f"bank.{index}"]
         self._sources = {
             name: states if name == "0" else device[f"sources.{name}"]
             for name, states in self._sources.items()
@@ -268,50 +238,3 @@ class TrainingRun:
         if not self.config.offload_optimizer:
             return optimizer_state
         return tree_map(self.ops.to_numpy, optimizer_state)
-
-    def _bank_states(self) -> Tree:
-        if self._links is None:
-            return {}
-        return {str(i): states for i, states in enumerate(self._bank.states)}
-
-    def _rows(self, batch: Batch) -> Tree:
-        """The batch's rows and, in bank scope, their links."""
-        ops = self.ops
-        rows = ops.asarray([self._row_of[int(item)] for item in batch.items], "int32")
-        arrays = {"x": ops.take(self._x, rows)}
-        if self._links is None:
-            return arrays
-        links = self._links.rows(ops, rows)
-        return {**arrays, "neighbors": links.neighbors, "weights": links.weights, "own": links.own}
-
-    def _loss_arrays(self, batch: Batch, epoch: int) -> Tree:
-        key = derive_key(self.config.seed, "mining", self.count)
-        last = max(self.config.num_epochs - 1, 1)
-        margin = self._margin.step(min(epoch - 1, last), last)
-        return loss_arrays(self.ops, self.config, self.loader.dataset, batch, key, margin)
-
-
-def loss_arrays(
-    ops: ArrayOps,
-    config: DTGCNNConfig,
-    dataset: TripletDataset,
-    batch: Batch,
-    key: tuple[int, int],
-    margin: float,
-) -> Tree:
-    """What a loss asks of a batch beside its embeddings: ``labels`` and ``items``, ``triplets`` and
-    ``targets`` where there are some, ``mining_key`` where mining draws, and ``margin`` where that
-    changes."""
-    arrays = {
-        "labels": ops.asarray(batch.labels, "int32"),
-        "items": ops.asarray(batch.items, "int32"),
-    }
-    if batch.triplets is not None:
-        arrays["triplets"] = ops.asarray(batch.triplets, "int32")
-    if dataset.targets is not None:
-        arrays["targets"] = ops.asarray(dataset.targets[batch.items])
-    if config.mining_strategy == "distance_weighted":
-        arrays["mining_key"] = ops.asarray(key, "uint32")
-    if config.target_margin is not None:
-        arrays["margin"] = ops.asarray(margin)
-    return arrays

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .config import DTGCNNConfig
+from .inputs import loss_arrays
 from .model import DTGCNN
 from .objective import Objective
 from .ops import HostArray
 from .random import derive_key
-from .run import loss_arrays
 
 if TYPE_CHECKING:
     from .data import TripletLoader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -112,12 +113,46 @@ def test_batch_all_with_none_active(reduction: Any) -> None:
     assert not gradient.any()
 
 
-def test_batch_all_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = run(BatchAllTripletLoss(), X, LABELS, ITEMS)
-    monkeypatch.setattr("dtgcnn.numerics._BLOCK", 3 * X.size)
-    value, metrics, gradient = run(BatchAllTripletLoss(), X, LABELS, ITEMS)
-    assert (value, metrics) == whole[:2]
-    np.testing.assert_array_equal(gradient, whole[2])
+@pytest.mark.parametrize("margin", [0.3, 1.0])
+def test_batch_all_of_ties(margin: float) -> None:
+    """Integers: many hinges are exactly 0, and negatives stand where positives do."""
+    x = np.array([[0.0], [1.0], [2.0], [1.0], [3.0], [2.0], [0.0], [4.0]])
+    value, metrics, _ = run(BatchAllTripletLoss(margin), x, LABELS, ITEMS)
+    rows = triplets(
+        *(
+            (a, p, n)
+            for a in range(8)
+            for p in range(8)
+            for n in range(8)
+            if a != p and LABELS[a] == LABELS[p] != LABELS[n]
+        )
+    )
+    expected, figures, _ = run(TripletLoss(margin, reduction="mean_active"), x, rows)
+    assert value == pytest.approx(expected)
+    assert metrics == pytest.approx(figures)
+
+
+@pytest.mark.parametrize("kind", ["batch_all", "semi_hard_all"])
+def test_memory_grows_with_the_pairs_not_the_triplets(kind: str) -> None:
+    ops, most = NumpyOps(), []
+    for rows in (128, 256):  # of twice the rows there are four times the pairs
+        x = np.random.default_rng(0).normal(size=(rows, 16)).astype(np.float32)
+        items = np.arange(rows, dtype=np.int32)
+        labels = items // 32
+
+        def loss(params: Any, x: Any = x, labels: Any = labels, items: Any = items) -> Any:
+            if kind == "batch_all":
+                return BatchAllTripletLoss()(ops, params["x"], labels, items)
+            mined = mining.semi_hard_all(ops, params["x"], labels, items, 7)
+            return TripletLoss()(ops, params["x"], mined)
+
+        ops.value_and_grad(loss)({"x": x})
+        tracemalloc.start()
+        ops.value_and_grad(loss)({"x": x})
+        most.append(tracemalloc.get_traced_memory()[1] / rows**2)
+        tracemalloc.stop()
+    assert most[1] < 1.2 * most[0]
+    assert most[1] < 100.0  # bytes a pair; there are 31 triplets to one
 
 
 def test_hard_negative_ratio_and_ties() -> None:

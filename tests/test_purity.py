@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
-CORE = [
-    "ops",
-    "backends",
-    "numerics",
-    "random",
-    "tree",
-    "config",
-    "config_file",
-    "layers",
-    "graph",
-    "heads",
-    "bank",
-    "model",
-    "mining",
-    "losses",
-    "batch_all",
-    "contrastive",
-    "objective",
-    "optim",
-    "schedules",
-    "trainer",
-    "callbacks",
-]
+ROOT = Path(__file__).parent.parent
+OUTER = {
+    *("data", "files", "checkpoint", "ensemble", "ensemble_files", "evaluate", "diagnostics"),
+    *("report", "projection", "links", "plots", "cli", "__init__", "__main__"),
+}
+"""What may use NumPy as the host's array."""
+
+
+def core() -> list[str]:
+    """The modules of the core, as Import Linter is told."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (modules,) = [c["source_modules"] for c in contracts if c["name"].startswith("The core")]
+    return [module.removeprefix("dtgcnn.") for module in modules]
+
+
+CORE = core()
 
 PROGRAM = """
 import sys
@@ -51,6 +50,11 @@ def run(program: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", program, *CORE], capture_output=True, text=True, check=False
     )
+
+
+def test_every_module_is_of_the_core_or_around_it() -> None:
+    found = {path.stem for path in (ROOT / "dtgcnn").iterdir() if path.suffix in ("", ".py")}
+    assert found - {"__pycache__"} == {*CORE, *OUTER}
 
 
 def test_core_imports_nothing_but_the_standard_library() -> None:

@@ -22,6 +22,7 @@ from dtgcnn import (
     DebugCallback,
     EarlyStopping,
     MetricsTracker,
+    SaveEveryEpoch,
     Trainer,
     TrainingError,
     TripletDataset,
@@ -168,6 +169,10 @@ def test_other_settings_data_parts_and_callbacks_are_named(tmp_path: Path) -> No
     other, _ = TripletDataset.from_arrays(x + 1, labels).create_dataloaders(24, 0.8)
     with pytest.raises(ValueError, match="the training data are not those of the run"):
         trainer.train(other, resume=True)
+    trainer = trainer_of(tmp_path)
+    assert trainer.train_loader is not None
+    with pytest.raises(ValueError, match="the training data are not those of the run"):
+        trainer.train(trainer.train_loader.with_seed(1), resume=True)
     assert resumed(tmp_path).global_step == 9  # nothing of all that has harmed it
 
 
@@ -352,7 +357,6 @@ KILLED = textwrap.dedent(
     """
     import os, signal, sys
 
-    from dtgcnn import SaveEveryEpoch
     from dtgcnn.cli import main
 
     step = int(sys.argv.pop(1))
@@ -411,3 +415,21 @@ def test_resume_begins_where_there_is_nothing_yet(text_file: Path, tmp_path: Pat
     done = train(text_file, tmp_path / "m", "--resume")
     assert done.exit_code == 0, done.output
     assert DTGCNN.load(tmp_path / "m", backend="numpy").encode(["the cat"]).shape == (1, 8)
+
+
+def test_an_interrupt_once_the_model_is_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The epoch counts as saved though the files beside its weights were not reached."""
+    saving = SaveEveryEpoch(tmp_path / "model")
+
+    def interrupted(path: Path, content: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dtgcnn.checkpoint.replace_file", interrupted)
+    trainer = trainer_of(tmp_path / "state", callbacks=[saving])
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    assert saving.last_epoch == 1
+    loaded = DTGCNN.load(tmp_path / "model", backend="numpy")
+    assert loaded.encode(blobs()[0]).shape == (80, 8)

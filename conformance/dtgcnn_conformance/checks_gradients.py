@@ -220,6 +220,10 @@ def numerics_functions(probe: Probe) -> None:
         return numerics.layer_norm(o, p["x"], p["weight"], p["bias"], 1e-5)
 
     probe.derivative("row_distance", distance, {"x": A, "y": B})
+    near = (1.0 + 1e-3 * normal(6, 4, seed=14)).astype(np.float32)[[0, 1, 2, 3, 4, 5, 0]]
+    differences = near[:, None].astype(np.float64) - near[None]
+    squares = numerics.squared_distances(probe.ops, probe.array(near))
+    probe.values("squared_distances · 10⁶", squares * 1e6, 1e6 * (differences**2).sum(axis=-1))
     affine = {"weight": POSITIVE[0], "bias": B[0]}
     for x in (wide, A[:1], normal(2, 3, 4, seed=13)):
         probe.derivative("layer_norm", norm, {"x": x, **affine})

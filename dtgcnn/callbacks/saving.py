@@ -44,9 +44,22 @@ class SaveEveryEpoch(Callback):
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
         from ..checkpoint import save_model
 
-        again = self.last_epoch > 0
-        save_model(trainer.model, self.directory, overwrite=True, same_encoder=again)
-        self.last_epoch = int(metrics["epoch"])
+        again, before = self.last_epoch > 0, self._stamp()
+        try:
+            save_model(trainer.model, self.directory, overwrite=True, same_encoder=again)
+        finally:  # an interrupt may come when the model is in place already
+            if self._stamp() != before:
+                self.last_epoch = int(metrics["epoch"])
         if not again:
             for stale in ("metrics.json", "map.png"):  # of a model that was replaced
                 (self.directory / stale).unlink(missing_ok=True)
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """What tells one saved model from the next; None where there is none."""
+        from ..checkpoint import WEIGHTS
+
+        path = self.directory / WEIGHTS
+        if not path.exists():
+            return None
+        status = path.stat()
+        return status.st_ino, status.st_mtime_ns

@@ -116,6 +116,11 @@ class TripletLoader:
         """Batches an epoch."""
         return self._sampler.num_batches
 
+    @property
+    def seed(self) -> int:
+        """What decides the order of every epoch."""
+        return self._sampler.seed
+
     def __iter__(self) -> Iterator[Batch]:
         """The batches of epoch 0, then 1, and so on, one epoch further at every call."""
         epoch, self._epoch = self._epoch, self._epoch + 1

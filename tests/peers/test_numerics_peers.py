@@ -161,3 +161,15 @@ def test_semi_hard_takes_the_nearest_of_those_farther_than_the_positive() -> Non
         assert valid == (bool(farther) and a != 10)
         if valid:
             assert n == min(farther, key=lambda j, a=a: distance[a, j])  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+def test_half_precision_rounds_as_pytorch_does(precision: str) -> None:
+    """Every upper half of a float32, with lower halves at, beside and far from a tie."""
+    lower = np.array([0, 1, 0x0FFF, 0x1000, 0x1001, 0x7FFF, 0x8000, 0x8001, 0xFFFF], np.uint32)
+    x = ((np.arange(1 << 16, dtype=np.uint32) << 16)[:, None] | lower).view(np.float32)
+    x[np.isnan(x)] = np.inf  # a product of NaN warns
+    ones = np.ones((1, 1), np.float32)
+    found = NumpyOps().half_matmul(x.reshape(-1, 1), ones, precision).reshape(x.shape)
+    expected = torch.tensor(x).to(getattr(torch, precision)).float().numpy()
+    np.testing.assert_array_equal(found, expected)

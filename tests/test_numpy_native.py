@@ -1,0 +1,64 @@
+"""The NumPy backend's own forms of what it could also derive, held to the plain ones."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+from dtgcnn_numpy import NumpyOps
+from dtgcnn_numpy.sorting import stable_argsort
+
+from dtgcnn import numerics
+
+FLOATS = np.array([0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 3e38, -3e38, 1, -1], np.float32)
+INTEGERS = np.array([0, 1, -1, 2**31 - 1, -(2**31)], np.int32)
+
+
+def exact_squares(x: Any) -> Any:
+    wide = x.astype(np.float64)
+    return np.square(wide[:, None] - wide[None]).sum(axis=-1)
+
+
+@pytest.mark.parametrize("values", [FLOATS, INTEGERS, INTEGERS > 0], ids=["float", "int", "bool"])
+@pytest.mark.parametrize("shape", [(), (0,), (7, 0), (0, 7), (5, 40), (2, 3, 25)], ids=str)
+def test_argsort_is_stable_and_ascending(values: Any, shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).choice(values, size=(*shape, 30))
+    for array in (x, -x if x.dtype != bool else ~x, x[..., ::-3], x.T):
+        for axis in {0, -1, array.ndim - 1}:
+            expected = np.argsort(array, axis=axis, kind="stable")
+            found = stable_argsort(array, axis)
+            assert found.dtype == np.int32
+            np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1e-3, 1.0), (1e-5, 1.0), (1.0, 100.0)])
+def test_squared_distances_of_near_rows(dtype: str, scale: float, shift: float) -> None:
+    x = (shift + scale * np.random.default_rng(1).normal(size=(30, 16))).astype(dtype)
+    x[3] = x[20]
+    expected = exact_squares(x)
+    found = numerics.squared_distances(NumpyOps(dtype=dtype), x)
+    assert found.dtype == dtype
+    assert found[3, 20] == 0.0
+    assert not np.diagonal(found).any()
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_squared_distances_show_nan_where_it_is() -> None:
+    x = np.random.default_rng(1).normal(size=(6, 4)).astype(np.float32)
+    x[2, 1] = np.nan
+    bad = np.isnan(numerics.squared_distances(NumpyOps(), x))
+    expected = np.zeros((6, 6), bool)
+    expected[2] = expected[:, 2] = True
+    np.testing.assert_array_equal(bad, expected)
+    assert numerics.squared_distances(NumpyOps(), x[:0]).shape == (0, 0)
+
+
+@pytest.mark.parametrize("block", [1, 3 * 11 * 5, 1 << 20])
+def test_squared_distances_derived_in_blocks(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    monkeypatch.setattr("dtgcnn.numerics._BLOCK", block)
+    x = np.random.default_rng(1).normal(size=(11, 5))
+    derived = inspect.unwrap(numerics.squared_distances)(NumpyOps(dtype="float64"), x)
+    np.testing.assert_allclose(derived, exact_squares(x), rtol=1e-14)
