@@ -357,6 +357,7 @@ KILLED = textwrap.dedent(
     """
     import os, signal, sys
 
+    from dtgcnn import SaveEveryEpoch
     from dtgcnn.cli import main
 
     step = int(sys.argv.pop(1))
