@@ -356,7 +356,12 @@ def test_poor_convergence(guide: Guide) -> None:
 
 
 def test_overfitting(guide: Guide) -> None:
-    assert guide.run("Overfitting")["embeddings"].shape == (1, 32)
+    names = guide.run("Overfitting")
+    loaded = dtgcnn.Ensemble.load(guide.folder / "ensemble", backend="numpy")
+    again = loaded.encode(["where is my parcel?"])
+    np.testing.assert_array_equal(again, names["embeddings"])
+    members = [model.encode(["where is my parcel?"]) for model in loaded.models]
+    assert not np.allclose(members[0], members[1], atol=0.1)
 
 
 def test_not_enough_memory(guide: Guide) -> None:
@@ -394,5 +399,4 @@ def test_custom_loss_functions(guide: Guide) -> None:
 
 def test_adaptive_margin(guide: Guide) -> None:
     names = guide.run("Adaptive margin")
-    assert names["model"].config.target_margin == 0.5
-    assert len(names["history"]) == 3
+    assert losses(names["history"], "margin") == pytest.approx([0.2, 0.35, 0.5])
