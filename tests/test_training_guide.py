@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ import dtgcnn
 from dtgcnn import DTGCNN, DTGCNNConfig, TripletDataset
 from dtgcnn.cli import main
 from dtgcnn.mining import explicit
+from dtgcnn.settings import LossName, MiningStrategy
 
 GUIDE = Path(__file__).parent.parent / "docs" / "training_guide.md"
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
@@ -245,6 +247,30 @@ def test_dataset_format(guide: Guide) -> None:
 # -- Training configuration
 
 
+def section(heading: str) -> str:
+    text = GUIDE.read_text(encoding="utf-8")
+    return text.split(f"### {heading}\n")[1].split("\n#")[0]
+
+
+def first_column(heading: str) -> list[str]:
+    """The names in the first column of the table under a heading."""
+    rows = [line for line in section(heading).split("\n") if line.startswith("| `")]
+    return [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+
+
+def test_hyperparameters() -> None:
+    fields = {field.name for field in dataclasses.fields(DTGCNNConfig)}
+    named = first_column("Hyperparameters")
+    assert len(named) >= 8
+    assert set(named) <= fields
+
+
+def test_losses_and_mining() -> None:
+    assert sorted(first_column("Losses and mining")) == sorted(get_args(LossName))
+    for strategy in get_args(MiningStrategy):
+        assert f"`{strategy}`" in section("Losses and mining")
+
+
 def test_templates(guide: Guide) -> None:
     names = guide.run("Templates")
     assert names["config"] == DTGCNNConfig.small()  # 336 triplets
@@ -294,6 +320,10 @@ def test_multi_task_learning(guide: Guide) -> None:
 
 def test_training_metrics(guide: Guide) -> None:
     tracker = guide.run("Training metrics")["tracker"]
+    last = guide.names["history"][-1]
+    assert set(first_column("Training metrics")) <= set(last)
+    for name in ("loss", "triplet_accuracy", "active_fraction", "mean_positive_distance"):
+        assert last[f"val_{name}"] != last[name]
     steps = 8 * len(guide.names["train_loader"])
     assert {len(values) for values in tracker.metrics.values()} == {steps}
     assert (guide.folder / "metrics.png").read_bytes().startswith(b"\x89PNG")
@@ -313,6 +343,10 @@ def test_debugging_tools(guide: Guide) -> None:
 
 def test_callbacks(guide: Guide) -> None:
     assert guide.run("Callbacks")["StopWhenGood"].__mro__[1] is dtgcnn.Callback
+    for name in first_column("Callbacks"):
+        assert issubclass(getattr(dtgcnn, name), dtgcnn.Callback)
+    hooks = {name for name in vars(dtgcnn.Callback) if not name.startswith("_")}
+    assert all(f"`{hook}`" in section("Callbacks") for hook in hooks)
 
 
 # -- Performance
