@@ -143,11 +143,7 @@ def load_model(directory: str | Path, *, backend: str = "auto") -> DTGCNN:
     path = directory / WEIGHTS
     if not path.is_file():
         raise CheckpointError(f"{directory}: no model here ({WEIGHTS} is missing)")
-    metadata, arrays = read_arrays(path)
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path}: the format must be {FORMAT!r}, it is {metadata.get('format')!r}"
-        )
+    metadata, arrays = read_arrays(path, FORMAT)
     ops = load_ops(backend)
     try:
         # The device it was trained on may not be here.

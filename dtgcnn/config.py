@@ -79,7 +79,8 @@ class DTGCNNConfig:
             positive and negative of the batch; ``"explicit"``: the data's own triplets; ``"auto"``:
             the data's own triplets, or else batch-hard ones, and with the same weight a semi-hard
             negative for each of their pairs; ``"semi_hard"``, ``"easy_positive"``,
-            ``"distance_weighted"``.
+            ``"distance_weighted"``. Of a row's positives, ``"semi_hard"`` and
+            ``"distance_weighted"`` take ``samples_per_class`` − 1 at most.
         batch_size: rows (labelled data) or triplets per batch of the loader.
         gradient_accumulation_steps: batches of the loader that make one step.
         gradient_accumulation: ``"cached"``: the batches are one large batch to loss and mining,

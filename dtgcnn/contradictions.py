@@ -34,7 +34,12 @@ _USERS = (
 )
 """A setting, the one that decides whether it is used, and the choices that use it."""
 
-_NEEDS_WORKERS = ("prefetch_factor", "persistent_workers")
+_NEEDS = (
+    ("prefetch_factor", "num_workers", 1, "has no threads to use it"),
+    ("persistent_workers", "num_workers", 1, "has no threads to use it"),
+    ("gradient_accumulation", "gradient_accumulation_steps", 2, "makes a step of each batch"),
+)
+"""A setting, the number that it needs, the least that gives it an effect, and why."""
 
 
 def check_together(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -59,9 +64,9 @@ def check_together(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
             f"no use of it, only {', '.join(users)} {'do' if len(users) > 1 else 'does'}",
             settings[name],
         )
-    for name in _NEEDS_WORKERS:
-        rule = f"must be {defaults[name]}: num_workers = 0 has no threads to use it"
-        refuse_unless(settings["num_workers"] > 0 or not given(name), name, rule, settings[name])
+    for name, number, least, why in _NEEDS:
+        rule = f"must be {defaults[name]}: {number} = {settings[number]} {why}"
+        refuse_unless(settings[number] >= least or not given(name), name, rule, settings[name])
     steps, epochs = settings["warmup_steps"], settings["warmup_epochs"]
     rule = f"must not be given beside warmup_epochs = {epochs}"
     refuse_unless(steps is None or not given("warmup_epochs"), "warmup_steps", rule, steps)

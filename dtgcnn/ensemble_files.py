@@ -71,11 +71,7 @@ def load_ensemble(directory: str | Path, *, backend: str = "auto") -> Ensemble:
     path = directory / INDEX
     if not path.is_file():
         raise CheckpointError(f"{directory}: no ensemble here ({INDEX} is missing)")
-    metadata, arrays = read_arrays(path)
-    if metadata.get("format") != FORMAT:
-        raise CheckpointError(
-            f"{path}: the format must be {FORMAT!r}, it is {metadata.get('format')!r}"
-        )
+    metadata, arrays = read_arrays(path, FORMAT)
     models = [load_model(directory / name, backend=backend) for name in metadata["members"]]
     try:
         ensemble = Ensemble(models, "mean")

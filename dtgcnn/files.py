@@ -109,16 +109,21 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, A
     replace_file(path, _in_order(save(contiguous, header)))
 
 
-def read_arrays(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_arrays(path: Path, form: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The metadata and the arrays that ``write_arrays`` wrote.
 
     Raises:
-        CheckpointError: the file cannot be read, another program wrote it, or it is damaged.
+        CheckpointError: the file cannot be read, another program wrote it, it is damaged, or the
+            ``format`` that its metadata name is not ``form``, where that is given.
     """
     header, arrays = _read(path, with_arrays=True)
     if header.get("sha256") != _checksum(arrays, header["dtgcnn"]):
         raise CheckpointError(f"{path}: damaged: its content does not agree with its checksum")
-    return _parse(path, header["dtgcnn"]), arrays
+    metadata = _parse(path, header["dtgcnn"])
+    found = metadata.get("format")
+    if form is not None and found != form:
+        raise CheckpointError(f"{path}: the format must be {form!r}, it is {found!r}")
+    return metadata, arrays
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

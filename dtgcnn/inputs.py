@@ -81,8 +81,12 @@ class TrainingInputs:
         """Links of all training rows to the bank: its own, where every row is in it."""
         rows = self.bank.rows_of(host_x)
         if min(rows) < 0 or self.bank.graph is None:
-            return self.model.attach(host_x, self._x)
-        return self.bank.graph.rows(self.ops, self.ops.asarray(rows, "int32"))
+            links = self.model.attach(host_x, self._x)
+        else:
+            links = self.bank.graph.rows(self.ops, self.ops.asarray(rows, "int32"))
+        # The first step would lose them where memory runs out in it.
+        self.ops.evaluate(links.neighbors, links.weights, links.own)
+        return links
 
     def _figures(self, host_x: HostArray) -> dict[str, float]:
         if self._links is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .callbacks import Callback, ProgressBar
 from .ops import HostArray
@@ -79,6 +79,7 @@ class StateKeeper:
         TrainingState(
             config=trainer.config.to_dict(),
             data=self.data,
+            model=self._model(),
             frozen=sorted(trainer.model.frozen),
             place=place,
             history=trainer.history,
@@ -90,12 +91,16 @@ class StateKeeper:
             arrays=arrays,
         ).save(self.directory)
 
+    def _model(self) -> dict[str, Any]:
+        model = self.trainer.model
+        return {"class": type(model).__name__, **model.extras()}
+
     def _restore(self, state: TrainingState, directory: Path) -> Place:
         from .files import CheckpointError
 
         trainer, model = self.trainer, self.trainer.model
         frozen = sorted(model.frozen)
-        state.check(trainer.config, self.data, frozen, self.hooks, model.made_with())
+        state.check(trainer.config, self.data, self._model(), frozen, self.hooks, model.made_with())
         try:
             self.run.load_state_dict(state.run, state.arrays)
         except KeyError as error:

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MultiTaskDTGCNN", "cross_entropy", "masked_squared_error"]
 
-TASKS = ("triplet", "classification", "regression")
-
 
 def cross_entropy(ops: ArrayOps, logits: Array, labels: Array) -> Array:
     """The mean of ``log Σ_c exp(logits_c) − logits_label`` over rows, (N, C) and (N,)."""

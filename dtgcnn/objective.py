@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from . import mining
+from . import mining, numerics
 from .batch_all import BatchAllTripletLoss
 from .config import DTGCNNConfig
 from .contrastive import (
@@ -91,11 +91,14 @@ def objective(
         triplet_loss = FocalTripletLoss(margin, config.focal_gamma, distance, swap, reduction)
     else:
         triplet_loss = TripletLoss(margin, distance, swap, config.soft_margin, reduction)
-    triplets = _mine(ops, config, embeddings, batch)
+    rows = embeddings
+    if distance == "cosine" and not config.normalize_output:  # mining goes by Euclidean distance
+        rows = numerics.l2_normalize(ops, ops.stop_gradient(embeddings))
+    triplets = _mine(ops, config, rows, batch)
     value, metrics = triplet_loss(ops, embeddings, triplets)
     if config.mining_strategy != "auto":
         return value, metrics
-    softer = mining.semi_hard(ops, embeddings, labels, triplets)
+    softer = mining.semi_hard(ops, rows, labels, triplets)
     return 0.5 * (value + triplet_loss(ops, embeddings, softer)[0]), metrics
 
 

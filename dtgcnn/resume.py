@@ -50,6 +50,7 @@ class TrainingState:
     Args:
         config: its settings.
         data: the ``fingerprint`` of what it trains on.
+        model: its class's name and its ``extras``.
         frozen: dotted names of frozen parameters.
         place, history, global_step, finished: of the trainer.
         run, arrays: what ``TrainingRun.state_dict`` gave.
@@ -59,6 +60,7 @@ class TrainingState:
 
     config: dict[str, Any]
     data: str
+    model: dict[str, Any]
     frozen: list[str]
     place: Place
     history: list[dict[str, float]]
@@ -131,12 +133,14 @@ class TrainingState:
         self,
         config: DTGCNNConfig,
         data: str,
+        model: dict[str, Any],
         frozen: list[str],
         hooks: list[Callback],
         made_with: dict[str, Any],
     ) -> None:
-        """Refuse to go on with other settings, data, frozen parameters or callbacks, and warn where
-        another backend, device or number of threads will not give the same bits.
+        """Refuse to go on with other settings, data, frozen parameters or callbacks, or another
+        model, and warn where another backend, device or number of threads will not give the same
+        bits.
 
         Raises:
             ValueError: names what differs.
@@ -149,6 +153,10 @@ class TrainingState:
                 )
         if self.data != data:
             raise ValueError("the training data are not those of the run to be resumed")
+        if self.model != json.loads(json.dumps(model)):
+            raise ValueError(
+                f"the model must be {self.model}, as in the run to be resumed, it is {model}"
+            )
         if self.frozen != frozen:
             raise ValueError(
                 f"the frozen parameters must be {self.frozen}, as in the run to be resumed, "
@@ -210,9 +218,12 @@ def remove_states(directory: Path) -> None:
 
 
 def fingerprint(loader: TripletLoader, vectors: HostArray) -> str:
-    """A hash of the rows, classes and triplets that a loader trains on, and of its batches."""
+    """A hash of the rows, classes, triplets and targets that a loader trains on, and of its
+    batches."""
     digest = hashlib.sha256(f"{loader.batch_size} {len(loader)} {loader.seed}".encode())
     digest.update(vectors[loader.items].tobytes())
-    for array in (loader.items, loader.labels, loader.triplets):
+    targets = loader.dataset.targets
+    targets = None if targets is None else targets[loader.items]
+    for array in (loader.items, loader.labels, loader.triplets, targets):
         digest.update(b"" if array is None else array.tobytes())
     return digest.hexdigest()

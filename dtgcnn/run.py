@@ -18,7 +18,7 @@ from .optim import make_optimizer
 from .random import derive_key
 from .schedules import learning_rate_at
 from .step import TrainingStep
-from .tree import flatten, refill, tree_map
+from .tree import flatten, refill, tree_map, unflatten
 
 if TYPE_CHECKING:
     from .data import Batch, TripletLoader
@@ -27,7 +27,7 @@ __all__ = ["TrainingError", "TrainingRun"]
 
 
 class TrainingError(RuntimeError):
-    """Training that cannot go on: data without a valid triplet, or a loss that is not finite."""
+    """Training that cannot go on: no valid triplet, or a loss or gradient that is not finite."""
 
 
 class TrainingRun:
@@ -89,7 +89,12 @@ class TrainingRun:
             # One graph links all rows of a step, so they are encoded together.
             network = replace(network, recompute=network.recompute or self.together > 1)
         step = TrainingStep(ops, config, network, optimizer, objective, model.frozen)
-        self._optimizer_state = self._at_rest(step.init(model.params))
+        # In the order in which a step returns them, or the second step would be compiled anew.
+        model.params = unflatten(flatten(model.params))
+        optimizer_state = step.init(model.params)
+        # The first step would lose what it starts from where memory runs out in it.
+        ops.evaluate(model.params, model.state, optimizer_state)
+        self._optimizer_state = self._at_rest(optimizer_state)
         self._step = ops.compile(step.__call__)
         self._accumulated = AccumulatedStep(step, ops.compile)
 

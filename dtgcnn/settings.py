@@ -27,7 +27,7 @@ Precision: TypeAlias = Literal["float16", "bfloat16"]
 SHAPE_THE_MODEL = (
     *("input_dim", "hidden_dims", "output_dim", "gcn_activation", "use_batch_norm"),
     *("dropout_rate", "normalize_output", "graph_k_neighbors", "graph_similarity_threshold"),
-    "graph_self_weight",
+    *("graph_self_weight", "initializer"),
 )
 """The fields that must be the model's own when it is trained."""
 

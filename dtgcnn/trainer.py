@@ -43,7 +43,8 @@ class Trainer:
         loss: a loss of one's own in place of the config's: a function ``(ops, embeddings, batch)``
             of the embeddings (B, D) and of ``batch["labels"]``, ``batch["items"]`` and, where the
             data are triplets, ``batch["triplets"]`` (T, 3), to a scalar, or to a scalar and a dict
-            of metrics. It is written with ``ops``, forward only.
+            of metrics. It is written with ``ops``, forward only. On a GPU it is compiled: what else
+            it makes use of stays as it was at the first step.
         state_dir: where the state of the run is kept, so that ``train(resume=True)`` goes on after
             it was killed, with the same bits as if it had not been.
         save_every_n_steps: save the state after steps n, 2n, … as well as after every epoch.
@@ -117,7 +118,7 @@ class Trainer:
             ValueError: there is no training loader, model, graph and data do not fit together, or
                 the state is that of another run.
             FileExistsError: without ``resume``, ``state_dir`` holds the state of a run.
-            TrainingError: a batch holds no valid triplet, or the loss is not finite.
+            TrainingError: a batch holds no valid triplet, or the loss or gradient is not finite.
         """
         loader = self.train_loader if train_loader is None else train_loader
         if loader is None:
@@ -255,8 +256,9 @@ AdvancedTrainer = Trainer
 def _check(outputs: dict[str, float], step: int, epoch: int) -> None:
     """Refuse to go on from a step that went wrong."""
     where, advice = f"at step {step} of epoch {epoch}", "lower learning_rate or gradient_clip_val"
-    if not abs(outputs["loss"]) < float("inf"):
-        raise TrainingError(f"the loss is {outputs['loss']} {where}: {advice}")
+    for name, what in (("loss", "the loss"), ("gradient_norm", "the gradient's norm")):
+        if not abs(outputs[name]) < float("inf"):
+            raise TrainingError(f"{what} is {outputs[name]} {where}: {advice}")
     if outputs.get("loss_scale", 1.0) < 1.0:
         raise TrainingError(
             f"float16's gradients are not finite {where}, however small the loss's scale: "

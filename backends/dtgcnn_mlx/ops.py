@@ -18,6 +18,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class MlxOps:
     """MLX on its GPU where there is one, otherwise on the CPU.
 
+    MLX has one default device: the object that was made last decides where all of them compute.
+
     Args:
         device: ``"gpu"`` or ``"cpu"``; None takes the GPU where MLX has one.
         dtype: ``"float32"``.
