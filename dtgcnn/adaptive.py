@@ -1,4 +1,4 @@
-"""``AdaptiveStep``: training steps in as many parts as memory asks for."""
+"""``AdaptiveStep``: training steps that become smaller where memory asks for it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ _SIGNS = (
 )
 """What MLX on Metal, CUDA and the CPU, PyTorch, JAX and cuBLAS say, in lower case."""
 
+PART_ROWS = 16
+"""Rows of a part of a batch, at least."""
+
 
 def out_of_memory(error: Exception) -> bool:
     """Whether a backend means by ``error`` that memory ran out."""
@@ -26,24 +29,34 @@ def out_of_memory(error: Exception) -> bool:
 
 
 class AdaptiveStep:
-    """Takes a step as a whole, or, once memory ran out, its batches in halves, quarters, ….
+    """Takes a step as a whole, or, once memory ran out, a smaller part of it at a time.
+
+    Where a batch can be encoded in parts, it is, in ever smaller ones: the step stays the same.
+    Where it cannot, or that is not enough, its batches are halved, and each half is a step.
 
     Args:
-        take: takes one step of these batches and returns its metrics. Where it raises, it has
-            changed nothing.
-        least_rows: a part of a batch holds so many rows at least.
+        take: takes one step of these batches in an epoch, each batch encoded in so many parts, and
+            returns its metrics. Where it raises, it has changed nothing.
+        least_rows: a half of a batch holds so many rows at least.
+        in_parts: whether batches can be encoded in parts.
     """
 
     def __init__(
-        self, take: Callable[[list[Batch], int], dict[str, float]], least_rows: int = 1
+        self,
+        take: Callable[[list[Batch], int, int], dict[str, float]],
+        least_rows: int = 1,
+        in_parts: bool = False,
     ) -> None:
         self._take = take
         self._least = least_rows
+        self._in_parts = in_parts
+        self.parts = 1
+        """How many parts memory lets a batch be encoded in."""
         self.pieces = 1
-        """How many parts memory lets a step be taken in."""
+        """How many steps memory lets a step be taken in."""
 
     def __call__(self, group: list[Batch], epoch: int) -> list[dict[str, float]]:
-        """The metrics of each part of the step.
+        """The metrics of each step that this one was taken in.
 
         Raises:
             MemoryError: memory ran out for a part that cannot be halved.
@@ -54,10 +67,15 @@ class AdaptiveStep:
         done: list[dict[str, float]] = []
         while todo:
             try:
-                done.append(self._take(todo[0], epoch))
+                done.append(self._take(todo[0], epoch, self.parts))
             except Exception as error:
                 if not out_of_memory(error):
                     raise
+                rows = min(len(batch.items) for batch in todo[0])
+                if self._in_parts and rows // (2 * self.parts) >= PART_ROWS:
+                    self.parts *= 2
+                    _log.warning("out of memory: batches are encoded in %d parts now", self.parts)
+                    continue
                 if not self._halves(todo[0]):
                     rows = sum(len(batch.items) for batch in todo[0])
                     raise MemoryError(
@@ -65,7 +83,7 @@ class AdaptiveStep:
                     ) from error
                 todo = self._halved(todo)
                 self.pieces *= 2
-                _log.warning("out of memory: each step is taken in %d parts now", self.pieces)
+                _log.warning("out of memory: a step is taken as %d smaller ones now", self.pieces)
                 continue
             todo.pop(0)
         return done

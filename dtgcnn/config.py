@@ -108,7 +108,8 @@ class DTGCNNConfig:
             scale that adapts, or ``"bfloat16"``. Weights, norms and losses stay in float32.
         gradient_checkpointing: keep no hidden values for the backward pass but recompute them: less
             memory, more time. NumPy keeps them all the same.
-        adaptive_batch_size: where memory runs out, halve the batches and go on.
+        adaptive_batch_size: where memory runs out, encode each batch in twice as many parts with
+            cached gradients, which keeps the step as it was, or else halve the batches, and go on.
         offload_optimizer: keep the optimiser's state in the host's memory between steps.
         cache_limit: most bytes of freed memory that the backend keeps for reuse; None for its own
             limit. NumPy keeps none.

@@ -49,10 +49,10 @@ class TrainingInputs:
             config.triplet_margin, config.target_margin or config.triplet_margin
         )
 
-    def rows(self, batch: Batch) -> Tree:
-        """The batch's rows and, in bank scope, their links."""
+    def rows(self, items: HostArray) -> Tree:
+        """The rows of these items and, in bank scope, their links."""
         ops = self.ops
-        rows = ops.asarray([self._row_of[int(item)] for item in batch.items], "int32")
+        rows = ops.asarray([self._row_of[int(item)] for item in items], "int32")
         arrays = {"x": ops.take(self._x, rows)}
         if self._links is None:
             return arrays
@@ -70,9 +70,10 @@ class TrainingInputs:
         last = max(self.config.num_epochs - 1, 1)
         return self._margin.step(min(epoch - 1, last), last)
 
-    def loss_arrays(self, batch: Batch, epoch: int, count: int) -> Tree:
-        """See the function ``loss_arrays``; ``count`` is the number of steps before this one."""
-        key = derive_key(self.config.seed, "mining", count)
+    def loss_arrays(self, batch: Batch, epoch: int, count: int, part: int = 0) -> Tree:
+        """See the function ``loss_arrays``; ``count`` is the number of steps before this one, and
+        ``part`` that of the step's parts with a loss of their own before this one."""
+        key = derive_key(self.config.seed, "mining", count, *([part] if part else []))
         return loss_arrays(
             self.ops, self.config, self.loader.dataset, batch, key, self.margin(epoch)
         )

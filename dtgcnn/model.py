@@ -217,7 +217,7 @@ class DTGCNN:
         return loss
 
     def check_data(self, loader: TripletLoader) -> None:
-        """Refuse data that the model cannot be trained on. Any will do here."""
+        """Refuse data that the model cannot be trained or validated on. Any will do here."""
 
     def extras(self) -> dict[str, Any]:
         """What makes a model of this class anew, beside its config; empty here."""

@@ -144,7 +144,7 @@ class MultiTaskDTGCNN(DTGCNN):
             targets = loader.dataset.targets
             if targets is None:
                 raise ValueError("regression needs targets: call set_targets of the dataset")
-            if all(math.isnan(targets[item]) for item in loader.items):
+            if loader.training and all(math.isnan(targets[item]) for item in loader.items):
                 raise ValueError("regression needs targets, and all of the training side's are NaN")
 
     def extras(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .callbacks import Callback
 from .config import DTGCNNConfig
 from .model import DTGCNN
+from .objective import LossFunction
 from .trainer import Trainer
 from .tree import flatten
 
@@ -56,7 +57,7 @@ class ProgressiveTrainer:
         model: the model to train.
         config: the training settings; the model's own where not given.
         stages: what to train, in order; ``guide_stages(config)`` where not given.
-        callbacks, progress: as for ``Trainer``.
+        callbacks, progress, loss, save_every_n_steps: as for ``Trainer``.
         state_dir: where the state of each stage is kept, so that a killed run can be resumed.
 
     Raises:
@@ -71,7 +72,9 @@ class ProgressiveTrainer:
         stages: Sequence[Stage] | None = None,
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
+        loss: LossFunction | None = None,
         state_dir: str | Path | None = None,
+        save_every_n_steps: int | None = None,
     ) -> None:
         self.model = model
         self.config = model.config if config is None else config
@@ -81,7 +84,9 @@ class ProgressiveTrainer:
             raise ValueError("stages must name one stage or more, received none")
         self.callbacks = list(callbacks)
         self.progress = progress
+        self.loss = loss
         self.state_dir = None if state_dir is None else Path(state_dir)
+        self.save_every_n_steps = save_every_n_steps
         self.histories: list[list[dict[str, float]]] = []
         """The history of each stage of the last run."""
 
@@ -136,7 +141,9 @@ class ProgressiveTrainer:
             val_loader=val_loader,
             callbacks=self.callbacks,
             progress=self.progress,
+            loss=self.loss,
             state_dir=state_dir,
+            save_every_n_steps=None if state_dir is None else self.save_every_n_steps,
         )
         try:
             return trainer.train(resume=resume)

@@ -29,6 +29,12 @@ __all__ = ["Place", "TrainingState", "fingerprint", "holds_state", "record_run",
 _log = logging.getLogger("dtgcnn")
 
 _KEPT = 2
+_OF_THE_MACHINE = {
+    *("device", "num_threads", "num_workers", "prefetch_factor", "persistent_workers"),
+    *("adaptive_batch_size", "offload_optimizer"),
+}
+"""Settings that a resumed run may have changed: what is computed stays the same."""
+
 _PATTERN = "state-*.safetensors"
 _RECORD = "run.json"
 
@@ -146,7 +152,7 @@ class TrainingState:
             ValueError: names what differs.
         """
         for name, value in config.to_dict().items():
-            if self.config.get(name) != value:
+            if self.config.get(name) != value and name not in _OF_THE_MACHINE:
                 raise ValueError(
                     f"{name} must be {self.config.get(name)!r}, as in the run to be resumed, "
                     f"received {value!r}"

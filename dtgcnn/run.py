@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from .accumulation import AccumulatedStep
@@ -77,7 +78,9 @@ class TrainingRun:
             config.num_workers, config.prefetch_factor, config.persistent_workers
         )
         one_graph = config.graph_scope == "batch"
-        self._adaptive = AdaptiveStep(self._take, config.graph_k_neighbors + 1 if one_graph else 1)
+        in_parts = config.gradient_accumulation == "cached" and not one_graph
+        least_rows = config.graph_k_neighbors + 1 if one_graph else 1
+        self._adaptive = AdaptiveStep(self._take, least_rows, in_parts)
 
     def _prepare(self, objective: Objective | None) -> None:
         config, model, ops = self.config, self.model, self.ops
@@ -111,8 +114,8 @@ class TrainingRun:
             yield group
 
     def step(self, group: list[Batch], epoch: int) -> dict[str, float]:
-        """Take one step and return its metrics, or, where memory lacks for it and the config lets
-        it, as many smaller ones, and return the mean of theirs."""
+        """Take one step and return its metrics; where memory lacks for it and the config lets it,
+        see ``AdaptiveStep``, and the mean of the metrics."""
         if self.config.adaptive_batch_size:
             done = self._adaptive(group, epoch)
         else:
@@ -122,7 +125,7 @@ class TrainingRun:
         mean = {name: sum(d[name] for d in done) / len(done) for name in done[0]}
         return {**mean, "learning_rate": rate, **({"skipped_steps": skipped} if skipped else {})}
 
-    def _take(self, group: list[Batch], epoch: int) -> dict[str, float]:
+    def _take(self, group: list[Batch], epoch: int, parts: int = 1) -> dict[str, float]:
         from .data.regroup import join
 
         joint = join(group)
@@ -132,15 +135,17 @@ class TrainingRun:
         key = ops.asarray(derive_key(config.seed, "step", self.count), "uint32")
         rate = self._rate()
         learning_rate = ops.asarray(rate)
-        parted = len(group) > 1 or config.offload_optimizer
-        if len(group) > 1 and config.graph_scope == "batch":
-            parted = config.gradient_accumulation == "plain"  # one graph links all rows
-        if not parted:
+        if config.graph_scope == "batch" and config.gradient_accumulation == "cached":
+            group = [joint]  # one graph links all rows
+        if len(group) * parts == 1 and not config.offload_optimizer:
             params, state, optimizer_state, metrics = self._step(
                 model.params,
                 model.state,
                 self._optimizer_state,
-                {**self._inputs.rows(joint), **self._inputs.loss_arrays(joint, epoch, self.count)},
+                {
+                    **self._inputs.rows(joint.items),
+                    **self._inputs.loss_arrays(joint, epoch, self.count),
+                },
                 self._sources,
                 key,
                 learning_rate,
@@ -149,7 +154,7 @@ class TrainingRun:
             # Only what is evaluated is kept: memory may run out before.
             model.params, model.state, self._optimizer_state = params, state, optimizer_state
         else:
-            metrics = self._take_parted(group, joint, epoch, key, learning_rate)
+            metrics = self._take_parted(group, joint, epoch, parts, key, learning_rate)
         self.count += 1
         figures = {name: float(ops.to_numpy(value)) for name, value in metrics.items()}
         if config.target_margin is not None:
@@ -157,25 +162,34 @@ class TrainingRun:
         return {**figures, "learning_rate": rate}
 
     def _take_parted(
-        self, group: list[Batch], joint: Batch, epoch: int, key: Array, learning_rate: Array
+        self,
+        group: list[Batch],
+        joint: Batch,
+        epoch: int,
+        parts: int,
+        key: Array,
+        learning_rate: Array,
     ) -> Tree:
         """A step whose gradients are computed before the optimiser's state is looked at."""
         ops, model, run, inputs = self.ops, self.model, self._accumulated, self._inputs
         scale = self._optimizer_state.get("loss_scale")
         scale = None if scale is None else ops.asarray(scale)
         start = (model.params, model.state)
-        if len(group) > 1 and self.config.gradient_accumulation == "cached":
+        if len(group) * parts > 1 and self.config.gradient_accumulation == "cached":
             gradients, state, metrics = run.cached(
                 *start,
-                [self._inputs.rows(batch) for batch in group],
-                self._inputs.loss_arrays(joint, epoch, self.count),
+                [inputs.rows(items) for batch in group for items in _slices(batch.items, parts)],
+                inputs.loss_arrays(joint, epoch, self.count),
                 self._sources,
                 key,
                 scale,
             )
         else:
-            parts = [{**inputs.rows(b), **inputs.loss_arrays(b, epoch, self.count)} for b in group]
-            gradients, state, metrics = run.plain(*start, parts, self._sources, key, scale)
+            own = [
+                {**inputs.rows(batch.items), **inputs.loss_arrays(batch, epoch, self.count, i)}
+                for i, batch in enumerate(group)
+            ]
+            gradients, state, metrics = run.plain(*start, own, self._sources, key, scale)
         params, optimizer_state, more = run.update(
             model.params, tree_map(ops.asarray, self._optimizer_state), gradients, learning_rate
         )
@@ -190,9 +204,13 @@ class TrainingRun:
 
         What training steps link to stays frozen for ``dynamic_graph_update_freq`` epochs.
         """
-        self._inputs.bank.refresh(self.ops, self.model.network, self.model.params, self.model.state)
+        self.refresh_bank()
         if epoch % self.config.dynamic_graph_update_freq == 0:
             self._sources = self._inputs.bank_states()
+
+    def refresh_bank(self) -> None:
+        """Compute the bank's states anew from the parameters as they are."""
+        self._inputs.bank.refresh(self.ops, self.model.network, self.model.params, self.model.state)
 
     def close(self) -> None:
         """End the threads that assemble batches."""
@@ -206,13 +224,15 @@ class TrainingRun:
         trees = {"params": model.params, "state": model.state, "bank": banks}
         trees |= {"optimizer": self._optimizer_state, "sources": sources}
         arrays = {name: ops.to_numpy(leaf) for name, leaf in flatten(trees).items()}
-        return {"count": self.count, "taken": self.taken, "pieces": self._adaptive.pieces}, arrays
+        adaptive = self._adaptive
+        numbers = {"count": self.count, "taken": self.taken}
+        return {**numbers, "parts": adaptive.parts, "pieces": adaptive.pieces}, arrays
 
     def load_state_dict(self, numbers: dict[str, Any], arrays: dict[str, HostArray]) -> None:
         """Go on from what ``state_dict`` gave."""
         ops, model = self.ops, self.model
         self.count, self.taken = numbers["count"], numbers["taken"]
-        self._adaptive.pieces = numbers["pieces"]
+        self._adaptive.parts, self._adaptive.pieces = numbers["parts"], numbers["pieces"]
         device = {name: ops.asarray(array) for name, array in arrays.items()}
         model.params = refill(model.params, device, "params")
         model.state = refill(model.state, device, "state")
@@ -243,3 +263,9 @@ class TrainingRun:
         if not self.config.offload_optimizer:
             return optimizer_state
         return tree_map(self.ops.to_numpy, optimizer_state)
+
+
+def _slices(items: HostArray, count: int) -> list[HostArray]:
+    """``items`` in ``count`` runs of about the same length."""
+    bounds = [round(i * len(items) / count) for i in range(count + 1)]
+    return [items[start:stop] for start, stop in pairwise(bounds)]

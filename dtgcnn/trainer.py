@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +125,9 @@ class Trainer:
             raise ValueError("train_loader must be given, to Trainer or to train")
         val_loader = self.val_loader if val_loader is None else val_loader
         self.train_loader, self.val_loader = loader, val_loader
-        self.model.check_data(loader)
+        for side in (loader, val_loader):
+            if side is not None and len(side) > 0:
+                self.model.check_data(side)
         state = saved_state(self.state_dir, resume)
         self.should_stop, self.global_step, self.history = False, 0, []
         self.resumed = state is not None
@@ -144,6 +146,7 @@ class Trainer:
             vectors = self._vectors_of(loader)
             run = TrainingRun(self.model, self.config, loader, vectors, self._objective())
             ending.callback(run.close)
+            ending.push(partial(_leave_ready, run))
             keeper = StateKeeper(self, run, hooks, vectors)
             place = keeper.begin(state)
             while place.epoch <= self.config.num_epochs and not (
@@ -251,6 +254,13 @@ class Trainer:
 
 
 AdvancedTrainer = Trainer
+
+
+def _leave_ready(run: TrainingRun, kind: object, error: BaseException | None, _: object) -> None:
+    """Let a model whose training broke off encode as its weights are by now."""
+    if error is not None:
+        with suppress(Exception):  # of the two errors the first one tells what went wrong
+            run.refresh_bank()
 
 
 def _check(outputs: dict[str, float], step: int, epoch: int) -> None:

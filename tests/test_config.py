@@ -48,6 +48,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "scheduler_gamma": {"scheduler": "exponential"},
     "prefetch_factor": {"num_workers": 1},
     "persistent_workers": {"num_workers": 1},
+    "gradient_accumulation": {"gradient_accumulation_steps": 2},
 }
 """What must stand beside a field, so that it has an effect."""
 
@@ -244,6 +245,8 @@ def test_where_nothing_is_near_it_says_where_to_look() -> None:
         ({"graph_scope": "batch", "dynamic_graph_update_freq": 2}, "dynamic_graph_update_freq m"),
         ({"persistent_workers": True}, "persistent_workers must be False: num_workers = 0 has no"),
         ({"prefetch_factor": 4}, "prefetch_factor must be 2: num_workers = 0 has no threads"),
+        ({"gradient_accumulation": "plain"}, "gradient_accumulation must be cached: gradient_accum"
+         "ulation_steps = 1 makes a step of each batch, received 'plain'"),
     ],
 )  # fmt: skip
 def test_settings_without_effect_are_refused(settings: dict[str, Any], message: str) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from dtgcnn import DTGCNN, Callback, Trainer, TripletDataset, load_ops
+from dtgcnn import DTGCNN, Callback, Trainer, TripletDataset, adaptive, load_ops
 from dtgcnn.adaptive import out_of_memory
+from dtgcnn.network import Network
 from dtgcnn.run import TrainingRun
 from dtgcnn.tree import flatten
 
@@ -81,7 +82,9 @@ class Full:
         self.refused = 0
         take, full = TrainingRun._take, self
 
-        def taken(run: TrainingRun, group: list[Any], epoch: int) -> dict[str, float]:
+        def taken(
+            run: TrainingRun, group: list[Any], epoch: int, parts: int = 1
+        ) -> dict[str, float]:
             items = [int(item) for batch in group for item in batch.items]
 
             def refuse(*trees: Any) -> None:
@@ -96,7 +99,7 @@ class Full:
                 if len(items) > most:
                     inner.setattr(run.ops, "evaluate", refuse, raising=False)
                 try:
-                    result = take(run, group, epoch)
+                    result = take(run, group, epoch, parts)
                 except type(error):
                     kept = flatten({"p": run.model.params, "s": run.model.state})
                     kept |= flatten({"o": run._optimizer_state})
@@ -106,6 +109,8 @@ class Full:
             return result
 
         patch.setattr(TrainingRun, "_take", taken)
+        # Encoding in parts would not help: it is the whole step that is too large.
+        patch.setattr(adaptive, "PART_ROWS", 10**9)
 
 
 @pytest.mark.parametrize("error", [MemoryError("no more"), RuntimeError(METAL)], ids=["np", "mlx"])
@@ -135,11 +140,72 @@ def test_the_epoch_goes_on_in_halves(
     assert half.history[-1]["loss"] < 1.5 * half.history[0]["loss"]
 
 
+@pytest.mark.parametrize("steps", [1, 3], ids=["a batch", "accumulated"])
+def test_parts_of_a_batch_keep_the_step(
+    backend: str, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where encoding alone lacks memory, a step has the gradient that it would have had."""
+    settings = {"batch_size": 64, "dropout_rate": 0.0, "num_epochs": 2, "optimizer": "sgd"}
+    settings |= {"gradient_accumulation_steps": steps, "adaptive_batch_size": True}
+    data = TripletDataset.from_arrays(*blobs(per_class=48))
+    whole = trainer_of(backend, data, **settings)
+    whole.train()
+    rows: list[int] = []
+    encode = Network.__call__
+
+    def small(self: Network, ops: Any, params: Any, state: Any, x: Any, *rest: Any, **key: Any):  # type: ignore[no-untyped-def]
+        if key.get("key") is not None:
+            rows.append(x.shape[0])
+            if x.shape[0] > 16:
+                raise RuntimeError(METAL)
+        return encode(self, ops, params, state, x, *rest, **key)
+
+    monkeypatch.setattr(Network, "__call__", small)
+    parted = trainer_of(backend, data, **settings)
+    parted.train()
+    assert rows[0] == 64
+    assert set(rows[2:]) == {16}  # 64 and 32 were too many
+    assert parted.global_step == whole.global_step
+    for name, leaf in weights(whole).items():
+        np.testing.assert_allclose(weights(parted)[name], leaf, atol=2e-5, err_msg=name)
+    assert [m["loss"] for m in parted.history] == pytest.approx([m["loss"] for m in whole.history])
+
+
 def triplets() -> TripletDataset:
     """Random triplets of random texts."""
     rng, words = np.random.default_rng(0), [f"w{i}" for i in range(40)]
     texts = [" ".join(rng.choice(words, 5)) for _ in range(180)]
     return TripletDataset.from_triplets(list(zip(texts[::3], texts[1::3], texts[2::3])))
+
+
+@pytest.mark.parametrize("scope", ["bank", "batch"])
+def test_what_the_first_step_starts_from_is_computed_before_it(
+    backend: str, scope: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lazy array that a step was to compute is lost where memory runs out in that step."""
+    trainer = trainer_of(backend, graph_scope=scope, num_epochs=1)
+    ops, take = trainer.model.ops, TrainingRun._take
+    computed, late = list[Any](), list[list[str]]()
+    evaluate = ops.evaluate
+
+    def note(*trees: Any) -> None:
+        computed.extend(leaf for tree in trees for leaf in flatten(tree).values())
+        evaluate(*trees)
+
+    def look(run: TrainingRun, group: list[Any], epoch: int, parts: int = 1) -> dict[str, float]:
+        kept = {"params": run.model.params, "state": run.model.state, "x": run._inputs._x}
+        kept |= {"optimizer": run._optimizer_state, "sources": run._sources}
+        links = run._inputs._links
+        kept |= {} if links is None else {"links": dict(enumerate(links[:3]))}
+        known = {id(leaf) for leaf in computed}
+        known |= {id(run._inputs.bank.x)}  # its states, which were computed, need it
+        late.append([name for name, leaf in flatten(kept).items() if id(leaf) not in known])
+        return take(run, group, epoch, parts)
+
+    monkeypatch.setattr(ops, "evaluate", note, raising=False)
+    monkeypatch.setattr(TrainingRun, "_take", look)
+    trainer.train()
+    assert late[0] == []
 
 
 def test_memory_may_ask_for_quarters_of_accumulated_batches(
@@ -206,8 +272,17 @@ def test_what_libraries_say_when_memory_runs_out() -> None:
 # -- The optimiser's state on the host --------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "adam", "sgd"])
-def test_offload_keeps_the_state_on_the_host(backend: str, optimizer: str) -> None:
+OFFLOADED: list[dict[str, Any]] = [
+    {"optimizer": "adamw"},
+    {"optimizer": "adam"},
+    {"optimizer": "sgd"},
+    {"gradient_accumulation_steps": 2},
+    {"gradient_accumulation_steps": 2, "graph_scope": "batch"},
+]
+
+
+@pytest.mark.parametrize("settings", OFFLOADED, ids=lambda settings: "-".join(settings.keys()))
+def test_offload_keeps_the_state_on_the_host(backend: str, settings: dict[str, Any]) -> None:
     states: list[Any] = []
 
     class Look(Callback):
@@ -220,9 +295,9 @@ def test_offload_keeps_the_state_on_the_host(backend: str, optimizer: str) -> No
         patch.setattr(
             TrainingRun, "_prepare", lambda run, obj: runs.append(run) or prepare(run, obj)
         )
-        apart = trainer_of(backend, optimizer=optimizer, offload_optimizer=True)
+        apart = trainer_of(backend, offload_optimizer=True, **settings)
         apart.train(callbacks=[Look()])
-    beside = trainer_of(backend, optimizer=optimizer)
+    beside = trainer_of(backend, **settings)
     beside.train()
     assert states
     assert all(isinstance(leaf, np.ndarray) for state in states for leaf in state.values())

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from dtgcnn_numpy import NumpyOps
 
-from dtgcnn import contrastive, mining
+from dtgcnn import DTGCNNConfig, contrastive, mining
 from dtgcnn.batch_all import BatchAllTripletLoss
 from dtgcnn.losses import AdaptiveMarginScheduler, FocalTripletLoss, TripletLoss, softplus
+from dtgcnn.objective import objective
 
 OPS = NumpyOps(dtype="float64")
 X = np.random.default_rng(2).normal(size=(8, 4))
@@ -38,6 +39,23 @@ TRIPLET_LOSSES: list[Any] = [
 def run(loss: Any, x: Any, *args: Any) -> tuple[float, dict[str, float], Any]:
     value, metrics, gradients = OPS.value_and_grad(lambda p: loss(OPS, p["x"], *args))({"x": x})
     return float(value), {k: float(v) for k, v in metrics.items()}, gradients["x"]
+
+
+@pytest.mark.parametrize("normalised", [True, False])
+def test_what_is_compared_by_cosine_is_mined_by_cosine(normalised: bool) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(8, 4)) * rng.uniform(0.1, 5.0, size=(8, 1))  # lengths that mislead
+    unit = z / np.linalg.norm(z, axis=1, keepdims=True)
+    d, same = 1.0 - unit @ unit.T, LABELS[:, None] == LABELS
+    positive, negative = same & ~np.eye(8, dtype=bool), ~same
+    hardest = np.where(positive, d, -9.0).max(1) - np.where(negative, d, 9.0).min(1)
+    expected = np.maximum(hardest + 0.2, 0.0)[positive.any(1)].mean()
+    config = DTGCNNConfig(
+        triplet_distance="cosine", mining_strategy="batch_hard", normalize_output=normalised
+    )
+    batch = {"labels": LABELS, "items": ITEMS}
+    value, _ = objective(OPS, config, unit if normalised else z, batch)
+    assert float(value) == pytest.approx(expected)
 
 
 def triplets(*rows: tuple[int, int, int]) -> mining.Triplets:

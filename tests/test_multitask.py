@@ -49,6 +49,37 @@ def train(model: DTGCNN, dataset: TripletDataset, **rest: Any) -> Trainer:
     return trainer
 
 
+@pytest.mark.parametrize("settings", [{}, {"gradient_accumulation_steps": 2}], ids=str)
+def test_every_step_is_the_same_to_a_compiler(
+    settings: dict[str, Any], backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trees whose names come in another order are compiled anew."""
+    model = make(
+        backend, config=CONFIG.replace(num_epochs=2, **settings), task_weights="uncertainty"
+    )
+    seen: dict[str, set[str]] = {}
+
+    def compile(fn: Any) -> Any:
+        forms = seen.setdefault(fn.__name__, set())
+
+        def noted(*args: Any) -> Any:
+            forms.add(str([form_of(arg) for arg in args]))
+            return fn(*args)
+
+        return noted
+
+    monkeypatch.setattr(model.ops, "compile", compile, raising=False)
+    train(model, data()[0])
+    assert {len(forms) for forms in seen.values() if forms} == {1}
+
+
+def form_of(tree: Any) -> Any:
+    """The names, in order, and the shapes of a tree."""
+    if isinstance(tree, dict):
+        return [(name, form_of(sub)) for name, sub in tree.items()]
+    return getattr(tree, "shape", None)
+
+
 @pytest.mark.parametrize("weights", [None, "uncertainty", {"triplet": 0.5, "regression": 0.3}])
 def test_every_task_is_learnt(weights: Any) -> None:
     dataset, x, labels, targets = data()
@@ -290,3 +321,20 @@ def test_what_does_not_fit_is_refused() -> None:
     dataset.set_targets(only_held_out)
     with pytest.raises(ValueError, match="all of the training side's are NaN"):
         train(make(), dataset)
+
+
+def test_a_validation_side_that_does_not_fit_is_refused(backend: str) -> None:
+    """MLX does not look at whether a class is one of the head's."""
+    dataset, x, _, _ = data()
+    loader, val_loader = dataset.create_dataloaders(batch_size=24, train_split=0.5)
+    targets = np.zeros(len(x))
+    targets[val_loader.items] = np.nan  # none is known: that is no fault
+    dataset.set_targets(targets)
+    model = make(backend, config=CONFIG.replace(num_epochs=1))
+    trainer = Trainer(model, train_loader=loader, val_loader=val_loader, progress=False)
+    trainer.train()
+    assert trainer.history[0]["val_loss_regression"] == 0.0
+    five = np.arange(len(x)) % 5
+    _, val_loader = TripletDataset.from_arrays(x, five).create_dataloaders(24, 0.5)
+    with pytest.raises(ValueError, match="above the largest class of the data, 4, received 4"):
+        Trainer(model, train_loader=loader, val_loader=val_loader, progress=False).train()

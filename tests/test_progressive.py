@@ -92,6 +92,17 @@ def test_frozen_parts_do_not_move_by_one_bit(backend: str) -> None:
     assert model.config == CONFIG.replace(batch_size=24)
 
 
+def test_a_loss_of_ones_own_in_every_stage() -> None:
+    def loss(ops: Any, embeddings: Any, batch: Any) -> Any:
+        return ops.sum(embeddings * embeddings), {"own": ops.sum(embeddings)}
+
+    trainer = ProgressiveTrainer(
+        DTGCNN(CONFIG, backend="numpy"), stages=STAGES, progress=False, loss=loss
+    )
+    histories = trainer.train_progressive(*loaders())
+    assert all("own" in metrics for history in histories for metrics in history)
+
+
 def test_a_stage_has_its_share_of_the_warmup() -> None:
     for settings in ({"warmup_epochs": 4.0}, {"warmup_steps": 12}):
         config, watch = CONFIG.replace(num_epochs=8, **settings), Watch()

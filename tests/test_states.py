@@ -22,6 +22,7 @@ from dtgcnn import (
     DebugCallback,
     EarlyStopping,
     MetricsTracker,
+    MultiTaskDTGCNN,
     SaveEveryEpoch,
     Trainer,
     TrainingError,
@@ -174,6 +175,32 @@ def test_other_settings_data_parts_and_callbacks_are_named(tmp_path: Path) -> No
     with pytest.raises(ValueError, match="the training data are not those of the run"):
         trainer.train(trainer.train_loader.with_seed(1), resume=True)
     assert resumed(tmp_path).global_step == 9  # nothing of all that has harmed it
+
+
+def test_another_model_or_other_targets_are_refused(tmp_path: Path) -> None:
+    def several(targets: Any, weights: Any = None, step: int = 0) -> Trainer:
+        trainer = trainer_of(tmp_path, step)
+        assert trainer.train_loader is not None
+        trainer.train_loader.dataset.set_targets(targets)
+        trainer.model = MultiTaskDTGCNN(
+            trainer.config, regression=True, task_weights=weights, backend="numpy"
+        )
+        return trainer
+
+    targets = np.arange(80.0)
+    with pytest.raises(RuntimeError, match="the power went"):
+        several(targets, step=4).train()
+    with pytest.raises(ValueError, match="the training data are not those of the run"):
+        several(targets[::-1]).train(resume=True)
+    with pytest.raises(ValueError, match=r"the model must be .*'regression': 1\.0.* 9\.0"):
+        several(targets, {"regression": 9.0}).train(resume=True)
+    plain = several(targets)
+    plain.model = DTGCNN(plain.config, backend="numpy")
+    with pytest.raises(ValueError, match=r"the model must be .*MultiTaskDTGCNN.*'DTGCNN'"):
+        plain.train(resume=True)
+    same = several(targets)
+    same.train(resume=True)
+    assert same.global_step == 9
 
 
 def test_a_progress_bar_may_come_and_go(tmp_path: Path) -> None:
@@ -434,3 +461,24 @@ def test_an_interrupt_once_the_model_is_in_place(
     assert saving.last_epoch == 1
     loaded = DTGCNN.load(tmp_path / "model", backend="numpy")
     assert loaded.encode(blobs()[0]).shape == (80, 8)
+
+
+def test_an_interrupted_model_encodes_as_its_weights_are(tmp_path: Path) -> None:
+    """In the middle of an epoch the bank's states are older than the weights."""
+    trainer = trainer_of(tmp_path, step=2)
+    with pytest.raises(RuntimeError, match="the power went"):
+        trainer.train()
+    model = trainer.model
+    given = model.encode(blobs()[0])
+    bank = model.bank
+    assert bank is not None
+    bank.refresh(model.ops, model.network, model.params, model.state)
+    np.testing.assert_array_equal(given, model.encode(blobs()[0]))
+
+
+def test_what_the_machine_decides_may_change(tmp_path: Path) -> None:
+    whole = trainer_of(tmp_path / "whole")
+    whole.train()
+    broken(tmp_path / "cut", 4)
+    settings = {"num_workers": 2, "num_threads": 1, "offload_optimizer": True}
+    assert bits(resumed(tmp_path / "cut", **settings)) == bits(whole)

@@ -173,6 +173,8 @@ def test_a_config_of_another_model_is_refused() -> None:
     model = DTGCNN(backend="numpy", **SETTINGS)
     with pytest.raises(ValueError, match=r"output_dim must be the model's 8, received 9"):
         Trainer(model, model.config.replace(output_dim=9))
+    with pytest.raises(ValueError, match=r"initializer must be the model's 'xavier_uniform', rec"):
+        Trainer(model, model.config.replace(initializer="he_normal"))
 
 
 def test_the_training_settings_become_the_models(labelled: TripletDataset) -> None:
@@ -192,6 +194,25 @@ def test_an_empty_loader_is_refused(labelled: TripletDataset) -> None:
 def test_a_loader_must_be_given() -> None:
     with pytest.raises(ValueError, match="train_loader must be given"):
         Trainer(DTGCNN(backend="numpy", **SETTINGS)).train()
+
+
+def test_a_gradient_that_is_not_finite_ends_training(
+    labelled: TripletDataset, backend: str
+) -> None:
+    """The loss of the last step is finite, and the weights after it would not be."""
+
+    def root_of_zero(ops: Any, embeddings: Any, batch: Any) -> Any:
+        return ops.sqrt(0.0 * ops.sum(embeddings * embeddings))
+
+    loader, _ = labelled.create_dataloaders(batch_size=80, train_split=1.0)
+    assert len(loader) == 1
+    model = DTGCNN(backend=backend, **{**SETTINGS, "num_epochs": 1})
+    trainer = Trainer(model, train_loader=loader, loss=root_of_zero, progress=False)
+    with (
+        np.errstate(all="ignore"),
+        pytest.raises(TrainingError, match="the gradient's norm is nan at step 1 of epoch 1"),
+    ):
+        trainer.train()
 
 
 def test_callbacks_are_called_in_order(labelled: TripletDataset) -> None:

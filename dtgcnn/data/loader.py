@@ -78,6 +78,7 @@ class TripletLoader:
         items: all item indices of this side, sorted.
         labels: the class of each of them.
         triplets: (T, 3) item indices of this side's triplets; None for labelled data.
+        training: as given.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class TripletLoader:
         self.samples_per_class = samples_per_class
         self.dropped = dropped
         self._labels = dataset.labels
-        self._training = training
+        self.training = training
         self._epoch = 0
         self.triplets: IntArray | None = None
         self._sampler: _Sampler
@@ -136,7 +137,7 @@ class TripletLoader:
             start: how many batches to leave out at the beginning.
             prefetcher: assembles batches ahead, in threads.
         """
-        picked = islice(self._sampler.batches(epoch if self._training else 0), start, None)
+        picked = islice(self._sampler.batches(epoch if self.training else 0), start, None)
         return (prefetcher or Prefetcher()).map(self._assemble, picked)
 
     def with_seed(self, seed: int) -> TripletLoader:
@@ -158,7 +159,7 @@ class TripletLoader:
         """
         if not isinstance(self._sampler, TripletSampler):
             raise ValueError("rows of triplets cannot be chosen: the data are labelled")
-        if not self._training:
+        if not self.training:
             raise ValueError("rows cannot be chosen: the loader validates, always on all of them")
         self._sampler.restrict(rows)
 
