@@ -102,8 +102,8 @@ class DTGCNNConfig:
         scheduler_gamma: factor of each drop (``"step"``, by default 0.1) or epoch
             (``"exponential"``, 0.95).
         gradient_clip_val: largest global norm of the gradient.
-        early_stopping_patience: epochs without a better validation loss after which training ends;
-            None never ends it early.
+        early_stopping_patience: epochs without a better validation loss, or training loss where
+            nothing is held out, after which training ends; None never ends it early.
         mixed_precision: matrix products in half precision: ``"float16"``, or true, with a loss
             scale that adapts, or ``"bfloat16"``. Weights, norms and losses stay in float32.
         gradient_checkpointing: keep no hidden values for the backward pass but recompute them: less

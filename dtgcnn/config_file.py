@@ -7,17 +7,18 @@ import inspect
 import json
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from .config import DTGCNNConfig, check_names
 from .settings import rule_of
 
-__all__ = ["describe_settings", "read_settings", "write_settings"]
+__all__ = ["describe_settings", "parse_value", "read_settings", "write_settings"]
 
 
 def read_settings(path: str | Path) -> dict[str, Any]:
-    """The settings that a file names.
+    """The settings that a file names: one of settings alone, or a saved model's ``config.json``.
 
     Raises:
         ValueError: the suffix is another, the file is not valid, or it names an unknown setting.
@@ -33,6 +34,8 @@ def read_settings(path: str | Path) -> dict[str, Any]:
         raise ValueError(f"{path}: not valid {kind.upper()}: {error}") from None
     if not isinstance(settings, dict):
         raise ValueError(f"{path}: must hold settings by name, found {type(settings).__name__}")
+    if isinstance(settings.get("config"), dict) and "trained_with" in settings:
+        settings = settings["config"]  # the record of a model or of a run
     try:
         check_names(settings)
     except ValueError as error:
@@ -71,7 +74,7 @@ def describe_settings() -> str:
         found = re.search(rf"^    {field.name}: (.*(?:\n {{8}}.*)*)", doc, re.MULTILINE)
         meaning = " ".join(found[1].replace("``", "").split()) if found else ""
         value = list(field.default) if isinstance(field.default, tuple) else field.default
-        shown = json.dumps("" if value is None else value)
+        shown = "" if value is None else json.dumps(value)
         rule = rule_of(field.name) + ("; left out by default" if value is None else "")
         lines += [f"## {field.name}: {rule}"]
         lines += [f"## {meaning}", f"# {field.name} = {shown}", ""]
@@ -82,6 +85,17 @@ def _format_of(path: Path) -> str:
     if path.suffix.lower() not in (".toml", ".json"):
         raise ValueError(f"a config file must end in .toml or .json, received {path}")
     return path.suffix.lower()[1:]
+
+
+def parse_value(text: str) -> Any:
+    """A setting's value as it is written in TOML or JSON, or None; else the text itself."""
+    if text.strip() in ("None", "none", "null"):
+        return None
+    with suppress(ValueError):
+        return json.loads(text)
+    with suppress(ValueError):
+        return _parse_toml(f"value = {text}")["value"]
+    return text
 
 
 def _parse_toml(text: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -24,6 +24,7 @@ __all__ = [
     "CheckpointError",
     "draft",
     "flush",
+    "lock",
     "read_arrays",
     "read_metadata",
     "remove_drafts",
@@ -95,6 +96,27 @@ def flush(path: Path) -> None:
             raise
     finally:
         os.close(handle)
+
+
+def lock(path: Path) -> IO[bytes]:
+    """Take the lock file ``path``, made where it is missing, until it is closed or this process
+    ends. On Windows it is not held.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    handle = open(path, "ab")  # noqa: SIM115 - held until the caller closes it
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+
+        flock(handle, LOCK_EX | LOCK_NB)
+    except ImportError:
+        pass
+    except OSError as error:
+        handle.close()
+        folder = str(path.parent)
+        raise BlockingIOError(error.errno, "another process is training here", folder) from None
+    return handle
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .callbacks import Callback, ProgressBar
 from .ops import HostArray
-from .resume import Place, TrainingState, fingerprint, record_run
+from .resume import LOCK, Place, TrainingState, fingerprint, record_run
 from .run import TrainingRun
 
 if TYPE_CHECKING:
     from .trainer import Trainer
 
-__all__ = ["StateKeeper", "saved_state"]
+__all__ = ["StateKeeper", "hold", "saved_state"]
+
+
+@contextmanager
+def hold(directory: Path | None) -> Iterator[None]:
+    """Keep other processes from training in ``directory`` while the context lasts.
+
+    Folders that are made for it are gone again where nothing was saved in them.
+
+    Raises:
+        BlockingIOError: one does already.
+    """
+    if directory is None:
+        yield
+        return
+    from .files import lock
+
+    made = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock(directory / LOCK):
+            yield
+    finally:
+        if made and [path.name for path in directory.iterdir()] == [LOCK]:
+            (directory / LOCK).unlink()
+            with suppress(OSError):  # something else lies in one of them
+                for path in made:
+                    path.rmdir()
 
 
 def saved_state(directory: Path | None, resume: bool) -> TrainingState | None:
@@ -54,6 +83,8 @@ class StateKeeper:
         self.data = ""
         if self.directory is not None and trainer.train_loader is not None:
             self.data = fingerprint(trainer.train_loader, vectors)
+            if trainer.val_loader is not None and len(trainer.val_loader) > 0:
+                self.data += " " + fingerprint(trainer.val_loader)
 
     def begin(self, state: TrainingState | None) -> Place:
         """Go on from ``state``, or save the first one. Returns where the run is.
@@ -92,8 +123,9 @@ class StateKeeper:
         ).save(self.directory)
 
     def _model(self) -> dict[str, Any]:
-        model = self.trainer.model
-        return {"class": type(model).__name__, **model.extras()}
+        model, loss = self.trainer.model, self.trainer.loss
+        own = {} if loss is None else {"loss": getattr(loss, "__qualname__", type(loss).__name__)}
+        return {"class": type(model).__name__, **model.extras(), **own}
 
     def _restore(self, state: TrainingState, directory: Path) -> Place:
         from .files import CheckpointError

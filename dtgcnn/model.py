@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import Self
+
 from . import numerics
 from .backends import load_ops
 from .bank import Bank, choose_rows
@@ -248,11 +250,16 @@ class DTGCNN:
         return save_model(self, directory, overwrite=overwrite)
 
     @classmethod
-    def load(cls, directory: str | Path, *, backend: str = "auto") -> DTGCNN:
+    def load(cls, directory: str | Path, *, backend: str = "auto") -> Self:
         """The model that was saved in ``directory``; see ``dtgcnn.checkpoint.load_model``."""
         from .checkpoint import load_model
 
-        return load_model(directory, backend=backend)
+        model = load_model(directory, backend=backend)
+        if not isinstance(model, cls):
+            raise ValueError(
+                f"{directory}: must hold a {cls.__name__}, it holds a {type(model).__name__}"
+            )
+        return model
 
     def _trained_bank(self) -> Bank:
         if self.bank is None:

@@ -36,6 +36,12 @@ class Stage:
     learning_rate: float
     frozen: Callable[[str], bool] | None = None
 
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise ValueError(f"epochs must be at least 1, received {self.epochs}")
+        if not self.learning_rate > 0.0:
+            raise ValueError(f"learning_rate must be above 0, received {self.learning_rate}")
+
 
 def guide_stages(config: DTGCNNConfig) -> tuple[Stage, ...]:
     """The embedding layer alone (5 epochs), the graph convolutions alone (10), then all of the

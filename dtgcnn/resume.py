@@ -29,6 +29,9 @@ __all__ = ["Place", "TrainingState", "fingerprint", "holds_state", "record_run",
 _log = logging.getLogger("dtgcnn")
 
 _KEPT = 2
+LOCK = "lock"
+"""The file that keeps a second process from training in the same folder."""
+
 _OF_THE_MACHINE = {
     *("device", "num_threads", "num_workers", "prefetch_factor", "persistent_workers"),
     *("adaptive_batch_size", "offload_optimizer"),
@@ -158,10 +161,11 @@ class TrainingState:
                     f"received {value!r}"
                 )
         if self.data != data:
-            raise ValueError("the training data are not those of the run to be resumed")
+            raise ValueError("the data are not those of the run to be resumed")
         if self.model != json.loads(json.dumps(model)):
             raise ValueError(
-                f"the model must be {self.model}, as in the run to be resumed, it is {model}"
+                f"model and loss must be {self.model}, as in the run to be resumed, they are "
+                f"{model}"
             )
         if self.frozen != frozen:
             raise ValueError(
@@ -212,22 +216,23 @@ def record_run(directory: Path, config: DTGCNNConfig, made_with: dict[str, Any])
 
 
 def remove_states(directory: Path) -> None:
-    """Delete the states and the record in ``directory``, and the folder where nothing else is in
-    it."""
+    """Delete the states, the record and the lock in ``directory``, and the folder where nothing
+    else is in it."""
     from .files import remove_drafts
 
     remove_drafts(directory)
-    for path in (*directory.glob(_PATTERN), directory / _RECORD):
+    for path in (*directory.glob(_PATTERN), directory / _RECORD, directory / LOCK):
         path.unlink(missing_ok=True)
     if directory.is_dir() and not any(directory.iterdir()):
         directory.rmdir()
 
 
-def fingerprint(loader: TripletLoader, vectors: HostArray) -> str:
-    """A hash of the rows, classes, triplets and targets that a loader trains on, and of its
-    batches."""
+def fingerprint(loader: TripletLoader, vectors: HostArray | None = None) -> str:
+    """A hash of a loader's rows, classes, triplets and targets, and of its batches; of the vectors
+    too, where they are given."""
     digest = hashlib.sha256(f"{loader.batch_size} {len(loader)} {loader.seed}".encode())
-    digest.update(vectors[loader.items].tobytes())
+    if vectors is not None:
+        digest.update(vectors[loader.items].tobytes())
     targets = loader.dataset.targets
     targets = None if targets is None else targets[loader.items]
     for array in (loader.items, loader.labels, loader.triplets, targets):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -11,15 +12,22 @@ __all__ = ["limit_threads", "thread_count"]
 def limit_threads(num_threads: int | None) -> AbstractContextManager[Any]:
     """At most ``num_threads`` threads while the context lasts; None leaves their number alone.
 
-    It holds for the libraries that are loaded already. MLX has threads of its own, which it leaves
-    alone.
+    There are no more than the processors that there are: BLAS comes to a crawl with more. It holds
+    for the libraries that are loaded already. MLX has threads of its own, which it leaves alone.
     """
     if num_threads is None:
         return nullcontext()
     from threadpoolctl import threadpool_limits
 
-    limits: AbstractContextManager[Any] = threadpool_limits(limits=num_threads)
+    limit = min(num_threads, _processors())
+    limits: AbstractContextManager[Any] = threadpool_limits(limits=limit)
     return limits
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return os.cpu_count() or 1 if allowed is None else len(allowed(0))
 
 
 def thread_count() -> int | None:

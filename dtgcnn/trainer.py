@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from .callbacks import Callback, EarlyStopping, MemoryManager, ProgressBar
 from .config import DTGCNNConfig
-from .keeper import StateKeeper, saved_state
+from .keeper import StateKeeper, hold, saved_state
 from .model import DTGCNN
 from .objective import LossFunction, Objective, as_objective, config_objective
 from .ops import HostArray
@@ -23,6 +24,8 @@ from .validation import validate
 
 if TYPE_CHECKING:
     from .data import TripletDataset, TripletLoader
+
+_log = logging.getLogger("dtgcnn")
 
 __all__ = ["AdvancedTrainer", "Trainer", "TrainingError"]
 
@@ -118,25 +121,31 @@ class Trainer:
             ValueError: there is no training loader, model, graph and data do not fit together, or
                 the state is that of another run.
             FileExistsError: without ``resume``, ``state_dir`` holds the state of a run.
+            BlockingIOError: another process keeps its state in ``state_dir``.
             TrainingError: a batch holds no valid triplet, or the loss or gradient is not finite.
         """
         loader = self.train_loader if train_loader is None else train_loader
         if loader is None:
             raise ValueError("train_loader must be given, to Trainer or to train")
         val_loader = self.val_loader if val_loader is None else val_loader
+        _check_kinds(loader, val_loader, [*self.callbacks, *callbacks], self.loss)
         self.train_loader, self.val_loader = loader, val_loader
         for side in (loader, val_loader):
             if side is not None and len(side) > 0:
                 self.model.check_data(side)
-        state = saved_state(self.state_dir, resume)
-        self.should_stop, self.global_step, self.history = False, 0, []
-        self.resumed = state is not None
-        self.config = self.config.replace(
-            batch_size=loader.batch_size, samples_per_class=loader.samples_per_class
-        )
-        self.model.config = self.config
-        hooks = self._hooks(callbacks, val_loader)
-        with limit_threads(self.config.num_threads), ExitStack() as ending:
+        with (
+            hold(self.state_dir),
+            limit_threads(self.config.num_threads),
+            ExitStack() as ending,
+        ):
+            state = saved_state(self.state_dir, resume)
+            self.should_stop, self.global_step, self.history = False, 0, []
+            self.resumed = state is not None
+            self.config = self.config.replace(
+                batch_size=loader.batch_size, samples_per_class=loader.samples_per_class
+            )
+            self.model.config = self.config
+            hooks = self._hooks(callbacks, val_loader)
             together = self.config.gradient_accumulation_steps
             self.steps_per_epoch = -(-len(loader) // min(together, max(len(loader), 1)))
             for hook in hooks:
@@ -248,12 +257,22 @@ class Trainer:
             from .data import TfidfEncoder
 
             texts = [dataset.texts[item] for item in loader.items]
+            _log.info("fitting a text encoder on %d texts", len(texts))
             model.encoder = TfidfEncoder(model.config.input_dim).fit(texts)
         self._vectors.append((dataset, model.vectors(dataset.inputs)))
         return self._vectors[-1][1]
 
 
 AdvancedTrainer = Trainer
+
+
+def _check_kinds(loader: object, val_loader: object, hooks: Sequence[object], loss: object) -> None:
+    for name, given in (("train_loader", loader), ("val_loader", val_loader)):
+        rule = "must be a TripletLoader, such as TripletDataset.create_dataloaders gives"
+        refuse_unless(given is None or hasattr(given, "batches"), name, rule, given)
+    for hook in hooks:
+        refuse_unless(isinstance(hook, Callback), "callbacks", "must be Callback objects", hook)
+    refuse_unless(loss is None or callable(loss), "loss", "must be a function", loss)
 
 
 def _leave_ready(run: TrainingRun, kind: object, error: BaseException | None, _: object) -> None:

@@ -141,6 +141,11 @@ def test_sample_is_written_once(tmp_path: Path) -> None:
     assert run("sample", tmp_path / "s.csv").exit_code == 0
     assert (tmp_path / "s.csv").read_text().startswith("text,label,split\n")
     assert run("sample", tmp_path / "s.csv").exit_code == 2
+    refused = run("sample", tmp_path / "s.txt")
+    assert (refused.exit_code, refused.output) == (
+        2,
+        f"Error: PATH must end in .csv, received {tmp_path / 's.txt'}\n",
+    )
 
 
 @pytest.mark.parametrize("command", ["", "train", "evaluate", "encode", "search", "backends"])

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from dtgcnn import DTGCNN, DTGCNNConfig
 from dtgcnn.cli import main
-from dtgcnn.config_file import describe_settings
+from dtgcnn.config_file import describe_settings, parse_value
 from dtgcnn.settings import rule_of
 from dtgcnn.templates import LARGE, MEDIUM, SMALL, suggest, template_of
 
@@ -362,3 +362,21 @@ def test_a_wrong_setting_is_one_message(
     assert done.exit_code == 2
     assert re.search(message, done.output)
     assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        *(("inf", float("inf")), ("Infinity", float("inf")), ("None", None), ("null", None)),
+        *(("[64, 32]", [64, 32]), ("true", True), ("1e-3", 1e-3), ("supcon", "supcon")),
+        *(("'supcon'", "supcon"), ("1_000", 1000), ("", "")),
+    ],
+)
+def test_values_are_read_as_toml_and_json_have_them(text: str, value: object) -> None:
+    assert parse_value(text) == value
+
+
+def test_a_saved_models_record_is_a_config_file(tmp_path: Path) -> None:
+    model = DTGCNN(backend="numpy", input_dim=6, hidden_dims=[5], loss="supcon")
+    model.save(tmp_path / "m")
+    assert DTGCNNConfig.load(tmp_path / "m" / "config.json") == model.config

@@ -18,6 +18,7 @@ from dtgcnn import DTGCNN, Callback, Trainer, TripletDataset, adaptive, load_ops
 from dtgcnn.adaptive import out_of_memory
 from dtgcnn.network import Network
 from dtgcnn.run import TrainingRun
+from dtgcnn.threads import limit_threads, thread_count
 from dtgcnn.tree import flatten
 
 from .conftest import SETTINGS, blobs
@@ -467,3 +468,9 @@ def test_a_run_that_is_killed_in_its_first_epoch_leaves_a_record(
     saved = json.loads((output / "config.json").read_text())
     assert (saved["config"], saved["trained_with"]) == (record["config"], made)
     assert not (output / ".state").exists()
+
+
+def test_there_are_no_more_threads_than_processors() -> None:
+    processors = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    with limit_threads(10_000):
+        assert (thread_count() or 1) <= processors

@@ -338,3 +338,9 @@ def test_a_validation_side_that_does_not_fit_is_refused(backend: str) -> None:
     _, val_loader = TripletDataset.from_arrays(x, five).create_dataloaders(24, 0.5)
     with pytest.raises(ValueError, match="above the largest class of the data, 4, received 4"):
         Trainer(model, train_loader=loader, val_loader=val_loader, progress=False).train()
+
+
+def test_a_model_of_another_class_is_not_taken_for_one(tmp_path: Path) -> None:
+    DTGCNN(backend="numpy", **SETTINGS).save(tmp_path / "plain")
+    with pytest.raises(ValueError, match="must hold a MultiTaskDTGCNN, it holds a DTGCNN"):
+        MultiTaskDTGCNN.load(tmp_path / "plain", backend="numpy")

@@ -253,3 +253,10 @@ def test_a_stage_that_fails_leaves_config_and_frozen_as_they_were() -> None:
     assert model.frozen == {"gcn.0.linear.bias"}
     assert model.config.learning_rate == CONFIG.learning_rate
     assert model.config.num_epochs == CONFIG.num_epochs
+
+
+def test_a_stage_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="epochs must be at least 1, received 0"):
+        Stage("none", 0, 1e-3)
+    with pytest.raises(ValueError, match="learning_rate must be above 0, received 0"):
+        Stage("still", 1, 0.0)

@@ -168,11 +168,11 @@ def test_other_settings_data_parts_and_callbacks_are_named(tmp_path: Path) -> No
     trainer = trainer_of(tmp_path)
     x, labels = blobs()
     other, _ = TripletDataset.from_arrays(x + 1, labels).create_dataloaders(24, 0.8)
-    with pytest.raises(ValueError, match="the training data are not those of the run"):
+    with pytest.raises(ValueError, match="the data are not those of the run"):
         trainer.train(other, resume=True)
     trainer = trainer_of(tmp_path)
     assert trainer.train_loader is not None
-    with pytest.raises(ValueError, match="the training data are not those of the run"):
+    with pytest.raises(ValueError, match="the data are not those of the run"):
         trainer.train(trainer.train_loader.with_seed(1), resume=True)
     assert resumed(tmp_path).global_step == 9  # nothing of all that has harmed it
 
@@ -190,13 +190,13 @@ def test_another_model_or_other_targets_are_refused(tmp_path: Path) -> None:
     targets = np.arange(80.0)
     with pytest.raises(RuntimeError, match="the power went"):
         several(targets, step=4).train()
-    with pytest.raises(ValueError, match="the training data are not those of the run"):
+    with pytest.raises(ValueError, match="the data are not those of the run"):
         several(targets[::-1]).train(resume=True)
-    with pytest.raises(ValueError, match=r"the model must be .*'regression': 1\.0.* 9\.0"):
+    with pytest.raises(ValueError, match=r"model and loss must be .*'regression': 1\.0.* 9\.0"):
         several(targets, {"regression": 9.0}).train(resume=True)
     plain = several(targets)
     plain.model = DTGCNN(plain.config, backend="numpy")
-    with pytest.raises(ValueError, match=r"the model must be .*MultiTaskDTGCNN.*'DTGCNN'"):
+    with pytest.raises(ValueError, match=r"model and loss must be .*MultiTaskDTGCNN.*'DTGCNN'"):
         plain.train(resume=True)
     same = several(targets)
     same.train(resume=True)
@@ -482,3 +482,46 @@ def test_what_the_machine_decides_may_change(tmp_path: Path) -> None:
     broken(tmp_path / "cut", 4)
     settings = {"num_workers": 2, "num_threads": 1, "offload_optimizer": True}
     assert bits(resumed(tmp_path / "cut", **settings)) == bits(whole)
+
+
+def test_another_loss_or_validation_side_is_named(tmp_path: Path) -> None:
+    def flat(ops: Any, embeddings: Any, batch: Any) -> Any:
+        return ops.sum(embeddings)
+
+    broken(tmp_path, 4)
+    trainer = trainer_of(tmp_path)
+    trainer.loss = flat
+    with pytest.raises(ValueError, match=r"model and loss must be .*flat"):
+        trainer.train(resume=True)
+    trainer = trainer_of(tmp_path)
+    trainer.val_loader = None
+    with pytest.raises(ValueError, match="the data are not those of the run"):
+        trainer.train(resume=True)
+    assert resumed(tmp_path).global_step == 9
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a lock is not held on Windows")
+def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
+    program = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from dtgcnn.keeper import hold
+
+        with hold(Path(sys.argv[1])):
+            print("held", flush=True)
+            sys.stdin.read()
+        """
+    )
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(BlockingIOError, match="another process is training here"):
+            trainer_of(tmp_path).train()
+        other.kill()
+    trainer_of(tmp_path).train()
+    remove_states(tmp_path)
+    assert not tmp_path.exists()

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, Callback, DTGCNNConfig, Trainer, TrainingError, TripletDataset
+from dtgcnn import (
+    DTGCNN,
+    Callback,
+    DTGCNNConfig,
+    EarlyStopping,
+    ModelCheckpoint,
+    Trainer,
+    TrainingError,
+    TripletDataset,
+)
 from dtgcnn.config import LossName, MiningStrategy
 from dtgcnn.data import Batch
 from dtgcnn.evaluate import retrieval_metrics
@@ -274,3 +284,29 @@ def test_warm_up_then_cosine() -> None:
     assert [rate(0), rate(4), rate(9), rate(10)] == pytest.approx([0.2, 1.0, 2.0, 2.0])
     assert [rate(60), rate(110)] == pytest.approx([1.0, 0.0])
     assert rate(60, "constant") == 2.0
+
+
+def test_what_is_no_loader_callback_or_loss_is_refused(labelled: TripletDataset) -> None:
+    loader, _ = labelled.create_dataloaders(batch_size=24)
+    model = DTGCNN(backend="numpy", **SETTINGS)
+    given: Any = labelled
+    with pytest.raises(ValueError, match=r"train_loader must be a TripletLoader, .*TripletDataset"):
+        Trainer(model).train(given)
+    for given in (print, EarlyStopping):
+        with pytest.raises(ValueError, match="callbacks must be Callback objects, received"):
+            Trainer(model).train(loader, callbacks=[given])
+    given = "supcon"
+    with pytest.raises(ValueError, match="loss must be a function, received 'supcon'"):
+        Trainer(model, loss=given).train(loader)
+
+
+@pytest.mark.parametrize("hook", [EarlyStopping, ModelCheckpoint])
+def test_a_validation_metric_needs_a_validation_side(
+    labelled: TripletDataset, hook: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    loader, _ = labelled.create_dataloaders(batch_size=24)
+    trainer = Trainer(DTGCNN(backend="numpy", **SETTINGS), train_loader=loader, callbacks=[hook()])
+    with pytest.raises(ValueError, match=r"without a validation side, .* received 'val_loss'"):
+        trainer.train()
+    assert trainer.global_step == 0

@@ -51,6 +51,7 @@ class EarlyStopping(Callback):
         self._waited = 0
 
     def on_train_begin(self, trainer: Trainer) -> None:
+        self.monitor.check(trainer)
         self.best, self.best_epoch = self.monitor.worst, 0
         self.stopped_epoch = self._waited = 0
 

@@ -83,6 +83,7 @@ class ModelCheckpoint(Callback):
         return self._kept[0].value if self._kept else self.monitor.worst
 
     def on_train_begin(self, trainer: Trainer) -> None:
+        self.monitor.check(trainer)
         from ..files import remove_drafts
 
         remove_drafts(self.directory)

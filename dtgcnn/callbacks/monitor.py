@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from ..trainer import Trainer
 
 __all__ = ["Mode", "Monitor"]
 
@@ -49,6 +52,19 @@ class Monitor:
         """The value that every number is better than."""
         return float("-inf") if self.larger_is_better else float("inf")
 
+    def check(self, trainer: Trainer) -> None:
+        """Refuse a metric of validation where there is nothing to validate on.
+
+        Raises:
+            ValueError: the name begins with ``val_``, and the trainer has no validation batch.
+        """
+        loader = trainer.val_loader
+        if self.name.startswith("val_") and (loader is None or len(loader) == 0):
+            raise ValueError(
+                f"monitor must be a metric of training without a validation side, such as 'loss', "
+                f"received {self.name!r}"
+            )
+
     def value(self, metrics: Mapping[str, float]) -> float:
         """The monitored metric.
 
@@ -56,12 +72,9 @@ class Monitor:
             ValueError: it is not among ``metrics``.
         """
         if self.name not in metrics:
-            hint = ""
-            if self.name.startswith("val_") and not any(n.startswith("val_") for n in metrics):
-                hint = "; names with val_ need a validation side"
             raise ValueError(
                 f"monitor must be a metric of the epoch, received {self.name!r}; "
-                f"there are {', '.join(sorted(metrics))}{hint}"
+                f"there are {', '.join(sorted(metrics))}"
             )
         return metrics[self.name]
 

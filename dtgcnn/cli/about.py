@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from ..backends import BackendError, available_backends, load_backend, load_ops
 from ..config_file import describe_settings
 from ..data import sample_path
+from ..files import replace_file
 from .main import main
 from .options import check_file, overwrite_option
 
@@ -33,8 +33,10 @@ def backends() -> None:
 @overwrite_option
 def sample(path: Path, overwrite: bool) -> None:
     """Write the bundled sample to PATH: support-desk messages with their intents."""
+    if path.suffix.lower() != ".csv":
+        raise ValueError(f"PATH must end in .csv, received {path}")
     check_file("PATH", path, overwrite)
-    shutil.copyfile(sample_path(), path)
+    replace_file(path, Path(sample_path()).read_bytes())
     click.echo(f"{path}: try  dtgcnn train {path} --output model")
 
 

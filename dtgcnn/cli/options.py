@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from ..config_file import parse_value
 from ..data import TripletDataset
 from ..files import replace_file
 
@@ -46,16 +47,13 @@ def check_file(option: str, path: Path, overwrite: bool) -> None:
 
 
 def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """``NAME=VALUE`` pairs; a value is JSON, or else a string."""
+    """``NAME=VALUE`` pairs; see ``parse_value``."""
     chosen: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
             raise ValueError(f"--set must be NAME=VALUE, received {pair!r}")
-        try:
-            chosen[name.strip()] = json.loads(text)
-        except ValueError:
-            chosen[name.strip()] = text
+        chosen[name.strip()] = parse_value(text)
     return chosen
 
 

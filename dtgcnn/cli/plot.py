@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..data import TripletDataset
+from ..ensemble_files import load_embedder
 from ..model import DTGCNN
 from ..plots import plot_degrees, plot_purity, visualize_embeddings
 from .main import main
@@ -73,7 +74,7 @@ def plot(
         if value is not None and kind != "embeddings":
             raise ValueError(f"{option} goes with --kind embeddings, received --kind {kind}")
     dataset = TripletDataset(file)
-    loaded = DTGCNN.load(model, backend=backend)
+    loaded = load_embedder(model, backend=backend)
     if kind == "embeddings":
         figure = visualize_embeddings(
             loaded,
@@ -83,6 +84,8 @@ def plot(
             num_samples=max_points or 1000,
         )
         said = figure.axes[0].get_title()
+    elif not isinstance(loaded, DTGCNN):
+        raise ValueError(f"--kind {kind} needs a model, {model} holds an ensemble: plot a member")
     else:
         draw = plot_degrees if kind == "degrees" else plot_purity
         said = draw(loaded, dataset, output).get_suptitle()

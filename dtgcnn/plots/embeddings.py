@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
 
+    from ..ensemble import Ensemble
     from ..model import DTGCNN
 
 __all__ = ["plot_embedding_map", "visualize_embeddings"]
@@ -32,7 +33,7 @@ _TITLES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 
 
 def visualize_embeddings(
-    model: DTGCNN,
+    model: DTGCNN | Ensemble,
     data: Data,
     path: str | os.PathLike[str] | None = None,
     *,
