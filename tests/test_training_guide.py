@@ -228,7 +228,10 @@ def test_quick_start(guide: Guide) -> None:
 def test_advanced_setup(guide: Guide) -> None:
     names = guide.run("Advanced setup")
     assert names["AdvancedTrainer"] is dtgcnn.Trainer
-    assert len(names["trainer"].history) == 6
+    history = names["trainer"].history
+    assert len(history) == 10
+    assert history[-1]["val_loss"] < history[0]["val_loss"]
+    assert history[-1]["val_triplet_accuracy"] > 0.5
     assert len(list((guide.folder / "checkpoints").iterdir())) == 3
     assert list((guide.folder / "runs").glob("*/events.out.tfevents.*"))
 
