@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from .data import Encoder, TripletLoader
 
 __all__ = ["DTGCNN", "create_model", "device_option"]
+
+version = cache(metadata.version)  # it reads files, and every save asks for it
 
 ENCODE_ROWS = 256
 """Rows encoded at a time. Blocks are padded to this height, so that a row's arithmetic, and with

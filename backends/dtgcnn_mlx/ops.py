@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from typing import Any, TypeVar, cast
 
 import mlx.core as mx
 import numpy as np
 
 from .threefry import threefry2x32
+
+version = cache(metadata.version)  # it reads files, and every save asks for it
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from typing import Any, TypeVar
 
 import autograd.numpy as anp
@@ -16,6 +17,8 @@ from . import native, primitives
 from .allocator import keep_freed_memory
 from .sorting import stable_argsort
 from .threefry import threefry2x32
+
+version = cache(metadata.version)  # it reads files, and every save asks for it
 
 F = TypeVar("F", bound=Callable[..., Any])
 
