@@ -15,22 +15,11 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
+from quality import closed, line
 
 from dtgcnn import DTGCNN, DTGCNNConfig, Ensemble, TripletDataset
 from dtgcnn.ensemble import Mode
-from dtgcnn.evaluate import retrieval_metrics
 from dtgcnn.templates import suggest
-
-FIGURES = ("map@r", "recall@1", "knn@10")
-
-
-def measure(data: TripletDataset, embedder: Any) -> list[float]:
-    test, train = data.split_items("test"), data.split_items("train")
-    y, view = data.labels, embedder.encode(data.features)
-    assert y is not None
-    figures = retrieval_metrics(view[test], y[test], view[train], y[train])
-    return [figures[name] for name in FIGURES]
 
 
 def encode_once(model: DTGCNN) -> None:
@@ -45,12 +34,8 @@ def encode_once(model: DTGCNN) -> None:
     model.encode = remembered  # type: ignore[method-assign]
 
 
-def line(name: str, runs: list[list[float]]) -> str:
-    cells = []
-    for column in zip(*runs, strict=True):
-        spread = f" ± {100 * np.std(column, ddof=1):.2f}" if len(column) > 1 else ""
-        cells.append(f"{100 * np.mean(column):.2f}{spread}")
-    return f"| {name} | " + " | ".join(cells) + " |"
+def row(name: str, runs: list[list[float]]) -> str:
+    return line(name, runs, digits=2) + " |"
 
 
 def main() -> None:
@@ -80,15 +65,15 @@ def main() -> None:
     for model in trained.models:
         encode_once(model)
     print("| | MAP@R | recall@1 | 10-NN |\n|---|---|---|---|", flush=True)
-    members = [measure(data, model) for model in trained.models]
+    members = [closed(data, model.encode(data.features)) for model in trained.models]
     for model, figures in zip(trained.models, members, strict=True):
-        print(line(f"seed {model.config.seed}", [figures]), flush=True)
-    print(line("mean member", members), flush=True)
+        print(row(f"seed {model.config.seed}", [figures]), flush=True)
+    print(row("mean member", members), flush=True)
     for size in dict.fromkeys((options.size, options.seeds)):
         groups = list(combinations(trained.models, size))
         for mode in get_args(Mode):
-            runs = [measure(data, Ensemble(group, mode)) for group in groups]
-            print(line(f"{size} members, {mode}", runs), flush=True)
+            runs = [closed(data, Ensemble(group, mode).encode(data.features)) for group in groups]
+            print(row(f"{size} members, {mode}", runs), flush=True)
     print(f"\ntrained in {seconds:.0f} s a member")
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import quality
 from quality import CLOSED, closed, line
 
-from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
+from dtgcnn import DTGCNN, TripletDataset
 from dtgcnn.evaluate import retrieval_metrics
-from dtgcnn.templates import suggest
 
 SEARCH_SEED = 1000
 Settings = dict[str, Any]
@@ -58,14 +58,8 @@ GRID: dict[str, list[Settings]] = {
 
 
 def trained(x: Any, labels: Any, seed: int, changes: Settings, backend: str) -> tuple[DTGCNN, Any]:
-    """A model trained on the rows, and the metrics of each epoch."""
-    dataset = TripletDataset.from_arrays(x, labels)
-    named = {"input_dim": x.shape[1], "seed": seed, "num_threads": 1, **changes}
-    config = DTGCNNConfig.from_dict(named)
-    loader, _ = dataset.create_dataloaders(config.batch_size, 1.0, seed, config.samples_per_class)
-    config = config.replace(**(suggest(len(dataset), len(loader)) | named))
-    model = DTGCNN(config, backend=backend)
-    return model, Trainer(model, train_loader=loader, progress=False).train()
+    """A model trained on one thread, and the metrics of each epoch."""
+    return quality.trained(x, labels, seed, {"num_threads": 1, **changes}, backend)
 
 
 def held_out(labels: Any) -> Any:

@@ -32,15 +32,17 @@ VARIANTS = {
 CLOSED = ("map@r", "recall@1", "knn@10")
 
 
-def trained(x: Any, labels: Any, seed: int, changes: dict[str, Any], backend: str) -> DTGCNN:
+def trained(
+    x: Any, labels: Any, seed: int, changes: dict[str, Any], backend: str
+) -> tuple[DTGCNN, Any]:
+    """A model trained on the rows, and the metrics of each epoch."""
     dataset = TripletDataset.from_arrays(x, labels)
     named = {"input_dim": x.shape[1], "seed": seed, **changes}
     config = DTGCNNConfig.from_dict(named)
     loader, _ = dataset.create_dataloaders(config.batch_size, 1.0, seed, config.samples_per_class)
     config = config.replace(**(suggest(len(dataset), len(loader)) | named))
     model = DTGCNN(config, backend=backend)
-    Trainer(model, train_loader=loader, progress=False).train()
-    return model
+    return model, Trainer(model, train_loader=loader, progress=False).train()
 
 
 def closed(data: TripletDataset, view: Any) -> list[float]:
@@ -56,11 +58,11 @@ def unseen(view: Any, labels: Any) -> list[float]:
     return [figures["map@r"], figures["knn@10"]]
 
 
-def line(name: str, runs: list[list[float]]) -> str:
+def line(name: str, runs: list[list[float]], digits: int = 1) -> str:
     cells = []
     for column in zip(*runs, strict=True):
-        spread = f" ± {100 * np.std(column, ddof=1):.1f}" if len(column) > 1 else ""
-        cells.append(f"{100 * np.mean(column):.1f}{spread}")
+        spread = f" ± {100 * np.std(column, ddof=1):.{digits}f}" if len(column) > 1 else ""
+        cells.append(f"{100 * np.mean(column):.{digits}f}{spread}")
     return f"| {name} | " + " | ".join(cells)
 
 
@@ -92,9 +94,9 @@ def main() -> None:
         runs, seconds = [], []
         for seed in range(options.seeds):
             begin = time.perf_counter()
-            model = trained(x[train], y[train], seed, changes, options.backend)
+            model, _ = trained(x[train], y[train], seed, changes, options.backend)
             seconds.append(time.perf_counter() - begin)
-            partial = trained(x[seen], y[seen], seed, changes, options.backend)
+            partial, _ = trained(x[seen], y[seen], seed, changes, options.backend)
             figures = unseen(partial.encode(x[rest]), y[rest])
             runs.append(closed(data, model.encode(x)) + figures)
         print(line(name, runs) + f" | {np.mean(seconds):.0f} |", flush=True)

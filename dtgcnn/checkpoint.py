@@ -12,7 +12,6 @@ A directory holds
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -31,6 +30,7 @@ from .files import (
     remove_drafts,
     replace_file,
     write_arrays,
+    write_json,
 )
 from .model import DTGCNN
 from .multitask import MultiTaskDTGCNN
@@ -63,13 +63,10 @@ def save_model(
     directory = Path(directory)
     check_folder(directory, overwrite)
     directory.mkdir(parents=True, exist_ok=True)
-    earlier = _encoder_of(directory)
-    if model.encoder is None:
-        encoder = None
-    elif same_encoder and earlier is not None:
-        encoder = earlier
-    else:
-        encoder = _save_encoder(model.encoder, directory)
+    encoder = None
+    if model.encoder is not None:
+        earlier = _encoder_of(directory) if same_encoder else None
+        encoder = earlier or _save_encoder(model.encoder, directory)
     metadata = {
         "format": FORMAT,
         "model": type(model).__name__,
@@ -80,8 +77,7 @@ def save_model(
     }
     arrays = {name: model.ops.to_numpy(leaf) for name, leaf in _leaves(model).items()}
     write_arrays(directory / WEIGHTS, arrays, metadata)
-    text = json.dumps(metadata, indent=2) + "\n"
-    replace_file(directory / "config.json", text.encode())
+    write_json(directory / "config.json", metadata)
     replace_file(directory / "README.md", _model_card(model).encode())
     for path in directory.iterdir():  # of the model before, or of a save that was cut short
         if _ENCODER.fullmatch(path.name) and path.name != encoder:

@@ -50,18 +50,18 @@ def write_settings(path: str | Path, settings: dict[str, Any]) -> None:
         ValueError: the suffix is neither ``.toml`` nor ``.json``.
         OSError: it cannot be written; what was at ``path`` is as it was.
     """
-    from .files import replace_file
+    from .files import replace_file, write_json
 
     path = Path(path)
     if _format_of(path) == "json":
-        text = json.dumps(settings, indent=2) + "\n"
-    else:
-        import tomli_w
+        write_json(path, settings)
+        return
+    import tomli_w
 
-        # TOML has no null.
-        if settings.get("graph_self_weight", 0) is None:
-            settings = {**settings, "graph_self_weight": "kipf"}
-        text = tomli_w.dumps({k: v for k, v in settings.items() if v is not None})
+    # TOML has no null.
+    if settings.get("graph_self_weight", 0) is None:
+        settings = {**settings, "graph_self_weight": "kipf"}
+    text = tomli_w.dumps({k: v for k, v in settings.items() if v is not None})
     replace_file(path, text.encode())
 
 

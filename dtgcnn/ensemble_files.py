@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import shutil
@@ -17,7 +16,15 @@ from pathlib import Path
 
 from .checkpoint import check_folder, load_model, save_model
 from .ensemble import Ensemble
-from .files import CheckpointError, flush, read_arrays, read_metadata, replace_file, write_arrays
+from .files import (
+    CheckpointError,
+    flush,
+    read_arrays,
+    read_metadata,
+    replace_file,
+    write_arrays,
+    write_json,
+)
 from .model import DTGCNN
 
 __all__ = ["load_embedder", "load_ensemble", "save_ensemble"]
@@ -55,7 +62,7 @@ def save_ensemble(ensemble: Ensemble, directory: str | Path, *, overwrite: bool 
         write_arrays(directory / INDEX, arrays, metadata)
     finally:
         _remove_unnamed(directory)
-    replace_file(directory / "ensemble.json", (json.dumps(metadata, indent=2) + "\n").encode())
+    write_json(directory / "ensemble.json", metadata)
     replace_file(directory / "README.md", _model_card(ensemble).encode())
     return directory
 

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -30,6 +30,7 @@ __all__ = [
     "remove_drafts",
     "replace_file",
     "write_arrays",
+    "write_json",
 ]
 
 _DRAFT = re.compile(r"\..+\.dtgcnn-(\d+)-[0-9a-f]{8}")
@@ -98,25 +99,34 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def lock(path: Path) -> IO[bytes]:
-    """Take the lock file ``path``, made where it is missing, until it is closed or this process
-    ends. On Windows it is not held.
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path``, made where it is missing, while the context lasts. On Windows it
+    is not held.
 
     Raises:
         BlockingIOError: another process holds it.
     """
-    handle = open(path, "ab")  # noqa: SIM115 - held until the caller closes it
-    try:
-        from fcntl import LOCK_EX, LOCK_NB, flock
+    with path.open("ab") as handle:
+        try:
+            from fcntl import LOCK_EX, LOCK_NB, flock
 
-        flock(handle, LOCK_EX | LOCK_NB)
-    except ImportError:
-        pass
-    except OSError as error:
-        handle.close()
-        folder = str(path.parent)
-        raise BlockingIOError(error.errno, "another process is training here", folder) from None
-    return handle
+            flock(handle, LOCK_EX | LOCK_NB)
+        except ImportError:
+            pass
+        except OSError as error:
+            folder = str(path.parent)
+            raise BlockingIOError(error.errno, "another process is training here", folder) from None
+        yield
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write an object as JSON for people to read, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was at ``path`` is as it was.
+    """
+    replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:

@@ -80,8 +80,10 @@ class StateKeeper:
     ) -> None:
         self.trainer, self.run, self.directory = trainer, run, trainer.state_dir
         self.hooks = [hook for hook in hooks if not isinstance(hook, ProgressBar)]
+        self.made_with: dict[str, Any] = {}
         self.data = ""
         if self.directory is not None and trainer.train_loader is not None:
+            self.made_with = trainer.model.made_with()
             self.data = fingerprint(trainer.train_loader, vectors)
             if trainer.val_loader is not None and len(trainer.val_loader) > 0:
                 self.data += " " + fingerprint(trainer.val_loader)
@@ -96,7 +98,7 @@ class StateKeeper:
         if self.directory is None:
             return Place()
         place = Place() if state is None else self._restore(state, self.directory)
-        record_run(self.directory, self.trainer.config, self.trainer.model.made_with())
+        record_run(self.directory, self.trainer.config, self.made_with)
         if state is None:
             self.save(place)
         return place
@@ -118,7 +120,7 @@ class StateKeeper:
             finished=trainer.should_stop,
             run=numbers,
             callbacks=[(type(hook).__name__, hook.state_dict()) for hook in self.hooks],
-            made_with=trainer.model.made_with(),
+            made_with=self.made_with,
             arrays=arrays,
         ).save(self.directory)
 
@@ -130,9 +132,8 @@ class StateKeeper:
     def _restore(self, state: TrainingState, directory: Path) -> Place:
         from .files import CheckpointError
 
-        trainer, model = self.trainer, self.trainer.model
-        frozen = sorted(model.frozen)
-        state.check(trainer.config, self.data, self._model(), frozen, self.hooks, model.made_with())
+        trainer, frozen = self.trainer, sorted(self.trainer.model.frozen)
+        state.check(trainer.config, self.data, self._model(), frozen, self.hooks, self.made_with)
         try:
             self.run.load_state_dict(state.run, state.arrays)
         except KeyError as error:

@@ -15,7 +15,6 @@ from .evaluate import unit_rows
 from .graph import knn
 
 if TYPE_CHECKING:
-    from .bank import Bank
     from .model import DTGCNN
     from .ops import HostArray
 
@@ -54,7 +53,7 @@ def graph_links(model: DTGCNN, host_x: HostArray) -> Links:
 def embedding_links(model: DTGCNN, host_x: HostArray) -> Links:
     """As ``graph_links``, but to the ``graph_k_neighbors`` rows of the bank whose embeddings are
     nearest by cosine."""
-    bank, ops = _bank(model), model.ops
+    bank, ops = model.trained_bank(), model.ops
     embeddings, source = (
         ops.asarray(unit_rows(model.encode(x)).astype(np.float32)) for x in (host_x, bank.host_x)
     )
@@ -66,7 +65,7 @@ def embedding_links(model: DTGCNN, host_x: HostArray) -> Links:
 
 def bank_items(model: DTGCNN, host_x: HostArray) -> Ints:
     """For each row of the bank the first row of ``host_x`` that is equal to it, or −1: (M,)."""
-    bank = _bank(model)
+    bank = model.trained_bank()
     rows = np.array(bank.rows_of(host_x), np.int64)
     found, first = np.unique(rows, return_index=True)
     items = np.full(len(bank), -1)
@@ -115,9 +114,3 @@ def class_purity(links: Links, labels: Ints, ends: Ints, n_classes: int) -> Floa
     purity = np.full(n_classes, np.nan)
     np.divide(total, rows, out=purity, where=rows > 0)
     return purity
-
-
-def _bank(model: DTGCNN) -> Bank:
-    if model.bank is None:
-        raise ValueError("the model has no bank yet: train it, or call build_bank")
-    return model.bank

@@ -190,7 +190,7 @@ class DTGCNN:
 
     def attach(self, host_x: HostArray, x: Array) -> Graph:
         """Links from rows to the bank; a row that is in the bank is not its own neighbour."""
-        bank = self._trained_bank()
+        bank = self.trained_bank()
         exclude = self.ops.asarray(bank.rows_of(host_x), "int32")
         return self.network.constructor.attach(self.ops, x, bank.x, exclude)
 
@@ -203,7 +203,7 @@ class DTGCNN:
         Raises:
             ValueError: the model is not trained yet, or ``x`` does not fit it.
         """
-        bank, ops = self._trained_bank(), self.ops
+        bank, ops = self.trained_bank(), self.ops
         host_x = self.vectors(x)
         out = []
         for start in range(0, len(host_x), ENCODE_ROWS):
@@ -264,7 +264,12 @@ class DTGCNN:
             )
         return model
 
-    def _trained_bank(self) -> Bank:
+    def trained_bank(self) -> Bank:
+        """The bank.
+
+        Raises:
+            ValueError: there is none yet.
+        """
         if self.bank is None:
             raise ValueError("the model has no bank yet: train it, or call build_bank")
         return self.bank

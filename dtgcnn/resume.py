@@ -208,11 +208,10 @@ def record_run(directory: Path, config: DTGCNNConfig, made_with: dict[str, Any])
     Raises:
         OSError: it cannot be written.
     """
-    from .files import replace_file
+    from .files import write_json
 
     directory.mkdir(parents=True, exist_ok=True)
-    record = {"config": config.to_dict(), "trained_with": made_with}
-    replace_file(directory / _RECORD, (json.dumps(record, indent=2) + "\n").encode())
+    write_json(directory / _RECORD, {"config": config.to_dict(), "trained_with": made_with})
 
 
 def remove_states(directory: Path) -> None:

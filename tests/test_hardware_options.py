@@ -29,13 +29,6 @@ METAL = (
 )
 
 
-@pytest.fixture(params=["numpy", "mlx"])
-def backend(request: pytest.FixtureRequest) -> str:
-    if request.param == "mlx":
-        pytest.importorskip("mlx.core")
-    return str(request.param)
-
-
 class Watch(Callback):
     """The rows, metrics and steps that training reported."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 from dataclasses import asdict, dataclass
@@ -146,7 +145,7 @@ class DebugCallback(Callback):
             OSError: it cannot be written.
         """
         from ..checkpoint import save_model
-        from ..files import replace_file
+        from ..files import write_json
 
         if self.debug_dir is None:
             raise ValueError("save_debug_info needs a debug_dir to write in")
@@ -168,7 +167,7 @@ class DebugCallback(Callback):
             "labels": [int(label) for label in batch.labels],
             "triplets": None if batch.triplets is None else batch.triplets.tolist(),
         }
-        replace_file(path / "batch.json", (json.dumps(known, indent=2) + "\n").encode())
+        write_json(path / "batch.json", known)
         return path
 
     def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,10 +11,9 @@ import click
 
 from ..config_file import parse_value
 from ..data import TripletDataset
-from ..files import replace_file
 
 __all__ = ["backend_option", "check_file", "file_argument", "model_argument", "named"]
-__all__ += ["overwrite_option", "parse_settings", "rows_of", "write_json"]
+__all__ += ["overwrite_option", "parse_settings", "rows_of"]
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 model_argument = click.argument("model", metavar="DIR", type=click.Path(path_type=Path))
@@ -62,7 +60,3 @@ def rows_of(file: Path) -> TripletDataset:
     if dataset.triplets is not None:
         raise ValueError(f"{file}: holds triplets; give a file of single texts or vectors")
     return dataset
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    replace_file(path, (json.dumps(content, indent=2) + "\n").encode())

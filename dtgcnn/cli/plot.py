@@ -10,6 +10,7 @@ from ..data import TripletDataset
 from ..ensemble_files import load_embedder
 from ..model import DTGCNN
 from ..plots import plot_degrees, plot_purity, visualize_embeddings
+from ..projection import Method
 from .main import main
 from .options import backend_option, check_file, file_argument, model_argument, overwrite_option
 
@@ -46,7 +47,7 @@ def plot(
     file: Path,
     output: Path | None,
     kind: str,
-    method: str | None,
+    method: Method | None,
     max_points: int | None,
     backend: str,
     overwrite: bool,
@@ -80,7 +81,7 @@ def plot(
             loaded,
             dataset,
             output,
-            method=method or "auto",  # type: ignore[arg-type]
+            method=method or "auto",
             num_samples=max_points or 1000,
         )
         said = figure.axes[0].get_title()

@@ -15,6 +15,7 @@ from ..checkpoint import check_folder, holds_model
 from ..config import DTGCNNConfig
 from ..config_file import read_settings
 from ..data import TripletDataset
+from ..files import write_json
 from ..model import DTGCNN, device_option
 from ..report import Comparison, compare
 from ..resume import holds_state, remove_states
@@ -27,7 +28,6 @@ from .options import (
     named,
     overwrite_option,
     parse_settings,
-    write_json,
 )
 
 __all__ = ["train"]

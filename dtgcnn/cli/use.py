@@ -11,7 +11,7 @@ import numpy as np
 from ..data import TripletDataset
 from ..ensemble_files import load_embedder
 from ..evaluate import unit_rows
-from ..files import replace_file
+from ..files import replace_file, write_json
 from ..report import compare
 from .main import main
 from .options import (
@@ -21,7 +21,6 @@ from .options import (
     model_argument,
     overwrite_option,
     rows_of,
-    write_json,
 )
 
 __all__ = ["encode", "evaluate", "search"]
