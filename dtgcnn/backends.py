@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from .numerics import NATIVE
 from .ops import ArrayOps
+from .random import random_bits
 
 __all__ = ["BackendError", "available_backends", "load_ops"]
 
@@ -66,33 +69,51 @@ def load_backend(name: str) -> type[ArrayOps]:
 
 
 def check_signatures(factory: type) -> None:
-    """Refuse a class that lacks an operation of ``ArrayOps`` or renames its parameters."""
+    """Refuse a class that lacks an operation of ``ArrayOps``, or takes other arguments for one, or
+    for a function that it defines natively."""
     faults = []
     for operation in protocol_operations():
-        declared = inspect.getattr_static(ArrayOps, operation)
-        if isinstance(declared, property):
+        if isinstance(inspect.getattr_static(ArrayOps, operation), property):
             continue  # an instance attribute: conformance checks it
-        own = getattr(factory, operation, None)
-        if not callable(own):
+        if not callable(getattr(factory, operation, None)):
             faults.append(f"{operation} is missing")
-            continue
-        try:
-            given = inspect.signature(inspect.unwrap(own))
-        except ValueError:
-            continue  # a built-in function without a signature
-        positional = {
-            inspect.Parameter.POSITIONAL_ONLY,
-            inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        }
-        wanted = list(inspect.signature(getattr(ArrayOps, operation)).parameters)
-        wanted = [p for p in wanted if p not in ("self", "cls")]
-        open_ended = any(p.kind is p.VAR_POSITIONAL for p in given.parameters.values())
-        room = [p for p in given.parameters if given.parameters[p].kind in positional]
-        room = [p for p in room if p not in ("self", "cls")]
-        if not open_ended and len(room) < len(wanted):
-            faults.append(f"{operation} must take ({', '.join(wanted)}), it takes {given}")
+    wanted = {name: getattr(ArrayOps, name) for name in protocol_operations()}
+    wanted |= {**NATIVE, "random_bits": random_bits}
+    for name, declared in wanted.items():
+        own = getattr(factory, name, None)
+        if callable(declared) and callable(own) and not _takes(own, declared):
+            faults.append(f"{name} must take {_shown(declared)}, it takes {inspect.signature(own)}")
     if faults:
         raise BackendError(f"{factory.__qualname__} is no ArrayOps: " + "; ".join(faults))
+
+
+def _takes(own: Callable[..., Any], declared: Callable[..., Any]) -> bool:
+    """Whether ``own`` has room for what is passed by place, and the names of the rest."""
+    try:
+        given = list(inspect.signature(inspect.unwrap(own)).parameters.values())
+    except ValueError:
+        return True  # a built-in function without a signature
+    wanted = [p for p in inspect.signature(declared).parameters.values() if _named(p)]
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    room = sum(p.kind in by_place and _named(p) for p in given)
+    needed = sum(p.kind in by_place for p in wanted)
+    names, kinds = {p.name for p in given}, {p.kind for p in given}
+    return (room >= needed or inspect.Parameter.VAR_POSITIONAL in kinds) and all(
+        p.name in names or inspect.Parameter.VAR_KEYWORD in kinds
+        for p in wanted
+        if p.kind is p.KEYWORD_ONLY
+    )
+
+
+def _shown(declared: Callable[..., Any]) -> str:
+    """The parameters of an operation, without types."""
+    parameters = inspect.signature(declared).parameters.values()
+    return str(inspect.Signature([p.replace(annotation=p.empty) for p in parameters if _named(p)]))
+
+
+def _named(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter is one of the operation's own."""
+    return parameter.name not in ("self", "cls", "ops")
 
 
 def protocol_operations() -> list[str]:

@@ -73,9 +73,12 @@ def save_model(
         "arguments": model.extras(),
         "config": model.config.to_dict(),
         "encoder": encoder,
+        "text_encoder": _spec(model.encoder),
         "trained_with": model.made_with(),
     }
     arrays = {name: model.ops.to_numpy(leaf) for name, leaf in _leaves(model).items()}
+    if model.bank is not None:
+        arrays["bank.x"] = model.bank.host_x
     write_arrays(directory / WEIGHTS, arrays, metadata)
     write_json(directory / "config.json", metadata)
     replace_file(directory / "README.md", _model_card(model).encode())
@@ -170,7 +173,6 @@ def load_model(directory: str | Path, *, backend: str = "auto") -> DTGCNN:
 def _leaves(model: DTGCNN) -> dict[str, Any]:
     leaves = flatten(model.params, "params") | flatten(model.state, "state")
     if model.bank is not None:
-        leaves["bank.x"] = model.bank.host_x
         leaves |= {f"bank.states.{i}": s for i, s in enumerate(model.bank.states) if i > 0}
     return leaves
 
@@ -219,10 +221,19 @@ def _save_encoder(encoder: Any, directory: Path) -> str:
     return name
 
 
+def _spec(encoder: Any) -> str | None:
+    """What the encoder is called on the command line."""
+    return None if encoder is None else str(getattr(encoder, "spec", encoder.name))
+
+
 def _model_card(model: DTGCNN) -> str:
     config, bank = model.config, 0 if model.bank is None else len(model.bank)
     rows = "\n".join(f"| {name} | {value} |" for name, value in config.to_dict().items())
     takes = "texts" if model.encoder is not None else f"vectors of {config.input_dim} numbers"
+    spec = _spec(model.encoder)
+    by = (
+        "" if spec is None else f"\nTexts become vectors of {config.input_dim} numbers by `{spec}`."
+    )
     return f"""---
 library_name: dtgcnn
 tags: [embeddings, metric-learning, graph-neural-network]
@@ -231,7 +242,7 @@ tags: [embeddings, metric-learning, graph-neural-network]
 # A DT-GCNN embedding model
 
 Takes {takes}, gives embeddings of {config.output_dim} numbers. {model.num_parameters:,} parameters;
-every input attaches to its {config.graph_k_neighbors} nearest of {bank:,} bank rows.
+every input attaches to its {config.graph_k_neighbors} nearest of {bank:,} bank rows.{by}
 
 ```python
 from dtgcnn import DTGCNN

@@ -43,8 +43,8 @@ class Graph(NamedTuple):
 
 def propagate(ops: ArrayOps, graph: Graph, h: Array, source: Array | None = None) -> Array:
     """``Â h``, with neighbours taken from ``source`` (M, D), or from ``h`` (N, D) itself."""
-    out = graph.own * h
-    out = out + ops.gather_sum(h if source is None else source, graph.neighbors, graph.weights)
+    source = h if source is None else source
+    out = graph.own * h + numerics.gather_sum(ops, source, graph.neighbors, graph.weights)
     if graph.reverse is not None:
         out = out + ops.scatter_sum(h, graph.neighbors, graph.reverse, h.shape[0])
     return out
@@ -94,9 +94,9 @@ def knn(
     for start in range(0, max(queries.shape[0], 1), BLOCK_ROWS):
         stop = start + BLOCK_ROWS
         # One more than asked for; then the query itself, or else the last, is left out.
-        similarity, near = ops.top_k(queries[start:stop] @ source_t, k + 1)
+        similarity, near = numerics.top_k(ops, queries[start:stop] @ source_t, k + 1)
         is_self = near == exclude[start:stop][:, None]
-        kept, places = ops.top_k(ops.where(is_self, -2.0, similarity), k)
+        kept, places = numerics.top_k(ops, ops.where(is_self, -2.0, similarity), k)
         parts.append((kept, ops.take_along_axis(near, places, axis=1)))
     values = ops.concat([v for v, _ in parts])
     indices = ops.concat([i for _, i in parts])

@@ -17,8 +17,11 @@ Reduction: TypeAlias = Literal["mean", "sum", "none", "mean_active"]
 
 
 def softplus(ops: ArrayOps, x: Array) -> Array:
-    """``log(1 + exp(x))``, which does not overflow. NaN stays NaN."""
-    return numerics.relu(ops, x) + ops.log(1.0 + ops.exp(ops.where(x <= 0, x, -x)))
+    """``log(1 + exp(x))``, which neither overflows nor is 0 for x far below 0. NaN stays NaN."""
+    small = ops.exp(ops.where(x <= 0, x, -x))
+    total = 1.0 + small
+    lost = ops.stop_gradient((small - (total - 1.0)) / total)  # by rounding the total
+    return numerics.relu(ops, x) + ops.log(total) + lost
 
 
 def check_settings(

@@ -156,7 +156,8 @@ def _positive_lists(ops: ArrayOps, positive: Array, positives: int) -> tuple[Arr
     """(B, P) int32 columns of each row's first P positives, and which of them are real."""
     if positives < 1:
         raise ValueError(f"positives must be at least 1, received {positives}")
-    found, columns = ops.top_k(ops.astype(positive, ops.dtype), min(positives, positive.shape[0]))
+    marks = ops.astype(positive, ops.dtype)
+    found, columns = numerics.top_k(ops, marks, min(positives, positive.shape[0]))
     return columns, found > 0.5
 
 

@@ -11,14 +11,19 @@ from typing import Any, TypeVar
 
 from .ops import Array, ArrayOps
 
-__all__ = ["gelu", "global_norm", "half_matmul", "l2_normalize", "layer_norm", "mean", "relu"]
-__all__ += ["row_distance", "squared_distances", "var"]
+__all__ = ["NATIVE", "gather_sum", "gelu", "global_norm", "half_matmul", "l2_normalize"]
+__all__ += ["layer_norm", "mean", "native", "relu", "row_distance", "squared_distances", "top_k"]
+__all__ += ["var"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _EPS = 1e-12
 _BLOCK = 1 << 18
 """Most numbers in a block of differences of rows; a lazy backend holds several at once."""
+
+
+NATIVE: dict[str, Callable[..., Any]] = {}
+"""What a backend may define natively, by name."""
 
 
 def native(fn: F) -> F:
@@ -29,6 +34,7 @@ def native(fn: F) -> F:
         own = getattr(ops, fn.__name__, None)
         return fn(ops, *args) if own is None else own(*args)
 
+    NATIVE[fn.__name__] = dispatch
     return dispatch  # type: ignore[return-value]
 
 
@@ -74,6 +80,29 @@ def half_matmul(ops: ArrayOps, x: Array, weight: Array, precision: str) -> Array
     """
     product = ops.astype(x, precision) @ ops.astype(weight, precision)
     return ops.astype(product, ops.dtype)
+
+
+@native
+def top_k(ops: ArrayOps, x: Array, k: int) -> tuple[Array, Array]:
+    """The ``k`` largest floats along the last axis, descending, and their int32 indices.
+
+    Among equal values the lowest index comes first. This rule is part of the contract: duplicate
+    texts give exact ties, and 0 and −0 are equal.
+
+    Raises:
+        ValueError: ``k`` is beyond the row's length, or below 0.
+    """
+    if not 0 <= k <= x.shape[-1]:
+        raise ValueError(f"k must be between 0 and {x.shape[-1]}, received {k}")
+    indices = ops.argsort(-ops.stop_gradient(x), axis=-1)[..., :k]
+    return ops.take_along_axis(x, indices, axis=-1), indices
+
+
+@native
+def gather_sum(ops: ArrayOps, x: Array, indices: Array, weights: Array) -> Array:
+    """``out_i = Σ_k weights_ik · x[indices_ik]`` for (N, K) lists and ``x`` of shape (M, D): the
+    adjoint of ``ops.scatter_sum``, and each is the other's gradient."""
+    return ops.sum(ops.take(x, indices) * weights[..., None], axis=1)
 
 
 def l2_normalize(ops: ArrayOps, x: Array) -> Array:

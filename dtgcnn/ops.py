@@ -6,7 +6,13 @@ it has the function; the rest is stated here, clause by clause, and proven by
 ``python -m dtgcnn_conformance --backend NAME``.
 
 Dtypes are named by strings: ``"float32"``, ``"int32"``, ``"uint32"``, ``"bool"``. A Python scalar
-in an expression takes the dtype of the array beside it.
+in an expression takes the dtype of the array beside it. ``"uint32"`` is for the words of random
+numbers alone; a library without it may hold them in a wider integer, so what adds or shifts them to
+the left masks 32 bits. ``to_numpy`` gives uint32.
+
+Shapes that do not fit together, an axis that is not there and a dtype that there is none of are
+refused with a ``ValueError``, ``TypeError``, ``RuntimeError`` or ``IndexError``: in the call, or
+where the backend is lazy at the latest when the result is computed.
 """
 
 from __future__ import annotations
@@ -57,6 +63,8 @@ class Array(Protocol):
     def __and__(self, other: Any, /) -> Self: ...
     def __invert__(self) -> Self: ...
     def __or__(self, other: Any, /) -> Self: ...
+    def __xor__(self, other: Any, /) -> Self: ...
+    def __lshift__(self, other: int, /) -> Self: ...
     def __rshift__(self, other: int, /) -> Self: ...
 
 
@@ -64,8 +72,14 @@ class Array(Protocol):
 class ArrayOps(Protocol):
     """The narrow protocol between the core and a compute backend.
 
-    A backend may define any function of ``dtgcnn.numerics`` as a method as well (``layer_norm``,
-    say); the core then calls it in place of the derived one. None of those is required.
+    As in the standard, ``axis`` and ``keepdims`` are passed by name.
+
+    A backend may define as a method any function that ``dtgcnn.numerics`` or ``dtgcnn.random``
+    marks ``native`` (``layer_norm``, ``top_k`` or ``random_bits``, say); the core then calls it in
+    place of the derived one. It may tell of itself by ``made_with()``, a dict of versions and
+    settings, and ``memory()``, bytes by name such as ``active`` and ``peak``, and let memory that
+    its library keeps be managed by ``clear_cache()`` and ``set_cache_limit(bytes)``. None of these
+    is required.
     """
 
     # -- what the backend is ---------------------------------------------------------------------
@@ -87,10 +101,6 @@ class ArrayOps(Protocol):
     @classmethod
     def available_devices(cls) -> Sequence[str]:
         """The devices that this machine offers, the preferred one first."""
-        ...
-
-    def memory(self) -> dict[str, int]:
-        """Memory figures in bytes, such as ``{"active": …, "peak": …}``; empty where unknown."""
         ...
 
     # -- creation and conversion -----------------------------------------------------------------
@@ -127,60 +137,37 @@ class ArrayOps(Protocol):
         ...
 
     # -- reductions ------------------------------------------------------------------------------
-    def sum(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
+    def sum(self, x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
         """The sum in the dtype of ``x``; of booleans, an int32 count."""
         ...
 
-    def max(self, x: Array, axis: int | None = None, keepdims: bool = False) -> Array: ...
-    def argmax(self, x: Array, axis: int) -> Array:
+    def max(self, x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array: ...
+    def argmax(self, x: Array, *, axis: int) -> Array:
         """int32 index of the maximum; among equal values the lowest."""
         ...
 
-    def cumulative_sum(self, x: Array, axis: int) -> Array: ...
+    def cumulative_sum(self, x: Array, *, axis: int) -> Array: ...
 
     # -- shape -----------------------------------------------------------------------------------
     def reshape(self, x: Array, shape: tuple[int, ...]) -> Array: ...
     def permute_dims(self, x: Array, axes: tuple[int, ...]) -> Array: ...
-    def concat(self, arrays: Sequence[Array], axis: int = 0) -> Array: ...
+    def concat(self, arrays: Sequence[Array], *, axis: int = 0) -> Array: ...
 
     # -- selection -------------------------------------------------------------------------------
-    def take(self, x: Array, indices: Array, axis: int = 0) -> Array:
+    def take(self, x: Array, indices: Array, *, axis: int = 0) -> Array:
         """Rows (or other slices) at ``indices`` of any shape; differentiable in ``x``.
         Indices in range are the caller's duty."""
         ...
 
-    def take_along_axis(self, x: Array, indices: Array, axis: int) -> Array: ...
-    def argsort(self, x: Array, axis: int = -1) -> Array:
+    def take_along_axis(self, x: Array, indices: Array, *, axis: int) -> Array: ...
+    def argsort(self, x: Array, *, axis: int = -1) -> Array:
         """int32 indices that sort ascending, stable: equal values keep their order."""
         ...
 
-    def top_k(self, x: Array, k: int) -> tuple[Array, Array]:
-        """The ``k`` largest values along the last axis, descending, and their int32 indices.
-
-        Among equal values the lowest index comes first. This rule is part of the contract:
-        duplicate texts give exact ties.
-        """
-        ...
-
     # -- aggregation over neighbour lists --------------------------------------------------------
-    def gather_sum(self, x: Array, indices: Array, weights: Array) -> Array:
-        """``out_i = Σ_k weights_ik · x[indices_ik]`` for ``(N, K)`` lists and ``x`` of shape
-        ``(M, D)``; differentiable in ``x`` and ``weights``."""
-        ...
-
     def scatter_sum(self, x: Array, indices: Array, weights: Array, n: int) -> Array:
-        """``out_j = Σ_{ik: indices_ik = j} weights_ik · x_i``, shape ``(n, D)``: the adjoint of
-        ``gather_sum``, and each is the other's gradient."""
-        ...
-
-    # -- randomness ------------------------------------------------------------------------------
-    def random_bits(self, key: Array, n: int) -> Array:
-        """``n`` uint32 words of Threefry-2x32 with 20 rounds (Salmon et al. 2011).
-
-        ``key`` has shape (2,), uint32. Words ``2j`` and ``2j + 1`` are the encryption of the
-        counter ``(j, 0)``, so the first words do not depend on ``n``. Equal bit for bit on every
-        backend (``dtgcnn.random.threefry2x32`` is the definition).
-        """
+        """``out_j = Σ_{ik: indices_ik = j} weights_ik · x_i``, shape ``(n, D)``, for ``(N, K)``
+        lists and ``x`` of shape ``(N, D)``; differentiable in ``x`` and ``weights``."""
         ...
 
     # -- transformations of functions ------------------------------------------------------------
@@ -191,7 +178,7 @@ class ArrayOps(Protocol):
         """``fn(params, *args) -> (scalar, aux)`` becomes ``-> (scalar, aux, gradients)``.
 
         Gradients have the shape and dtype of the nested dict ``params``; ``aux`` is not
-        differentiated.
+        differentiated. A value whose shape is not ``()`` is refused.
         """
         ...
 

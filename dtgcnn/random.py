@@ -10,16 +10,17 @@ from __future__ import annotations
 import zlib
 from statistics import NormalDist
 
+from .numerics import native
 from .ops import Array, ArrayOps
 
-__all__ = ["bernoulli", "derive_key", "normal", "split", "threefry2x32", "uniform"]
+__all__ = ["bernoulli", "derive_key", "normal", "random_bits", "split", "threefry2x32", "uniform"]
 
 _MASK = 0xFFFFFFFF
 _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 
 
 def threefry2x32(key: tuple[int, int], counter: tuple[int, int]) -> tuple[int, int]:
-    """Encrypt one counter with Threefry-2x32-20. The definition that backends are held to."""
+    """Encrypt one counter with Threefry-2x32-20. The definition that ``random_bits`` is held to."""
     schedule = (key[0], key[1], key[0] ^ key[1] ^ 0x1BD11BDA)
     x0, x1 = (counter[0] + schedule[0]) & _MASK, (counter[1] + schedule[1]) & _MASK
     for i in range(20):
@@ -42,9 +43,33 @@ def derive_key(seed: int, *path: int | str) -> tuple[int, int]:
     return key
 
 
+@native
+def random_bits(ops: ArrayOps, key: Array, n: int) -> Array:
+    """``n`` uint32 words of Threefry-2x32 with 20 rounds, equal bit for bit on every backend.
+
+    ``key`` has shape (2,), uint32. Words ``2j`` and ``2j + 1`` are the encryption of the counter
+    ``(j, 0)``, so the first words do not depend on ``n``.
+    """
+    mask = ops.asarray(_MASK, "uint32")  # an array: JAX refuses a scalar beyond int32
+    first, second = key[:1], key[1:]
+    schedule = (first, second, first ^ second ^ 0x1BD11BDA)
+    counters = ops.astype(ops.arange((n + 1) // 2), "uint32")
+    x0, x1 = (counters + first) & mask, ops.zeros(counters.shape, "uint32") + second
+    for i in range(20):
+        r = _ROTATIONS[i % 8]
+        x0 = (x0 + x1) & mask
+        x1 = ((x1 << r) & mask | x1 >> (32 - r)) ^ x0
+        if i % 4 == 3:
+            s = i // 4 + 1
+            x0 = (x0 + schedule[s % 3]) & mask
+            x1 = (x1 + schedule[(s + 1) % 3] + s) & mask
+    words = ops.concat([x0[:, None], x1[:, None]], axis=1)
+    return ops.reshape(words, (2 * x0.shape[0],))[:n]
+
+
 def split(ops: ArrayOps, key: Array, n: int) -> list[Array]:
     """``n`` independent keys from ``key``, which must not be used again."""
-    words = ops.reshape(ops.random_bits(key, 2 * n), (n, 2))
+    words = ops.reshape(random_bits(ops, key, 2 * n), (n, 2))
     return [words[i] for i in range(n)]
 
 
@@ -53,7 +78,7 @@ def uniform(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:
     n = 1
     for size in shape:
         n *= size
-    bits = ops.random_bits(key, n)
+    bits = random_bits(ops, key, n)
     return ops.reshape(ops.astype(bits >> 8, ops.dtype) * 2.0**-24, shape)
 
 
@@ -67,7 +92,7 @@ def normal(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:
     for size in shape:
         n *= size
     inverse = NormalDist().inv_cdf
-    words = ops.to_numpy(ops.random_bits(key, n)).tolist()
+    words = ops.to_numpy(random_bits(ops, key, n)).tolist()
     return ops.reshape(ops.asarray([inverse((w + 0.5) * 2.0**-32) for w in words]), shape)
 
 
@@ -76,7 +101,7 @@ def bernoulli(ops: ArrayOps, key: Array, p: float, shape: tuple[int, ...]) -> Ar
     n = 1
     for size in shape:
         n *= size
-    words = ops.random_bits(key, (n + 1) // 2)
+    words = random_bits(ops, key, (n + 1) // 2)
     limit = round(p * 65536)
     draws = ops.concat([(words & 0xFFFF) < limit, (words >> 16) < limit])
     return ops.reshape(draws[:n], shape)

@@ -10,7 +10,7 @@ import pytest
 from dtgcnn_numpy import NumpyOps
 from dtgcnn_numpy.sorting import stable_argsort
 
-from dtgcnn import numerics
+from dtgcnn import numerics, random
 
 FLOATS = np.array([0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 3e38, -3e38, 1, -1], np.float32)
 INTEGERS = np.array([0, 1, -1, 2**31 - 1, -(2**31)], np.int32)
@@ -62,3 +62,55 @@ def test_squared_distances_derived_in_blocks(monkeypatch: pytest.MonkeyPatch, bl
     x = np.random.default_rng(1).normal(size=(11, 5))
     derived = inspect.unwrap(numerics.squared_distances)(NumpyOps(dtype="float64"), x)
     np.testing.assert_allclose(derived, exact_squares(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize("key", [(0, 0), (0xFFFFFFFF, 0x80000000), (7, 3)])
+@pytest.mark.parametrize("n", [0, 1, 8, 70_001])
+def test_random_bits_are_those_derived(key: tuple[int, int], n: int) -> None:
+    ops = NumpyOps()
+    words = ops.asarray(key, "uint32")
+    derived = inspect.unwrap(random.random_bits)(ops, words, n)
+    assert derived.dtype == np.uint32
+    np.testing.assert_array_equal(derived, random.random_bits(ops, words, n))
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (5, 40), (2, 3, 25), (3, 500)], ids=str)
+def test_top_k_is_that_derived(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(2).integers(-3, 4, shape).astype(np.float32)
+    ops = NumpyOps()
+    for k in (0, 1, 3, shape[-1]):
+        derived = inspect.unwrap(numerics.top_k)(ops, x, k)
+        for own, plain in zip(numerics.top_k(ops, x, k), derived, strict=True):
+            assert own.dtype == plain.dtype
+            np.testing.assert_array_equal(own, plain)
+    for fn in (numerics.top_k, inspect.unwrap(numerics.top_k)):
+        with pytest.raises(ValueError, match="k must be between 0 and"):
+            fn(ops, x, shape[-1] + 1)
+
+
+@pytest.mark.parametrize("k", [0, 1, 4])
+def test_gather_sum_is_that_derived(k: int) -> None:
+    drawn = np.random.default_rng(3)
+    x, weights = drawn.normal(size=(7, 3)), drawn.normal(size=(5, k))
+    indices = drawn.integers(0, 7, (5, k)).astype(np.int32)
+    ops = NumpyOps(dtype="float64")
+    derived = inspect.unwrap(numerics.gather_sum)(ops, x, indices, weights)
+    np.testing.assert_allclose(numerics.gather_sum(ops, x, indices, weights), derived, atol=1e-14)
+
+
+def test_gradient_of_gelu_of_a_scalar() -> None:
+    for ops in (NumpyOps(), NumpyOps(dtype="float64")):
+        gradient = ops.value_and_grad(lambda p, o=ops: (numerics.gelu(o, p["x"]), {}))
+        found = gradient({"x": ops.asarray(0.0)})[2]["x"]
+        assert found.dtype == ops.dtype
+        assert found.shape == ()
+        assert found == 0.5
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 0, 3)], ids=str)
+def test_gradient_of_taking_nothing(shape: tuple[int, ...]) -> None:
+    ops = NumpyOps()
+    none = np.zeros((0, 2), np.int32)
+    gradient = ops.value_and_grad(lambda p: (ops.sum(ops.take(p["x"], none, axis=0)), {}))
+    found = gradient({"x": ops.zeros(shape) + 1.0})[2]["x"]
+    np.testing.assert_array_equal(found, np.zeros(shape, np.float32))

@@ -11,8 +11,6 @@ from typing import Any, TypeVar, cast
 import mlx.core as mx
 import numpy as np
 
-from .threefry import threefry2x32
-
 version = cache(metadata.version)  # it reads files, and every save asks for it
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -78,19 +76,19 @@ class MlxOps:
             if dtype is None and x.dtype.kind == "f":
                 dtype = self.dtype
             x = mx.array(x.astype(dtype) if dtype is not None else x)
-        return x if dtype is None else x.astype(_DTYPES[dtype])
+        return x if dtype is None else x.astype(_dtype_of(dtype))
 
     def to_numpy(self, x: Any) -> Any:
         return np.array(x)
 
     def zeros(self, shape: tuple[int, ...], dtype: str | None = None) -> Any:
-        return mx.zeros(shape, _DTYPES[dtype or self.dtype])
+        return mx.zeros(shape, _dtype_of(dtype or self.dtype))
 
     def arange(self, stop: int) -> Any:
         return mx.arange(stop, dtype=mx.int32)
 
     def astype(self, x: Any, dtype: str) -> Any:
-        return x.astype(_DTYPES[dtype])
+        return x.astype(_dtype_of(dtype))
 
     # -- elementwise
     exp = staticmethod(mx.exp)
@@ -111,16 +109,14 @@ class MlxOps:
             return mx.zeros(_reduced_shape(x.shape, axis, keepdims), x.dtype)
         return mx.sum(x, axis=axis, keepdims=keepdims)
 
-    def max(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
-        return mx.max(x, axis=axis, keepdims=keepdims)
+    max = staticmethod(mx.max)
 
     def argmax(self, x: Any, axis: int) -> Any:
         if x.size == 0 and x.shape[axis] > 0:  # no rows: MLX refuses them
             return mx.zeros(_reduced_shape(x.shape, axis, False), mx.int32)
         return mx.argmax(mx.stop_gradient(x), axis=axis).astype(mx.int32)
 
-    def cumulative_sum(self, x: Any, axis: int) -> Any:
-        return mx.cumsum(x, axis=axis)
+    cumulative_sum = staticmethod(mx.cumsum)
 
     # -- shape
     reshape = staticmethod(mx.reshape)
@@ -139,23 +135,11 @@ class MlxOps:
     def argsort(self, x: Any, axis: int = -1) -> Any:
         return mx.argsort(mx.stop_gradient(x), axis=axis).astype(mx.int32)
 
-    def top_k(self, x: Any, k: int) -> tuple[Any, Any]:
-        # A full sort: MLX's sort is stable, its partition is not.
-        indices = mx.stop_gradient(mx.argsort(-mx.stop_gradient(x), axis=-1)[..., :k])
-        return mx.take_along_axis(x, indices, axis=-1), indices.astype(mx.int32)
-
     # -- aggregation over neighbour lists
-    def gather_sum(self, x: Any, indices: Any, weights: Any) -> Any:
-        return _gather_sum(x, mx.stop_gradient(indices), weights)
-
     def scatter_sum(self, x: Any, indices: Any, weights: Any, n: int) -> Any:
-        return _scatter_sum(x, mx.stop_gradient(indices), weights, n)
-
-    # -- randomness
-    def random_bits(self, key: Any, n: int) -> Any:
-        pairs = (n + 1) // 2
-        words = threefry2x32(key, mx.arange(pairs, dtype=mx.uint32), mx.zeros(pairs, mx.uint32))
-        return mx.stack(list(words), axis=1).reshape(-1)[:n]
+        spread = (x[:, None, :] * weights[..., None]).reshape(-1, x.shape[1])
+        targets = mx.stop_gradient(indices).reshape(-1)
+        return mx.zeros((n, x.shape[1]), x.dtype).at[targets].add(spread)
 
     # -- transformations of functions
     stop_gradient = staticmethod(mx.stop_gradient)
@@ -168,6 +152,8 @@ class MlxOps:
                 # MLX would take aux as further outputs; a step compiled with those fails with an
                 # IndexError where one of them is computed twice (MLX 0.32).
                 value, aux = fn(params, *args)
+                if value.shape != ():
+                    raise ValueError(f"the value must have shape (), received {value.shape}")
                 seen.append(aux)
                 return value
 
@@ -201,20 +187,15 @@ _DTYPES = {
 }
 
 
+def _dtype_of(name: str) -> mx.Dtype:
+    if name not in _DTYPES:
+        raise ValueError(f"dtype must be one of {', '.join(_DTYPES)}, received {name!r}")
+    return _DTYPES[name]
+
+
 def _reduced_shape(shape: tuple[int, ...], axis: int | None, keepdims: bool) -> tuple[int, ...]:
     axes = range(len(shape)) if axis is None else (axis % len(shape),)
     kept = enumerate(shape)
     if keepdims:
         return tuple(1 if i in axes else n for i, n in kept)
     return tuple(n for i, n in kept if i not in axes)
-
-
-def _gather_sum(x: mx.array, indices: mx.array, weights: mx.array) -> mx.array:
-    if indices.size == 0:  # the sum below would be over an empty array
-        return mx.zeros((indices.shape[0], x.shape[1]), x.dtype)
-    return (mx.take(x, indices, axis=0) * weights[..., None]).sum(axis=1)
-
-
-def _scatter_sum(x: mx.array, indices: mx.array, weights: mx.array, n: int) -> mx.array:
-    spread = (x[:, None, :] * weights[..., None]).reshape(-1, x.shape[1])
-    return mx.zeros((n, x.shape[1]), x.dtype).at[indices.reshape(-1)].add(spread)

@@ -35,7 +35,7 @@ def _gelu(x: Any, cdf: Any) -> Any:
 
 def _gelu_vjp(ans: Any, x: Any, cdf: Any) -> Any:
     def vjp(g: Any) -> Any:
-        slope = x * x
+        slope = np.asarray(x * x)  # a 0-d product is a scalar
         slope *= -0.5
         np.exp(slope, out=slope)
         slope *= x

@@ -134,6 +134,8 @@ class NumpyOps:
 
     def top_k(self, x: Any, k: int) -> tuple[Any, Any]:
         values = getval(x)
+        if not 0 <= k <= values.shape[-1]:
+            raise ValueError(f"k must be between 0 and {values.shape[-1]}, received {k}")
         if k == 0:
             indices = np.zeros((*values.shape[:-1], 0), np.int32)
         else:
@@ -166,6 +168,8 @@ class NumpyOps:
 
             def scalar(traced: Any) -> Any:
                 value, aux = fn(_rebuild(params, iter(list(traced))), *args)
+                if np.shape(getval(value)) != ():  # autograd would take the gradient of its sum
+                    raise ValueError(f"the value must have shape (), received {value.shape}")
                 seen.append(_map(getval, aux))
                 return value
 

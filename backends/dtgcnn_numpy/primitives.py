@@ -5,6 +5,7 @@ Each keeps the dtype it is given, in the value and in the gradient.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -113,11 +114,11 @@ def _take_vjp(ans: Any, x: Any, indices: Any, axis: int) -> Any:
         flat = indices.reshape(-1)
         places = tuple(range(axis, axis + indices.ndim))
         rest = tuple(i for i in range(g.ndim) if i not in places)
-        rows = g.transpose(places + rest).reshape(flat.size, -1)
+        others = shape[:axis] + shape[axis + 1 :]
+        rows = g.transpose(places + rest).reshape(flat.size, math.prod(others))
         ones = np.ones(flat.size, rows.dtype)
         offsets = np.arange(flat.size + 1, dtype=np.int32)
         chosen = csr_array((ones, flat, offsets), shape=(flat.size, shape[axis]))
-        others = shape[:axis] + shape[axis + 1 :]
         return np.moveaxis((chosen.T @ rows).reshape(shape[axis], *others), 0, axis)
 
     return vjp

@@ -1,6 +1,6 @@
 """``python -m dtgcnn_conformance --backend NAME``: put a backend to the checks.
 
-The exit status is 0 where all passed, 1 where any failed, and 2 where the backend cannot be loaded.
+The exit status is 0 where all passed, 1 where any failed, and 2 where a backend cannot be loaded.
 """
 
 from __future__ import annotations
@@ -14,36 +14,62 @@ from pathlib import Path
 from dtgcnn.backends import BackendError
 
 from .registry import TIERS
-from .runner import check_backend, load
+
+try:
+    from .probe import EXAMPLES
+    from .report import summary
+    from .runner import check_backend, load
+except ModuleNotFoundError as error:
+    if error.name != "hypothesis":
+        raise
+    print("the suite draws examples: pip install 'dtgcnn[conformance]'", file=sys.stderr)
+    sys.exit(2)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m dtgcnn_conformance",
-        description="Put a backend of dtgcnn to the conformance checks.",
+        description="Put backends of dtgcnn to the conformance checks.",
     )
-    parser.add_argument("--backend", required=True, metavar="NAME", help="a registered backend")
-    parser.add_argument(
-        "--tier", nargs="+", choices=TIERS, metavar="T", help=f"only these: {', '.join(TIERS)}"
+    add = parser.add_argument
+    add("--backend", required=True, nargs="+", metavar="NAME", help="registered backends")
+    add("--tier", nargs="+", choices=TIERS, metavar="T", help=f"only these: {', '.join(TIERS)}")
+    add("--device", metavar="D", help="the backend's device, such as cpu or gpu")
+    add(
+        "--examples",
+        type=int,
+        default=EXAMPLES,
+        metavar="N",
+        help="drawn for each property (%(default)s)",
     )
-    parser.add_argument("--device", metavar="D", help="the backend's device, such as cpu or gpu")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there too")
+    add("--seed", type=int, default=0, metavar="N", help="of the drawn examples (%(default)s)")
+    add("--json", type=Path, metavar="FILE", help="write the reports there too")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return its exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.examples < 1:
+        parser.error(f"--examples must be at least 1, received {options.examples}")
     try:
-        ops = load(options.backend, options.device)
+        backends = [load(name, options.device) for name in options.backend]
     except (BackendError, ValueError) as error:
         print(f"cannot load the backend: {error}", file=sys.stderr)
         return 2
-    report = check_backend(ops, options.tier)
-    print(report.table())
+    reports = []
+    for ops in backends:
+        reports.append(
+            check_backend(ops, options.tier, examples=options.examples, seed=options.seed)
+        )
+        print(reports[-1].table(), end="\n\n" if len(backends) > 1 else "\n", flush=True)
+    if len(reports) > 1:
+        print(summary(reports))
     if options.json is not None:
-        options.json.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
-    return 0 if report.passed else 1
+        told = json.dumps({"reports": [report.to_dict() for report in reports]}, indent=2)
+        options.json.write_text(told + "\n", encoding="utf-8")
+    return 0 if all(report.passed for report in reports) else 1
 
 
 if __name__ == "__main__":

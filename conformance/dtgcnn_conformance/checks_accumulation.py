@@ -22,6 +22,8 @@ from .tolerances import IN_PARTS
 HALVES, QUARTERS, UNEVEN = (0, 8, 16), (0, 4, 8, 12, 16), (0, 10, 16)
 """Where a batch of 16 rows is cut."""
 
+_SCOPES = ("bank", "batch")
+
 SCALE = 1024.0
 """A scale of the loss."""
 
@@ -141,12 +143,14 @@ def cached_gradients_with_dropout(probe: Probe) -> None:
 @check("training")
 def plain_gradients(probe: Probe) -> None:
     """Plain accumulation is the mean of the parts' own gradients and metrics, not the whole's."""
-    for scope in ("bank", "batch"):
-        task = task_of(probe.reference, graph_scope=scope, dropout_rate=0.0)
+    kinds: list[dict[str, Any]] = [{"graph_scope": s, "dropout_rate": 0.0} for s in _SCOPES]
+    kinds.append({"graph_scope": "bank", "use_batch_norm": True})
+    for kind in kinds:
+        task = task_of(probe.reference, **kind)
         halves = _mean_of_halves(probe.reference, task, probe.ops.dtype)
         expected = to_host(probe.reference, halves)
         p, given = inputs(probe.ops, task, probe.ops.dtype)
-        gradients, _, metrics = AccumulatedStep(task.stepper(probe.ops)).plain(
+        gradients, state, metrics = AccumulatedStep(task.stepper(probe.ops)).plain(
             p["params"],
             p["state"],
             cut(given["batch"], HALVES, (*ROWS_OF_X, "labels", "items")),
@@ -154,8 +158,9 @@ def plain_gradients(probe: Probe) -> None:
             given["key"],
         )
         share = probe.tolerance.gradient.rtol
-        probe.relative(f"plain gradient, {scope}", gradients, expected["gradients"], share)
-        probe.values(f"plain metrics, {scope}", metrics, expected["metrics"])
+        probe.relative(f"plain gradient, {kind}", gradients, expected["gradients"], share)
+        probe.values(f"plain metrics, {kind}", metrics, expected["metrics"])
+        probe.values(f"running state, {kind}", state, expected["state"])
         joint = flatten(to_host(probe.ops, whole(probe.ops, task)["gradients"]))
         own = flatten(to_host(probe.ops, gradients))
         off = max(float(np.abs(own[n] - joint[n]).max() / np.abs(joint[n]).max()) for n in joint)
@@ -166,9 +171,21 @@ def _mean_of_halves(ops: ArrayOps, task: Task, dtype: str) -> Tree:
     """What ``plain`` should give of the halves of a batch, each of them differentiated alone."""
     p, given = inputs(ops, task, dtype)
     parts = cut(given["batch"], HALVES, (*ROWS_OF_X, "labels", "items"))
-    done = [
-        task.stepper(ops).differentiate(p["params"], p["state"], part, given["sources"], key)
-        for part, key in zip(parts, split(ops, given["key"], 2), strict=True)
-    ]
+    done, state = [], p["state"]
+    for part, key in zip(parts, split(ops, given["key"], 2), strict=True):
+        step = task.stepper(ops)
+        done.append(step.differentiate(p["params"], state, part, given["sources"], key))
+        state = done[-1][1]
     pairs = {"gradients": [d[0] for d in done], "metrics": [d[2] for d in done]}
-    return {n: tree_map(lambda a, b: 0.5 * (a + b), *pair) for n, pair in pairs.items()}
+    means = {n: tree_map(lambda a, b: 0.5 * (a + b), *pair) for n, pair in pairs.items()}
+    return {**means, "state": state}
+
+
+@check("training")
+def parts_that_overflow(probe: Probe) -> None:
+    """A gradient in parts is not finite where that of a part is not: the step is skipped."""
+    task = task_of(probe.reference, graph_scope="bank", mixed_precision="float16")
+    for scale, wanted in ((SCALE, True), (2.0**100, False)):
+        gradients = to_host(probe.ops, in_parts(probe.ops, task, HALVES, scale)["gradients"])
+        finite = all(bool(np.isfinite(leaf).all()) for leaf in flatten(gradients).values())
+        require(finite == wanted, f"a gradient in parts, times {scale:g}, is finite: {finite}")

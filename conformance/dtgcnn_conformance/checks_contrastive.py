@@ -35,6 +35,7 @@ LOSSES: dict[str, Any] = {
     "BatchAllTripletLoss, squared": BatchAllTripletLoss(0.5, "squared", "mean"),
     "BatchAllTripletLoss, cosine": BatchAllTripletLoss(0.2, "cosine"),
     "SupConLoss": SupConLoss(0.1),
+    "SupConLoss, cold": SupConLoss(0.01),
     "InfoNCELoss": InfoNCELoss(0.1),
     "MultiSimilarityLoss": MultiSimilarityLoss(),
     "MultiSimilarityLoss without its miner": MultiSimilarityLoss(2.0, 10.0, 0.3, None),
@@ -80,14 +81,15 @@ def losses_of_degenerate_rows(probe: Probe) -> None:
 
 @check("losses")
 def losses_hide_no_nan(probe: Probe) -> None:
-    """A loss over all pairs is NaN where an embedding is."""
+    """A loss over all pairs is NaN where an embedding is, be there pairs to compare or not."""
     ops = probe.ops
     for row in (0, 10):
         x = EMBEDDINGS.copy()
         x[row, 2] = np.nan
-        for name, loss in LOSSES.items():
-            value, _ = loss(ops, probe.array(x), probe.array(LABELS), probe.array(ITEMS))
-            require(bool(np.isnan(ops.to_numpy(value))), f"{name} of a NaN is {value}")
+        for what, groups in CASES.items():
+            for name, loss in LOSSES.items():
+                value, _ = loss(ops, *given(ops, groups, x))
+                require(bool(np.isnan(ops.to_numpy(value))), f"{name} of a NaN, {what}: {value}")
 
 
 @check("losses")
@@ -171,20 +173,32 @@ def semi_hard_triplets_of_equal_rows(probe: Probe) -> None:
     arrays = given(probe.ops, (labels, integers(range(5))), x)
     mined = mining.semi_hard_all(probe.ops, *arrays, positives=1)
     probe.values("negative of the first pair", mined.negative[:1], integers([4]))
+    mined = mining.easy_positive(probe.ops, *arrays)
+    probe.values("negative of the first row", mined.negative[:1], integers([4]))
+    one = (integers([0]), integers([1]), integers([1]), np.array([True]))
+    pairs = mining.Triplets(*map(probe.array, one))
+    mined = mining.semi_hard(probe.ops, arrays[0], arrays[1], pairs)
+    probe.values("negative of the one pair", mined.negative, integers([4]))
 
 
 @check("losses")
 def distance_weighted_triplets(probe: Probe) -> None:
     """``distance_weighted`` draws real negatives within reach, the same from the same key."""
-    unit = EMBEDDINGS / np.linalg.norm(EMBEDDINGS, axis=1, keepdims=True)
-    distances = exact_distances(unit)
+    for spread in (1.0, 0.2):
+        _hold_drawn(probe, EMBEDDINGS[:1] + spread * (EMBEDDINGS - EMBEDDINGS[:1]))
+
+
+def _hold_drawn(probe: Probe, x: HostArray) -> None:
+    """Hold the triplets drawn of ``x``, whose near rows are closer than the cutoff."""
+    x = x.astype(np.float32).astype(np.float64)
+    distances = exact_distances(x / np.linalg.norm(x, axis=1, keepdims=True))
     for what, groups in CASES.items():
         positive, negative = pairs_of(*groups)
         reach = negative & (distances < 1.4)
         for seed in range(4):
             key: Any = np.array([3, seed], np.uint32)
             mined = mining.distance_weighted(
-                probe.ops, *given(probe.ops, groups), positives=P, key=probe.array(key)
+                probe.ops, *given(probe.ops, groups, x), positives=P, key=probe.array(key)
             )
             host: Any = on_host(probe, mined, what)
             rows = np.minimum(positive.sum(axis=1), P) * reach.any(axis=1)
@@ -192,6 +206,6 @@ def distance_weighted_triplets(probe: Probe) -> None:
             a, p, n = (places[host.valid] for places in host[:3])
             require(bool(positive[a, p].all()), f"{what}: a positive is none")
             require(bool(reach[a, n].all()), f"{what}: a negative is none, or out of reach")
-            again = given(probe.reference, groups)
+            again = given(probe.reference, groups, x)
             expected: Any = mining.distance_weighted(probe.reference, *again, positives=P, key=key)
             probe.values(f"negatives, {what}", mined.negative, expected.negative)

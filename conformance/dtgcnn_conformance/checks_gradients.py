@@ -142,9 +142,11 @@ def selection(probe: Probe) -> None:
 def sorting(probe: Probe) -> None:
     """``top_k`` is differentiable in its values, and ``argsort`` and ``argmax`` choose rows."""
     for k in (1, 3, 4):
-        probe.derivative("values of top_k", lambda o, p, k=k: o.top_k(p["x"], k)[0], {"x": A})
+        probe.derivative(
+            "values of top_k", lambda o, p, k=k: numerics.top_k(o, p["x"], k)[0], {"x": A}
+        )
     tied = {"x": np.array([[2.0, 1.0, 2.0, 2.0], [0.0, 0.0, 0.0, 0.0]])}
-    probe.derivative("top_k with ties", lambda o, p: o.top_k(p["x"], 2)[0], tied, False)
+    probe.derivative("top_k with ties", lambda o, p: numerics.top_k(o, p["x"], 2)[0], tied, False)
 
     def ordered(o: ArrayOps, p: Tree) -> Array:
         return o.take_along_axis(p["x"], o.argsort(p["x"], axis=1), axis=1)
@@ -153,7 +155,7 @@ def sorting(probe: Probe) -> None:
         return o.take_along_axis(p["x"], o.argmax(p["x"], axis=1)[:, None], axis=1)
 
     def neighbours(o: ArrayOps, p: Tree) -> Array:
-        _, indices = o.top_k(p["x"] @ o.permute_dims(p["x"], (1, 0)), 2)
+        _, indices = numerics.top_k(o, p["x"] @ o.permute_dims(p["x"], (1, 0)), 2)
         return o.take(p["x"], indices)
 
     probe.derivative("rows in order", ordered, {"x": A})
@@ -166,7 +168,7 @@ def neighbour_sums(probe: Probe) -> None:
     """``gather_sum`` and ``scatter_sum`` in x and in weights, repeated and zero-weight entries."""
 
     def gather(o: ArrayOps, p: Tree) -> Array:
-        return o.gather_sum(p["x"], to_device(o, LISTS), p["weights"])
+        return numerics.gather_sum(o, p["x"], to_device(o, LISTS), p["weights"])
 
     def scatter(o: ArrayOps, p: Tree) -> Array:
         return o.scatter_sum(p["x"], to_device(o, LISTS), p["weights"], 6)
@@ -185,11 +187,11 @@ def _neighbour_sums_of_one_side(probe: Probe) -> None:
 
     def both(o: ArrayOps, p: Tree) -> Array:
         lists, weights = to_device(o, inside), to_device(o, WEIGHTS)
-        gathered = o.gather_sum(p["x"], lists, weights)
+        gathered = numerics.gather_sum(o, p["x"], lists, weights)
         return gathered + o.scatter_sum(p["x"], lists, weights, 4)
 
     def weights_alone(o: ArrayOps, p: Tree) -> Array:
-        return o.gather_sum(to_device(o, nodes["x"]), to_device(o, inside), p["weights"])
+        return numerics.gather_sum(o, to_device(o, nodes["x"]), to_device(o, inside), p["weights"])
 
     probe.derivative("gather_sum + scatter_sum", both, nodes)
     probe.derivative("gather_sum in weights alone", weights_alone, {"weights": WEIGHTS})
@@ -220,10 +222,13 @@ def numerics_functions(probe: Probe) -> None:
         return numerics.layer_norm(o, p["x"], p["weight"], p["bias"], 1e-5)
 
     probe.derivative("row_distance", distance, {"x": A, "y": B})
+    close = (A + 1e-3 * B).astype(np.float32).astype(np.float64)
+    probe.derivative("row_distance of near rows", distance, {"x": A, "y": close}, False)
+    flat = (1e-2 * A).astype(np.float32).astype(np.float64)
     near = (1.0 + 1e-3 * normal(6, 4, seed=14)).astype(np.float32)[[0, 1, 2, 3, 4, 5, 0]]
     differences = near[:, None].astype(np.float64) - near[None]
     squares = numerics.squared_distances(probe.ops, probe.array(near))
     probe.values("squared_distances · 10⁶", squares * 1e6, 1e6 * (differences**2).sum(axis=-1))
     affine = {"weight": POSITIVE[0], "bias": B[0]}
-    for x in (wide, A[:1], normal(2, 3, 4, seed=13)):
-        probe.derivative("layer_norm", norm, {"x": x, **affine})
+    for x in (wide, flat, A[:1], normal(2, 3, 4, seed=13)):
+        probe.derivative("layer_norm", norm, {"x": x, **affine}, x is not flat)

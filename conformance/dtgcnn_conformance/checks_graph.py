@@ -185,7 +185,7 @@ def attach(probe: Probe) -> None:
     """Links to a bank are directed and row-normalised: each row of ``Â`` sums to 1."""
     q, s, h = unit(NODES), unit(BANK), normal(20, 6, seed=8)
     nobody = np.full(len(q), -1, np.int32)
-    some = integers([3, -1, 0] + [-1] * (len(q) - 3))
+    some = np.where(np.arange(len(q)) % 3 == 1, -1, np.argmax(q @ s.T, axis=1)).astype(np.int32)
     for alpha, least, exclude in ((None, -1.0, nobody), (0.7, 0.3, some), (0.7, 0.999, nobody)):
         constructor = EfficientGraphConstructor(4, least, alpha)
         graph = constructor.attach(probe.ops, probe.array(q), probe.array(s), probe.array(exclude))
@@ -206,10 +206,10 @@ def attach(probe: Probe) -> None:
 @check("graph")
 def some_rows_of_a_graph(probe: Probe) -> None:
     """``Graph.rows`` gives the links of some nodes, in the order asked for."""
-    constructor = EfficientGraphConstructor(3, -1.0, 0.5)
+    constructor = EfficientGraphConstructor(3, 0.6, 0.5)  # some nodes have no link
     nobody = probe.array(np.full(len(NODES), -1, np.int32))
     graph = constructor.attach(probe.ops, probe.array(unit(NODES)), probe.array(unit(BANK)), nobody)
-    rows = integers([4, 0, 4])
+    rows = integers([4, 0, 4, *range(len(NODES))])
     part = graph.rows(probe.ops, probe.array(rows))
     for name in ("neighbors", "weights", "own"):
         whole = probe.ops.to_numpy(getattr(graph, name))

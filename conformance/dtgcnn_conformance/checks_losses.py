@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from dtgcnn import TripletLoss, mining
-from dtgcnn.losses import FocalTripletLoss
+from dtgcnn.losses import FocalTripletLoss, softplus
 from dtgcnn.mining import Triplets
 from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
 
@@ -202,3 +202,15 @@ def margin_as_an_array(probe: Probe) -> None:
         expected = kind(0.375)(ops, x, chosen)[0]
         value = kind(ops.asarray(0.375))(ops, x, chosen)[0]
         probe.values(f"{kind.__name__} of an array", value, ops.to_numpy(expected))
+
+
+@check("losses")
+def softplus_far_below_zero(probe: Probe) -> None:
+    """``softplus`` is above 0 far below 0, so that a soft margin counts every triplet."""
+    x = np.array([-80.0, -40.0, -17.0, -1.0, 0.0, 1.0, 40.0])
+    expected = np.logaddexp(0.0, x)
+    actual = probe.ops.to_numpy(softplus(probe.ops, probe.array(x)))
+    off = np.abs(actual / expected - 1.0)
+    require(bool((off <= 2e-5).all()), f"softplus({x.tolist()}) is off by shares of {off}")
+    slope = {"x": np.array([-40.0, -17.0, -1.0, 1.0, 40.0])}
+    probe.derivative("softplus", lambda ops, p: softplus(ops, p["x"]), slope)

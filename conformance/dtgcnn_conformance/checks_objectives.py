@@ -10,7 +10,7 @@ from dtgcnn import numerics
 from dtgcnn.config import DTGCNNConfig
 from dtgcnn.losses import AdaptiveMarginScheduler, softplus
 from dtgcnn.objective import as_objective, objective
-from dtgcnn.ops import Array, ArrayOps, Tree
+from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
 
 from .checks_losses import EMBEDDINGS, ITEMS, LABELS
 from .comparison import require
@@ -31,14 +31,16 @@ KINDS: tuple[dict[str, Any], ...] = (
 """Losses that have a margin."""
 
 
-def differentiated(ops: ArrayOps, config: DTGCNNConfig, batch: Tree) -> Tree:
+def differentiated(
+    ops: ArrayOps, config: DTGCNNConfig, batch: Tree, x: HostArray = EMBEDDINGS
+) -> Tree:
     """Loss, metrics and gradient of the embeddings."""
     given = to_device(ops, batch)
 
     def loss(p: Tree) -> tuple[Array, Tree]:
         return objective(ops, config, p["x"], given)
 
-    value, metrics, gradients = ops.value_and_grad(loss)({"x": ops.asarray(EMBEDDINGS)})
+    value, metrics, gradients = ops.value_and_grad(loss)({"x": ops.asarray(x)})
     return {"loss": value, "metrics": metrics, "gradient": gradients}
 
 

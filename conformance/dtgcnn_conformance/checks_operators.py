@@ -17,13 +17,13 @@ NUMBERS = integers([[3, -2, 5], [0, 7, 7]])
 FLAGS = np.array([[True, False, True], [False, False, True]])
 WORDS = np.array([4294967295, 4000000000, 65537, 7], np.uint32)
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": operator.truediv,
 }
-_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -37,7 +37,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 def arithmetic(probe: Probe) -> None:
     """``+ − × /`` of two arrays, with broadcasting over rows, columns and scalars."""
     others = (B, B[:1], B[:, :1], B[0], np.array(2.5), B[None])
-    for sign, fn in _ARITHMETIC.items():
+    for sign, fn in ARITHMETIC.items():
         for other in others:
             probe.expression(f"a {sign} b", fn, fn(A, other), A, other)
             probe.expression(f"b {sign} a", fn, fn(other, A), other, A)
@@ -45,20 +45,20 @@ def arithmetic(probe: Probe) -> None:
     probe.expression("-a", operator.neg, -A, A)
     probe.expression("-a", operator.neg, -NUMBERS, NUMBERS)
     for sign in "+-*":
-        fn = _ARITHMETIC[sign]
+        fn = ARITHMETIC[sign]
         probe.expression(f"a {sign} b", fn, fn(NUMBERS, NUMBERS[:1]), NUMBERS, NUMBERS[:1])
 
 
 @check("ops")
 def scalars_take_the_arrays_dtype(probe: Probe) -> None:
     """A Python scalar takes the dtype of the array beside it, on either side."""
-    for sign, fn in _ARITHMETIC.items():
+    for sign, fn in ARITHMETIC.items():
         for scalar in (2.5, 3, -0.1):
             right, left = fn(A, scalar), fn(scalar, A)
             probe.expression(f"a {sign} {scalar}", lambda a, f=fn, s=scalar: f(a, s), right, A)
             probe.expression(f"{scalar} {sign} a", lambda a, f=fn, s=scalar: f(s, a), left, A)
     for sign in "+-*":
-        fn = _ARITHMETIC[sign]
+        fn = ARITHMETIC[sign]
         probe.expression(f"a {sign} 2", lambda a, f=fn: f(a, 2), fn(NUMBERS, 2), NUMBERS)
         probe.expression(f"2 {sign} a", lambda a, f=fn: f(2, a), fn(2, NUMBERS), NUMBERS)
     total: Any = np.array(A.sum())
@@ -70,7 +70,7 @@ def scalars_take_the_arrays_dtype(probe: Probe) -> None:
 def comparison(probe: Probe) -> None:
     """``== != < <= > >=`` give booleans, of arrays with broadcasting and of scalars."""
     tied: Any = np.round(A)
-    for sign, fn in _COMPARISONS.items():
+    for sign, fn in COMPARISONS.items():
         for other in (np.round(B), tied, tied[:1], tied[:, :1]):
             probe.expression(f"a {sign} b", fn, fn(tied, other), tied, other)
         probe.expression(f"a {sign} 1.0", lambda a, f=fn: f(a, 1.0), fn(tied, 1.0), tied)

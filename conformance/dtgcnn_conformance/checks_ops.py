@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,9 @@ def name_device_and_dtype(probe: Probe) -> None:
 
 @check("ops")
 def memory(probe: Probe) -> None:
-    """``memory()`` is a dict of names to whole numbers of bytes, none negative; it may be empty."""
-    figures = probe.ops.memory()
+    """``memory()``, where there is one, is a dict of names to whole numbers of bytes."""
+    own: Callable[[], Any] = getattr(probe.ops, "memory", dict)
+    figures = own()
     fair = isinstance(figures, dict) and all(
         isinstance(k, str) and type(v) is int and v >= 0 for k, v in figures.items()
     )
@@ -55,7 +57,10 @@ def asarray(probe: Probe) -> None:
     probe.values(
         "asarray of ints, a float dtype", ops.asarray([1, 2], ops.dtype), np.array([1.0, 2])
     )
-    probe.values("asarray of its own array", ops.asarray(ops.asarray(X)), X)
+    first = ops.asarray(X)
+    ops.asarray(X + 1.0)
+    probe.values("an array, when the next is there", first, X)
+    probe.values("asarray of its own array", ops.asarray(first), X)
     words = (4294967295, 0)
     probe.values(
         "asarray(words, 'uint32')", ops.asarray(words, "uint32"), np.array(words, np.uint32)
@@ -71,6 +76,12 @@ def to_numpy(probe: Probe) -> None:
     probe.values("to_numpy of a slice", x[1:, 2], X[1:, 2])
     probe.values("to_numpy of a transpose", ops.permute_dims(x, (1, 0)), X.T)
     probe.values("to_numpy of a scalar", ops.sum(x), X.sum())
+    first = ops.to_numpy(x)
+    ops.to_numpy(x + 1.0)
+    probe.values("a host array, when the next is there", probe.array(first), X)
+    small = np.array([1.5e-9, -3.25e-12, 1e-30]).astype(np.float32).astype(np.float64)
+    held = ops.to_numpy(probe.array(small)) / small
+    require(bool((held == 1.0).all()), f"to_numpy of {small.tolist()} is off by factors {held}")
 
 
 @check("ops")
@@ -120,6 +131,9 @@ def elementwise(probe: Probe) -> None:
             probe.operation(name, definition(host), host)
         probe.operation(name, EMPTY, EMPTY)
     probe.operation("abs", np.abs(NUMBERS), NUMBERS)
+    squares = np.array([0.0, 2.0**-100, 2.0**-60, 2.0**-20])
+    roots = probe.ops.sqrt(probe.array(squares)) * 2.0**50
+    probe.values("sqrt of small numbers · 2⁵⁰", roots, np.sqrt(squares) * 2.0**50)
 
 
 @check("ops")

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from dtgcnn.ops import ArrayOps, HostArray, Tree
+from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
 from dtgcnn.optim import Optimizer, adam, adamw, apply_updates, clip_by_global_norm, sgd
 
 from .probe import Probe, normal, to_device, to_host
@@ -20,6 +20,9 @@ RATES = (1e-3, 3e-3, 1e-2, 5e-3) * 5
 
 Formula: TypeAlias = Callable[[float, Sequence[float]], float]
 """Where a number ends after the steps of ``RATES``, given its start and its gradients."""
+
+Step: TypeAlias = Callable[[Tree, Tree, Tree, Array], tuple[Tree, Tree]]
+"""``(gradients, state, params, rate)`` to parameters and optimiser state."""
 
 
 def gradients_at(step: int) -> Tree:
@@ -39,14 +42,26 @@ def to_float32(tree: Tree) -> Tree:
     return np.asarray(tree, np.float32).astype(np.float64)
 
 
-def train(ops: ArrayOps, optimizer: Optimizer) -> tuple[Tree, Tree]:
-    """Parameters and optimiser state after the steps of ``RATES``."""
+def step_of(ops: ArrayOps, optimizer: Optimizer) -> Step:
+    """One step of the optimiser."""
+
+    def step(gradients: Tree, state: Tree, params: Tree, rate: Array) -> tuple[Tree, Tree]:
+        updates, state = optimizer.update(ops, gradients, state, params, rate)
+        return apply_updates(params, updates), state
+
+    return step
+
+
+def train(
+    ops: ArrayOps, optimizer: Optimizer, rates: Sequence[float] = RATES, step: Step | None = None
+) -> tuple[Tree, Tree]:
+    """Parameters and optimiser state after a step of each rate."""
+    step = step or step_of(ops, optimizer)
     params = to_device(ops, PARAMS)
     state = optimizer.init(ops, params)
-    for step, rate in enumerate(RATES):
-        given = to_device(ops, gradients_at(step))
-        updates, state = optimizer.update(ops, given, state, params, ops.asarray(rate))
-        params = apply_updates(params, updates)
+    for number, rate in enumerate(rates):
+        given = to_device(ops, gradients_at(number))
+        params, state = step(given, state, params, ops.asarray(rate))
         ops.evaluate(params, state)
     return params, state
 

@@ -173,7 +173,8 @@ def _numbers(after: Tree) -> tuple[float, float, float]:
 @check("training")
 def steps_that_overflow(probe: Probe) -> None:
     """A step whose gradient is not finite moves nothing but the scale, which it halves."""
-    task = task_of(probe.reference, graph_scope="bank", mixed_precision="float16")
+    settings: dict[str, Any] = {"mixed_precision": "float16", "use_batch_norm": True}
+    task = task_of(probe.reference, graph_scope="bank", **settings)
     held, after = _step(probe, task, loss_scale=2.0**100, finite_steps=7.0, m_weight=0.5)
     numbers, loss = _numbers(after), float(after["metrics"]["loss"])
     wanted = (2.0**99, 0.0, 1.0)
@@ -181,7 +182,11 @@ def steps_that_overflow(probe: Probe) -> None:
     require(bool(np.isfinite(loss)) and loss > 0.0, f"the loss of a skipped step is {loss}")
     numbers_too = ("loss_scale", "finite_steps")
     before, now = (
-        {"params": t["params"], **{k: v for k, v in t["optimizer"].items() if k not in numbers_too}}
+        {
+            "params": t["params"],
+            "state": t["state"],
+            **{k: v for k, v in t["optimizer"].items() if k not in numbers_too},
+        }
         for t in (held, after)
     )
     probe.same_bits("after a skipped step", tree_map(probe.array, now), before)

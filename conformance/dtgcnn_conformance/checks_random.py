@@ -50,7 +50,7 @@ def random_bits(probe: Probe) -> None:
     """``random_bits`` equals the definition bit for bit, for keys and counts of every kind."""
     for key in (*KEYS, KEY):
         for n in (0, 1, 2, 7, 64, 129):
-            actual = probe.ops.random_bits(key_array(probe, key), n)
+            actual = random.random_bits(probe.ops, key_array(probe, key), n)
             probe.values(f"random_bits(key={key}, n={n})", actual, words(key, n))
 
 
@@ -58,11 +58,13 @@ def random_bits(probe: Probe) -> None:
 def many_random_bits(probe: Probe) -> None:
     """The first words do not depend on how many are drawn."""
     few, many = 333, 40_001
-    bits = probe.ops.random_bits(key_array(probe, KEY), many)
+    bits = random.random_bits(probe.ops, key_array(probe, KEY), many)
     require(tuple(bits.shape) == (many,), f"the shape is {bits.shape}, expected {(many,)}")
     probe.values("the first of many words", bits[:few], words(KEY, few))
     probe.values(
-        "the first words", probe.ops.random_bits(key_array(probe, KEY), few), words(KEY, few)
+        "the first words",
+        random.random_bits(probe.ops, key_array(probe, KEY), few),
+        words(KEY, few),
     )
     last = [random.threefry2x32(KEY, (j, 0)) for j in (19_999, 20_000)]
     expected = np.array(last, np.uint32).reshape(-1)[:3]
@@ -101,6 +103,12 @@ def bernoulli(probe: Probe) -> None:
             expected = random.bernoulli(reference, reference.asarray(KEY, "uint32"), p, shape)
             actual = random.bernoulli(probe.ops, key_array(probe, KEY), p, shape)
             probe.values(f"bernoulli of {p}, {shape}", actual, reference.to_numpy(expected))
+    # A draw is a half of a word, and true below p · 2¹⁶: not where it equals that.
+    bits = words(KEY, 2)
+    draws = np.concatenate([bits & np.uint32(0xFFFF), bits >> np.uint32(16)])
+    for limit in draws.tolist():
+        actual = random.bernoulli(probe.ops, key_array(probe, KEY), limit / 65536, (4,))
+        probe.values(f"bernoulli of {limit} / 65536", actual, draws < limit)
 
 
 @check("random")
@@ -128,5 +136,7 @@ def split(probe: Probe) -> None:
     expected = words(KEY, 10).reshape(5, 2)
     for i, key in enumerate(keys):
         probe.values(f"key {i} of split", key, expected[i])
-    drawn = {tuple(probe.ops.to_numpy(probe.ops.random_bits(key, 4)).tolist()) for key in keys}
+    drawn = {
+        tuple(probe.ops.to_numpy(random.random_bits(probe.ops, key, 4)).tolist()) for key in keys
+    }
     require(len(drawn) == 5, f"5 keys of split give {len(drawn)} different streams")

@@ -6,12 +6,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from dtgcnn_numpy import NumpyOps
 
 from dtgcnn import DTGCNN
 from dtgcnn.network import Network
-from dtgcnn.ops import ArrayOps
+from dtgcnn.ops import ArrayOps, Tree
 from dtgcnn.tree import flatten
 
 from .comparison import require
@@ -112,50 +111,22 @@ def compile_really(ops: ArrayOps, fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @check("training")
-def repeatable(probe: Probe) -> None:
-    """The same seed twice gives the same bits on a CPU, and the same numbers on a GPU."""
-    task = task_of(probe.reference, graph_scope="batch")
-    ends = []
-    for _ in range(2):
-        held, step = rounded(task.start, probe.ops.dtype), task.stepper(probe.ops)
-        for number in range(3):
-            held = to_host(probe.ops, task.take(probe.ops, step, held, number))
-            del held["metrics"]
-        ends.append(flatten(held["params"]))
-    for name, leaf in ends[0].items():
-        if probe.ops.device == "cpu":
-            same = leaf.tobytes() == ends[1][name].tobytes()
-            require(same, f"two runs from one seed differ in {name}")
-        else:
-            require(np.allclose(leaf, ends[1][name], atol=1e-4), f"two runs differ in {name}")
-
-
-@check("training")
-def embeddings_do_not_depend_on_company(probe: Probe) -> None:
-    """``encode`` gives a row the same embedding alone, in a batch and shuffled, to 10⁻⁶."""
-    model = DTGCNN(config_of(use_batch_norm=True), ops=probe.ops)
-    model.build_bank(VECTORS[:40], [int(label) for label in LABELS[:40]])
-    # Rows of the bank, copies of rows, and rows that are new.
-    rows = np.concatenate([VECTORS[30:50], VECTORS[30:34]])
-    together = model.encode(rows)
-    require(together.shape == (24, 8), f"encode gives the shape {together.shape}")
-    require(together.dtype.name == probe.ops.dtype, f"encode gives {together.dtype.name}")
-    alone = np.concatenate([model.encode(row[None]) for row in rows])
-    order = np.random.default_rng(0).permutation(len(rows))
-    shuffled = np.empty_like(together)
-    shuffled[order] = model.encode(rows[order])
-    many = model.encode(np.concatenate([VECTORS] * 4 + [rows]))[-len(rows) :]
-    for what, other in (("alone", alone), ("shuffled", shuffled), ("among many", many)):
-        off = float(np.abs(other - together).max())
-        require(off <= 1e-6, f"an embedding {what} is off by {off:.3g}, where 1e-6 is allowed")
-
-
-@check("training")
 def embeddings_agree(probe: Probe) -> None:
-    """``encode`` gives the reference's embeddings, from the same parameters and bank."""
+    """``encode`` and the bank's states are the reference's, from the same parameters."""
     labels = [int(label) for label in LABELS]
     models = [DTGCNN(config_of(), ops=ops) for ops in (probe.reference, probe.ops)]
     for model in models:
         model.build_bank(VECTORS, labels)
     expected, actual = (model.encode(VECTORS[:20]) for model in models)
     probe.values("encode", probe.array(actual), expected)
+    expected, actual = map(states_of, models)
+    probe.values("states of the bank", actual, to_host(probe.reference, expected))
+
+
+def states_of(model: DTGCNN) -> Tree:
+    """What a bank holds for each layer, and what the layers give for it."""
+    bank = model.bank
+    assert bank is not None
+    outputs = bank.layer_outputs(model.ops, model.network, model.params, model.state)
+    layers = {"in": bank.states, "out": outputs}
+    return {name: {str(i): x for i, x in enumerate(rows)} for name, rows in layers.items()}

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import hypothesis
 import numpy as np
 from dtgcnn_numpy import NumpyOps
+from hypothesis.strategies import SearchStrategy
 
 from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
 from dtgcnn.tree import flatten, tree_map
@@ -15,10 +17,13 @@ from dtgcnn.tree import flatten, tree_map
 from .comparison import compare, describe, require
 from .tolerances import DIFFERENCES, TierTolerance, Tolerance, tolerance_of
 
-__all__ = ["Probe", "Reference", "integers", "normal", "to_device", "to_host"]
+__all__ = ["EXAMPLES", "Probe", "Reference", "integers", "normal", "to_device", "to_host"]
 
 STEP = 1e-5
 """The step of central differences."""
+
+EXAMPLES = 25
+"""How many examples a property is tried on, where nothing else is asked for."""
 
 
 class Reference(NumpyOps):
@@ -64,6 +69,8 @@ class Probe:
         ops: the backend under test.
         tier: whose tolerances hold.
         allowed: the tolerances in place of the tier's.
+        examples: how many examples a property is tried on.
+        seed: of the examples that are drawn.
     """
 
     ops: ArrayOps
@@ -72,6 +79,8 @@ class Probe:
     value_error: float | None = None
     gradient_error: float | None = None
     allowed: TierTolerance | None = None
+    examples: int = EXAMPLES
+    seed: int = 0
 
     @property
     def tolerance(self) -> TierTolerance:
@@ -164,6 +173,21 @@ class Probe:
             numeric = _central_differences(self.reference, loss(self.reference), params)
             least = _at_least(self.tolerance.gradient, DIFFERENCES)
             self._worst(f"central difference of {what}", own_gradients, numeric, least, 0.0)
+
+    def for_all(self, body: Callable[..., None], **drawn: SearchStrategy[Any]) -> None:
+        """Hold the property ``body`` for examples of its arguments, drawn from a fixed seed.
+
+        A failure names the smallest example that was found.
+        """
+        test = hypothesis.given(**drawn)(body)
+        test = hypothesis.seed(self.seed)(test)
+        hypothesis.settings(
+            max_examples=self.examples,
+            database=None,
+            deadline=None,
+            report_multiple_bugs=False,
+            suppress_health_check=list(hypothesis.HealthCheck),
+        )(test)()
 
     def _worst(
         self, what: str, actual: Tree, expected: Tree, tolerance: Tolerance, slack: Any

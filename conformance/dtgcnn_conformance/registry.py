@@ -13,7 +13,18 @@ if TYPE_CHECKING:
 
 __all__ = ["TIERS", "Check", "all_checks", "check"]
 
-TIERS = ("ops", "gradients", "random", "graph", "layers", "losses", "optimisers", "training")
+TIERS = (
+    "ops",
+    "gradients",
+    "random",
+    "graph",
+    "layers",
+    "losses",
+    "optimisers",
+    "training",
+    "determinism",
+    "errors",
+)
 """From what a port gets right first to what rests on all of it."""
 
 _MODULES = (
@@ -22,19 +33,39 @@ _MODULES = (
     "checks_selection",
     "checks_gradients",
     "checks_differentiation",
+    "checks_transformations",
     "checks_random",
     "checks_graph",
+    "checks_links",
     "checks_layers",
+    "checks_definitions",
     "checks_initialisers",
     "checks_losses",
     "checks_contrastive",
     "checks_objectives",
+    "checks_combinations",
     "checks_optimisers",
+    "checks_schedules",
     "checks_training",
     "checks_precision",
     "checks_accumulation",
     "checks_memory",
+    "checks_bank",
     "checks_tasks",
+    "checks_determinism",
+    "checks_errors",
+    "checks_core_errors",
+    "checks_ops_properties",
+    "checks_conversions_properties",
+    "checks_shapes_properties",
+    "checks_selection_properties",
+    "checks_gradients_properties",
+    "checks_rows_properties",
+    "checks_compositions_properties",
+    "checks_core_properties",
+    "checks_layers_properties",
+    "checks_mining_properties",
+    "checks_losses_properties",
 )
 
 CheckFunction: TypeAlias = "Callable[[Probe], None]"

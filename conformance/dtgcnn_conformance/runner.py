@@ -1,13 +1,11 @@
-"""Running the checks: a report for programs, and a table for people."""
+"""Running the checks."""
 
 from __future__ import annotations
 
 import os
 import time
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -15,99 +13,12 @@ from dtgcnn.backends import load_ops
 from dtgcnn.ops import ArrayOps
 
 from .comparison import ConformanceFailure
-from .probe import Probe
+from .probe import EXAMPLES, Probe
 from .registry import TIERS, Check, all_checks
+from .report import Report, Result
 from .tolerances import tolerance_of
 
-__all__ = ["Report", "Result", "check_backend", "load", "perform"]
-
-
-_LEGEND = "Worst errors, relative to the size of what is expected, and after the stroke the limit."
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of one check; an error is None where nothing was compared."""
-
-    check: Check
-    failure: str | None
-    value_error: float | None
-    gradient_error: float | None
-    seconds: float
-
-    @property
-    def passed(self) -> bool:
-        return self.failure is None
-
-
-@dataclass(frozen=True)
-class Report:
-    """What came of all checks of a backend."""
-
-    backend: str
-    device: str
-    dtype: str
-    results: tuple[Result, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every check passed."""
-        return not self.failures
-
-    @property
-    def failures(self) -> tuple[Result, ...]:
-        return tuple(result for result in self.results if not result.passed)
-
-    def table(self) -> str:
-        """A line for each tier, and then each failure in full."""
-        columns = ("checks", "passed", "worst value error", "worst gradient error", "seconds")
-        tiers = [tier for tier in TIERS if any(r.check.tier == tier for r in self.results)]
-        count, seconds = len(self.results), sum(r.seconds for r in self.results)
-        total = (count, count - len(self.failures), "", "", f"{seconds:.1f}")
-        lines = [f"{self.backend} on {self.device}, {self.dtype}", "", _row("tier", *columns)]
-        lines += [self._line(tier) for tier in tiers]
-        lines += [_row("all", *total), "", _LEGEND]
-        for r in self.failures:
-            lines += ["", f"FAILED {r.check.id}: {r.check.promise}", f"  {r.failure}"]
-        return "\n".join(lines)
-
-    def _line(self, tier: str) -> str:
-        results = [r for r in self.results if r.check.tier == tier]
-        allowed = tolerance_of(self.dtype, tier)
-        value = _shown([r.value_error for r in results], allowed.value.rtol)
-        gradient = _shown([r.gradient_error for r in results], allowed.gradient.rtol)
-        passed, seconds = sum(r.passed for r in results), sum(r.seconds for r in results)
-        return _row(tier, len(results), passed, value, gradient, f"{seconds:.1f}")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as JSON's types."""
-        checks = [
-            {
-                "id": r.check.id,
-                "tier": r.check.tier,
-                "promise": r.check.promise,
-                "passed": r.passed,
-                "failure": r.failure,
-                "worst_value_error": r.value_error,
-                "worst_gradient_error": r.gradient_error,
-                "seconds": r.seconds,
-            }
-            for r in self.results
-        ]
-        about = {"backend": self.backend, "device": self.device, "dtype": self.dtype}
-        return {**about, "passed": self.passed, "checks": checks}
-
-
-def _row(tier: str, *cells: object) -> str:
-    widths = (8, 8, 24, 24, 9)
-    return f"{tier:12}" + "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths))
-
-
-def _shown(errors: Sequence[float | None], allowed: float) -> str:
-    known = [error for error in errors if error is not None]
-    if not known:
-        return "-"
-    return f"{max(known):.1e} / {allowed:.0e}" if max(known) > 0.0 else "exact"
+__all__ = ["check_backend", "declared_failures", "failure_of", "load", "perform"]
 
 
 def load(name: str, device: str | None = None) -> ArrayOps:
@@ -118,6 +29,7 @@ def load(name: str, device: str | None = None) -> ArrayOps:
         ValueError: it refuses the device.
     """
     os.environ.setdefault("MLX_ENABLE_TF32", "0")
+    os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
     return load_ops(name) if device is None else load_ops(name, device=device)
 
 
@@ -127,28 +39,68 @@ def perform(check: Check, probe: Probe) -> None:
         check.fn(probe)
 
 
-def _result_of(check: Check, ops: ArrayOps) -> Result:
-    begin, failure, probe = time.perf_counter(), None, Probe(ops, check.tier)
+def failure_of(check: Check, probe: Probe) -> str | None:
+    """What the backend does not keep of the promise; None where it keeps it."""
     try:
         perform(check, probe)
     except ConformanceFailure as error:
-        failure = str(error)
+        notes = getattr(error, "__notes__", ())  # of a drawn example
+        return "\n  ".join([str(error), *(n for n in notes if not n.startswith(("Expl", " ")))])
     except Exception:
-        failure = traceback.format_exc()
-    seconds = time.perf_counter() - begin
-    return Result(check, failure, probe.value_error, probe.gradient_error, seconds)
+        return traceback.format_exc()
+    return None
 
 
-def check_backend(ops: ArrayOps, tiers: Sequence[str] | None = None) -> Report:
-    """Put a backend to every check, or to those of some tiers.
+def declared_failures(ops: ArrayOps) -> Mapping[str, str]:
+    """The checks that a backend declares to fail, and why: its ``expected_failures``, if any.
 
     Raises:
-        ValueError: a tier is unknown, or there are no tolerances for the backend's dtype.
+        ValueError: a check is unknown, or its reason is empty.
+    """
+    declared: Mapping[str, str] = getattr(ops, "expected_failures", {})
+    known = {check.id for check in all_checks()}
+    for identity, reason in declared.items():
+        if identity not in known:
+            raise ValueError(f"expected_failures names {identity!r}, and there is no such check")
+        if not (isinstance(reason, str) and reason.strip()):
+            raise ValueError(f"expected_failures must give a reason for {identity!r}")
+    return declared
+
+
+def check_backend(
+    ops: ArrayOps,
+    tiers: Sequence[str] | None = None,
+    *,
+    examples: int = EXAMPLES,
+    seed: int = 0,
+) -> Report:
+    """Put a backend to every check, or to those of some tiers.
+
+    Args:
+        ops: the backend. Where it has an attribute ``expected_failures``, a dict of check ids to
+            reasons, those must fail, and one that passes counts as a failure.
+        tiers: which; None takes all.
+        examples: how many drawn examples each property is tried on, beside those always tried.
+        seed: of the drawn examples.
+
+    Raises:
+        ValueError: a tier is unknown, there are no tolerances for the backend's dtype, examples is
+            below 1, or an expected failure has no reason or names no check.
     """
     for tier in tiers or ():
         if tier not in TIERS:
             raise ValueError(f"tiers must be among {', '.join(TIERS)}, received {tier!r}")
+    if examples < 1:
+        raise ValueError(f"examples must be at least 1, received {examples}")
     tolerance_of(ops.dtype, TIERS[0])
+    declared = declared_failures(ops)
+
+    def result_of(check: Check) -> Result:
+        begin, probe = time.perf_counter(), Probe(ops, check.tier, examples=examples, seed=seed)
+        failure, reason = failure_of(check, probe), declared.get(check.id)
+        seconds = time.perf_counter() - begin
+        errors = probe.value_error, probe.gradient_error
+        return Result(check, failure, reason, *errors, seconds)
+
     chosen = [c for c in all_checks() if tiers is None or c.tier in tiers]
-    results = tuple(_result_of(check, ops) for check in chosen)
-    return Report(ops.name, ops.device, ops.dtype, results)
+    return Report(ops.name, ops.device, ops.dtype, tuple(map(result_of, chosen)))

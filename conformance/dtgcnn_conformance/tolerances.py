@@ -88,6 +88,14 @@ _FLOAT32 = {
         True,
         "one whole step from equal numbers: graph, layers, mining, loss and their gradients",
     ),
+    "determinism": TierTolerance(
+        Tolerance(1e-6, 1e-6),
+        _EXACT,
+        False,
+        "an embedding of unit length, of whose sums a GPU may take the terms in another order; on "
+        "a CPU the same bits",
+    ),
+    "errors": TierTolerance(_EXACT, _EXACT, False, "nothing is computed"),
 }
 
 _FINER = 1e-7

@@ -17,7 +17,8 @@ class MemoryManager(Callback):
     """Empty the backend's cache of freed memory every ``clear_every`` steps, or bound it.
 
     That lowers the memory held, at some cost in speed. A backend without the methods
-    ``clear_cache`` and ``set_cache_limit`` has no cache, and only ``peak`` is recorded.
+    ``clear_cache`` and ``set_cache_limit`` has no cache, and only ``peak`` is recorded, from its
+    method ``memory`` where it has one.
 
     Args:
         clear_every: steps between two clearings; 0 never clears it.
@@ -74,5 +75,5 @@ class MemoryManager(Callback):
         return None if own is None or limit is None else int(own(limit))
 
     def _record(self, trainer: Trainer) -> None:
-        figures = trainer.model.ops.memory()
+        figures: dict[str, int] = getattr(trainer.model.ops, "memory", dict)()
         self.peak = max(self.peak, figures.get("peak", figures.get("active", 0)))

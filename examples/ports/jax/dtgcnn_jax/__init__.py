@@ -1,0 +1,5 @@
+"""The JAX backend: CPUs, GPUs and TPUs through XLA."""
+
+from .ops import JaxOps
+
+__all__ = ["JaxOps"]

@@ -1,0 +1,5 @@
+"""The PyTorch backend: CPUs, CUDA and Apple GPUs."""
+
+from .ops import TorchOps
+
+__all__ = ["TorchOps"]

@@ -1,0 +1,23 @@
+"""Backends that are wrong on purpose, each by one small fault, and the checks that reject them."""
+
+from . import (  # noqa: F401
+    arrays,
+    core_graph,
+    core_layers,
+    core_losses,
+    core_mining,
+    core_optimisers,
+    core_training,
+    creation,
+    differentiation,
+    elementwise,
+    gradients,
+    native_forms,
+    neighbour_sums,
+    refusals,
+    selection,
+)
+from .fault import FAULTS, Fault
+from .rejection import rejecting_check
+
+__all__ = ["FAULTS", "Fault", "rejecting_check"]

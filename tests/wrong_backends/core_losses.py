@@ -1,0 +1,229 @@
+"""Faults in losses."""
+
+from __future__ import annotations
+
+from .core import in_the_core
+
+in_the_core(
+    {
+        "dtgcnn.losses:softplus": [
+            (
+                "overflows",
+                "numerics.relu(ops, x) + ops.log(total) + lost",
+                "ops.log(1.0 + ops.exp(x))",
+                "losses/softplus_far_below_zero",
+            ),
+            (
+                "0 where the 1 takes all digits",
+                "ops.log(total) + lost",
+                "ops.log(total)",
+                "losses/softplus_far_below_zero",
+            ),
+            (
+                "the logarithm without its 1",
+                "total = 1.0 + small",
+                "total = 1e-9 + small",
+                "losses/kinds_of_triplet_loss",
+            ),
+        ],
+        "dtgcnn.losses:_rows": [
+            (
+                "the larger distance is swapped in",
+                "other < to_negative",
+                "other > to_negative",
+                "losses/kinds_of_triplet_loss",
+            ),
+            (
+                "cosines of rows of any length",
+                'distance == "cosine":\n        embeddings',
+                'distance == "cosine":\n        _',
+                "losses/kinds_of_triplet_loss",
+            ),
+            (
+                "the cosine in place of its distance",
+                "1.0 - ops.sum(x * y, axis=1)",
+                "-ops.sum(x * y, axis=1)",
+                "losses/kinds_of_triplet_loss",
+            ),
+        ],
+        "dtgcnn.losses:_reduce": [
+            (
+                "the mean over all triplets",
+                "ops.maximum(ops.sum(valid), 1.0)",
+                "ops.sum(0.0 * valid + 1.0)",
+                "losses/loss_of_mined_triplets",
+            ),
+            (
+                "a triplet at 0 is active",
+                "hinge > 0",
+                "hinge >= 0",
+                "losses/loss_of_explicit_triplets",
+            ),
+            (
+                "the mean over active triplets divides by the valid ones",
+                "ops.maximum(ops.sum(active), 1.0)",
+                "count",
+                "losses/kinds_of_triplet_loss",
+            ),
+            (
+                "triplets that are not valid count",
+                "terms = terms * valid",
+                "pass",
+                "losses/loss_of_mined_triplets",
+            ),
+        ],
+        "dtgcnn.losses:TripletLoss.__call__": [
+            (
+                "the margin is subtracted",
+                "rows.to_negative + self.margin",
+                "rows.to_negative - self.margin",
+                "losses/loss_of_mined_triplets",
+            ),
+            (
+                "the margin is added after the hinge",
+                "numerics.relu(ops, x)",
+                "numerics.relu(ops, x - self.margin) + self.margin",
+                "losses/loss_of_explicit_triplets",
+            ),
+        ],
+        "dtgcnn.losses:FocalTripletLoss.__call__": [
+            (
+                "gamma divides",
+                "self.gamma * ops.log",
+                "1.0 / (1.0 + self.gamma) * ops.log",
+                "losses/kinds_of_triplet_loss",
+            ),
+            (
+                "the weight is a constant",
+                "weight * safe",
+                "ops.stop_gradient(weight) * safe",
+                "losses/kinds_of_triplet_loss",
+            ),
+        ],
+        "dtgcnn.batch_all:_slope": [
+            (
+                "a squared distance has the slope of a distance",
+                "2.0 if",
+                "1.0 if",
+                "losses/losses_of_all_pairs",
+            ),
+            (
+                "one end of each pair alone",
+                "weights + ops.permute_dims(weights, (1, 0))",
+                "weights",
+                "losses/losses_of_all_pairs",
+            ),
+        ],
+        "dtgcnn.batch_all:_Rows.sort": [
+            ("no margin", "values + margin", "values", "losses/losses_of_all_pairs"),
+        ],
+        "dtgcnn.contrastive:_log_sum_exp": [
+            (
+                "nothing is subtracted before exp",
+                "largest = ops.stop_gradient(largest)",
+                "largest = 0.0 * ops.stop_gradient(largest)",
+                "losses/losses_of_degenerate_rows",
+            ),
+            (
+                "the 1 is left out",
+                "total + ops.exp(-largest) if one",
+                "total + 0.0 if one",
+                "losses/losses_of_all_pairs",
+            ),
+        ],
+        "dtgcnn.contrastive:SupConLoss.__call__": [
+            (
+                "a row is in its own denominator",
+                "batch.positive | batch.negative",
+                "batch.similarity > -9.0",
+                "losses/losses_of_all_pairs",
+            ),
+            (
+                "the temperature multiplies",
+                "batch.similarity / self.temperature",
+                "batch.similarity * self.temperature",
+                "losses/losses_of_all_pairs",
+            ),
+            (
+                "the mean over all rows",
+                "_mean(ops, per_row, batch.has_both)",
+                "numerics.mean(ops, ops.where(batch.has_both, per_row, 0.0))",
+                "losses/losses_of_all_pairs",
+            ),
+            (
+                "the denominator has negatives alone",
+                "batch.positive | batch.negative",
+                "batch.negative",
+                "losses/losses_of_all_pairs",
+            ),
+            ("NaN is hidden", "+ batch.zero", "", "losses/losses_hide_no_nan"),
+        ],
+        "dtgcnn.contrastive:InfoNCELoss.__call__": [
+            (
+                "other positives are negatives",
+                "scaled, batch.negative)",
+                "scaled, batch.positive | batch.negative)",
+                "losses/losses_of_all_pairs",
+            ),
+        ],
+        "dtgcnn.contrastive:MultiSimilarityLoss.__call__": [
+            (
+                "beta for alpha",
+                "pull / self.alpha",
+                "pull / self.beta",
+                "losses/losses_of_all_pairs",
+            ),
+            ("the miner keeps easy negatives", "> least", "< least", "losses/losses_of_all_pairs"),
+        ],
+        "dtgcnn.contrastive:CircleLoss.__call__": [
+            (
+                "the factors are differentiated",
+                "ops.stop_gradient(batch.similarity)",
+                "batch.similarity",
+                "losses/losses_of_all_pairs",
+            ),
+            (
+                "the margin of negatives is left out",
+                "s - self.m)",
+                "s)",
+                "losses/losses_of_all_pairs",
+            ),
+        ],
+        "dtgcnn.contrastive:uniformity": [
+            (
+                "a row and itself are a pair",
+                "items[:, None] != items[None, :]",
+                "items[:, None] >= 0 * items[None, :]",
+                "losses/losses_of_all_pairs",
+            ),
+        ],
+        "dtgcnn.multitask:cross_entropy": [
+            (
+                "the label's logit is not shifted",
+                "shifted, labels[:, None]",
+                "logits, labels[:, None]",
+                "losses/cross_entropy_of_classes",
+            ),
+            (
+                "nothing is subtracted before exp",
+                "logits - ops.stop_gradient(ops.max(logits, axis=1, keepdims=True))",
+                "logits",
+                "losses/cross_entropy_of_classes",
+            ),
+            (
+                "the sum over rows",
+                "numerics.mean(ops, ops.log",
+                "ops.sum(ops.log",
+                "losses/cross_entropy_of_classes",
+            ),
+        ],
+        "dtgcnn.multitask:masked_squared_error": [
+            (
+                "the mean over all rows",
+                "ops.astype(ops.sum(known), ops.dtype)",
+                "0.0 * ops.astype(ops.sum(known), ops.dtype) + targets.shape[0]",
+                "losses/squared_error_of_targets",
+            ),
+        ],
+    }
+)

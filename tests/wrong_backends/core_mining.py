@@ -1,0 +1,130 @@
+"""Faults in mining, and in what a config makes of it."""
+
+from __future__ import annotations
+
+from .core import in_the_core
+
+in_the_core(
+    {
+        "dtgcnn.mining:masks": [
+            (
+                "a row is its own positive",
+                "same & (items[:, None] != items[None, :])",
+                "same",
+                "losses/batch_hard_triplets",
+            ),
+            (
+                "another copy is a positive",
+                "items[:, None] != items[None, :]",
+                "ops.arange(items.shape[0])[:, None] != ops.arange(items.shape[0])[None, :]",
+                "losses/batch_hard_triplets",
+            ),
+        ],
+        "dtgcnn.mining:batch_hard": [
+            (
+                "the nearest positive",
+                "ops.where(pairs.positive, distances,",
+                "ops.where(pairs.positive, -distances,",
+                "losses/batch_hard_triplets",
+            ),
+            (
+                "the farthest negative",
+                "ops.where(pairs.negative, -distances,",
+                "ops.where(pairs.negative, distances,",
+                "losses/batch_hard_triplets",
+            ),
+            (
+                "a row without a negative is valid",
+                "(ops.sum(pairs.positive, axis=1) > 0) & (ops.sum(pairs.negative, axis=1) > 0)",
+                "ops.sum(pairs.positive, axis=1) > 0",
+                "losses/batch_hard_triplets",
+            ),
+        ],
+        "dtgcnn.mining:_distances": [
+            (
+                "the length of rows is left out",
+                "ops.sum(rows * rows, axis=1)[None, :] - ",
+                "-",
+                "losses/batch_hard_triplets",
+            ),
+        ],
+        "dtgcnn.mining:semi_hard": [
+            (
+                "nearer than the positive",
+                "distances > to_positive",
+                "distances < to_positive",
+                "losses/semi_hard_triplets",
+            ),
+            (
+                "as far as the positive will do",
+                "distances > to_positive",
+                "distances >= to_positive",
+                "losses/semi_hard_triplets_of_equal_rows",
+            ),
+            (
+                "a pair that is not valid becomes it",
+                "pairs.valid & found",
+                "found",
+                "losses/semi_hard_triplets",
+            ),
+        ],
+        "dtgcnn.mining:easy_positive": [
+            (
+                "the farthest positive",
+                "ops.where(pairs.positive, -distances,",
+                "ops.where(pairs.positive, distances,",
+                "losses/easy_positive_triplets",
+            ),
+            (
+                "as far as the positive will do",
+                "distances > to_positive",
+                "distances >= to_positive",
+                "losses/semi_hard_triplets_of_equal_rows",
+            ),
+        ],
+        "dtgcnn.mining:count_before": [
+            (
+                "among equals the second list first",
+                "order = ops.argsort(ops.concat([first, second], axis=1), axis=1)",
+                "order = ops.argsort(ops.concat([first + 1e-6, second], axis=1), axis=1)",
+                "losses/semi_hard_triplets_of_equal_rows",
+            ),
+        ],
+        "dtgcnn.mining:distance_weighted": [
+            (
+                "near negatives are not held back",
+                "ops.maximum(distances, cutoff)",
+                "distances",
+                "losses/distance_weighted_triplets",
+            ),
+            (
+                "one dimension too many",
+                "(2.0 - n)",
+                "(1.0 - n)",
+                "losses/distance_weighted_triplets",
+            ),
+        ],
+        "dtgcnn.objective:objective": [
+            (
+                "a margin that changes is not followed",
+                'batch.get("margin", config.triplet_margin)',
+                "config.triplet_margin",
+                "losses/margin_of_the_batch",
+            ),
+            (
+                "the sum of hard and semi-hard",
+                "0.5 * (value",
+                "(value",
+                "losses/margin_of_the_batch",
+            ),
+        ],
+        "dtgcnn.objective:_mine": [
+            (
+                "one positive too many",
+                "config.samples_per_class - 1",
+                "config.samples_per_class",
+                "losses/every_triplet_loss_of_distance_weighted_mining",
+            ),
+        ],
+    }
+)

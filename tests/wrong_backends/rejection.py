@@ -1,0 +1,35 @@
+"""Which check is the first to reject a wrong backend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dtgcnn_conformance.probe import EXAMPLES, Probe
+from dtgcnn_conformance.registry import TIERS, all_checks
+from dtgcnn_conformance.runner import failure_of
+
+from .core import reached
+from .fault import Fault
+
+__all__ = ["rejecting_check"]
+
+
+def rejecting_check(
+    fault: Fault, tiers: Sequence[str] = TIERS, examples: int = EXAMPLES
+) -> str | None:
+    """The id of a check that rejects the fault, in the first of the tiers in which one does.
+
+    In the tier where the fault lies, the check that it names comes first. Checks that never call a
+    function of the core cannot see its faults, and are left out. Each property is tried on
+    ``examples``.
+    """
+    checks = sorted(all_checks(), key=lambda c: (TIERS.index(c.tier), c.id not in fault.checks))
+    with fault.backend() as ops:
+        for check in checks:
+            if check.tier not in tiers:
+                continue
+            if fault.target is not None and fault.target not in reached(check.tier)[check.id]:
+                continue
+            if failure_of(check, Probe(ops, check.tier, examples=examples)) is not None:
+                return check.id
+    return None
