@@ -18,7 +18,7 @@ from .ops import Array, ArrayOps, HostArray, Tree
 if TYPE_CHECKING:
     from .network import Network
 
-__all__ = ["Bank", "choose_rows"]
+__all__ = ["Bank", "choose_rows", "nodes_of"]
 
 BLOCK_ROWS = 2048
 """Rows propagated at a time, which bounds the gathered neighbours that are held."""
@@ -46,14 +46,26 @@ def choose_rows(labels: Sequence[int], size: int, seed: int) -> list[int]:
     return sorted(row for _, row in ranked[:size])
 
 
+def nodes_of(ops: ArrayOps, network: Network, params: Tree, rows: Array) -> Array:
+    """The nodes (N, input_dim) of device rows with these parameters, in blocks."""
+    if network.embedding is None or rows.shape[0] <= BLOCK_ROWS:
+        return network.nodes(ops, params, rows)
+    blocks = []
+    for start in range(0, rows.shape[0], BLOCK_ROWS):
+        blocks.append(network.nodes(ops, params, rows[start : start + BLOCK_ROWS]))
+        ops.evaluate(blocks[-1])
+    return ops.concat(blocks)
+
+
 @dataclass
 class Bank:
     """Reference rows and their states.
 
     Args:
         host_x: (M, D) float32 rows on the host, no two equal.
-        x: the same on the device, at unit length.
-        states: the input of each graph convolution for these rows; ``states[0]`` is ``x``.
+        x: the same on the device: vectors at unit length, or pieces.
+        states: the input of each graph convolution for these rows; ``states[0]`` are the nodes, of
+            vectors ``x`` itself.
         graph: the rows' own links among themselves, each row excluded from its own list.
     """
 
@@ -74,18 +86,24 @@ class Bank:
 
     def refresh(self, ops: ArrayOps, network: Network, params: Tree, state: Tree) -> None:
         """Recompute the states with these parameters, in evaluation."""
-        if self.graph is None:
-            self.graph = network.constructor.attach(ops, self.x, self.x, ops.arange(len(self)))
-        self.states = [self.x]
+        before = self.states
+        self.states = [nodes_of(ops, network, params, self.x)]
+        if self.graph is None or not before or before[0] is not self.states[0]:
+            self.link(ops, network)
         for index in range(len(network.layers) - 1):
             self.states.append(self._output(ops, network, params, state, index, self.states[-1]))
         ops.evaluate(*self.states)
+
+    def link(self, ops: ArrayOps, network: Network) -> None:
+        """Make the graph anew from ``states[0]``."""
+        nodes = self.states[0]
+        self.graph = network.constructor.attach(ops, nodes, nodes, ops.arange(len(self)))
 
     def layer_outputs(
         self, ops: ArrayOps, network: Network, params: Tree, state: Tree, stride: int = 1
     ) -> list[Array]:
         """What each graph convolution gives for every ``stride``-th row, in evaluation."""
-        h, outputs = self.x, []
+        h, outputs = self.states[0], []
         for index in range(len(network.layers)):
             h = self._output(ops, network, params, state, index, h)
             outputs.append(h[::stride])

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .backends import load_ops
-from .bank import Bank
+from .bank import Bank, nodes_of
 from .config import DTGCNNConfig
 from .files import (
     CheckpointError,
@@ -190,11 +190,11 @@ def _load_bank(model: DTGCNN, arrays: dict[str, Any], path: Path) -> None:
     if "bank.x" not in arrays:
         return
     host_x, ops = arrays["bank.x"], model.ops
-    bank = Bank(host_x, model.device_rows(host_x))
-    bank.states = [bank.x]
     widths = (model.config.input_dim, *model.config.hidden_dims)
-    if host_x.shape[1] != widths[0]:
-        raise CheckpointError(f"{path}: 'bank.x' must have {widths[0]} columns")
+    if host_x.ndim != 2 or host_x.shape[1] != model.config.row_width:
+        raise CheckpointError(f"{path}: 'bank.x' must have {model.config.row_width} columns")
+    bank = Bank(host_x, model.device_rows(host_x))
+    bank.states = [nodes_of(ops, model.network, model.params, bank.x)]
     for index in range(1, len(model.network.layers)):
         name, shape = f"bank.states.{index}", (len(host_x), widths[index])
         if name not in arrays or arrays[name].shape != shape:
@@ -229,11 +229,11 @@ def _spec(encoder: Any) -> str | None:
 def _model_card(model: DTGCNN) -> str:
     config, bank = model.config, 0 if model.bank is None else len(model.bank)
     rows = "\n".join(f"| {name} | {value} |" for name, value in config.to_dict().items())
-    takes = "texts" if model.encoder is not None else f"vectors of {config.input_dim} numbers"
+    vectors = f"vectors of {config.input_dim} numbers"
+    what = vectors if config.vocab_size is None else f"rows of {config.max_length} pieces"
+    takes = "texts" if model.encoder is not None else what
     spec = _spec(model.encoder)
-    by = (
-        "" if spec is None else f"\nTexts become vectors of {config.input_dim} numbers by `{spec}`."
-    )
+    by = "" if spec is None else f"\nTexts become {what} by `{spec}`."
     return f"""---
 library_name: dtgcnn
 tags: [embeddings, metric-learning, graph-neural-network]

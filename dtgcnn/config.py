@@ -39,7 +39,10 @@ class DTGCNNConfig:
     contradiction unless it is at its default.
 
     Args:
-        input_dim: width of the vectors that go in.
+        input_dim: width of the vectors that go in, or that the embedding layer gives.
+        vocab_size: how many pieces of text the trainable embedding layer has a vector for, padding
+            included; None has no such layer, and vectors go in.
+        max_length: with ``vocab_size``: the pieces that are kept of a text.
         hidden_dims: width of each graph convolution.
         num_gcn_layers: how many graph convolutions there are, which must agree with
             ``hidden_dims``. Without them all have the width ``hidden_dim``, by default 256.
@@ -124,6 +127,8 @@ class DTGCNNConfig:
     """
 
     input_dim: int = 768
+    vocab_size: int | None = None
+    max_length: int = 128
     hidden_dims: tuple[int, ...] = _DEFAULT_DIMS
     num_gcn_layers: int | None = None
     output_dim: int = 128
@@ -219,6 +224,22 @@ class DTGCNNConfig:
         rule = "must be a whole number of at least 0"
         refuse_unless(whole and num_samples >= 0, "num_samples", rule, num_samples)
         return cls.from_dict({**template_of(num_samples), **settings})
+
+    @property
+    def width_name(self) -> str:
+        """The setting that is the width of the rows that go in."""
+        return "input_dim" if self.vocab_size is None else "max_length"
+
+    @property
+    def row_width(self) -> int:
+        """The width of the rows that go in: numbers of a vector, or pieces of a text."""
+        width: int = getattr(self, self.width_name)
+        return width
+
+    @property
+    def embedding_layer(self) -> str:
+        """How the names of the parameters of the embedding layer begin."""
+        return "head." if self.vocab_size is None else "embedding."
 
     def replace(self, **changes: Any) -> DTGCNNConfig:
         """A copy with some settings changed, checked anew."""

@@ -35,6 +35,7 @@ _USERS = (
 """A setting, the one that decides whether it is used, and the choices that use it."""
 
 _NEEDS = (
+    ("max_length", "vocab_size", 2, "has no embedding layer to take pieces"),
     ("prefetch_factor", "num_workers", 1, "has no threads to use it"),
     ("persistent_workers", "num_workers", 1, "has no threads to use it"),
     ("gradient_accumulation", "gradient_accumulation_steps", 2, "makes a step of each batch"),
@@ -66,7 +67,8 @@ def check_together(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
         )
     for name, number, least, why in _NEEDS:
         rule = f"must be {defaults[name]}: {number} = {settings[number]} {why}"
-        refuse_unless(settings[number] >= least or not given(name), name, rule, settings[name])
+        enough = (settings[number] or 0) >= least
+        refuse_unless(enough or not given(name), name, rule, settings[name])
     steps, epochs = settings["warmup_steps"], settings["warmup_epochs"]
     rule = f"must not be given beside warmup_epochs = {epochs}"
     refuse_unless(steps is None or not given("warmup_epochs"), "warmup_steps", rule, steps)

@@ -153,6 +153,10 @@ class Ensemble:
         """What goes into the models; see ``DTGCNN.vectors``."""
         return self.models[0].vectors(x)
 
+    def input_vectors(self, host_x: HostArray) -> HostArray:
+        """What there is of host rows before training; see ``DTGCNN.input_vectors``."""
+        return self.models[0].input_vectors(host_x)
+
     def encode(self, x: HostArray | Sequence[str]) -> HostArray:
         """Embeddings (N, output_dim), float32, of texts or vectors; the same alone, in any batch
         and in any order.

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingInputs", "loss_arrays"]
 
+_LISTS = ("neighbors", "weights", "own")
+"""What links to a bank are made of."""
+
 
 class TrainingInputs:
     """The rows of the training side, the bank that is made of them, and their links to it.
@@ -24,7 +27,7 @@ class TrainingInputs:
         model: its bank is replaced.
         config: the training settings.
         loader: whose rows they are.
-        vectors: (num_items, input_dim), the vectors of the loader's dataset.
+        vectors: (num_items, row_width), the rows of the loader's dataset.
 
     Raises:
         ValueError: the data are too few for the graph.
@@ -36,6 +39,7 @@ class TrainingInputs:
         self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
         self._row_of = {int(item): row for row, item in enumerate(loader.items)}
         host_x = vectors[loader.items]
+        self._host_x = None if model.network.embedding is None else host_x
         self._x = model.device_rows(host_x)
         self.ops.evaluate(self._x)
         if config.graph_scope == "batch":
@@ -44,7 +48,7 @@ class TrainingInputs:
         self.bank = model.build_bank(host_x, [int(label) for label in loader.labels])
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
         self.graph_figures = self._figures(host_x)
-        """The homophily of the links to the bank, which do not change; empty in batch scope."""
+        """The homophily of the links to the bank; empty in batch scope."""
         self._margin = AdaptiveMarginScheduler(
             config.triplet_margin, config.target_margin or config.triplet_margin
         )
@@ -57,7 +61,26 @@ class TrainingInputs:
         if self._links is None:
             return arrays
         links = self._links.rows(ops, rows)
-        return {**arrays, "neighbors": links.neighbors, "weights": links.weights, "own": links.own}
+        return {**arrays, **{name: getattr(links, name) for name in _LISTS}}
+
+    def relink(self) -> None:
+        """Link the rows to the bank as it is now, where an embedding layer has moved them."""
+        if self._host_x is not None and self._links is not None:
+            self._links = self._link(self._host_x)
+            self.graph_figures = self._figures(self._host_x)
+
+    def links(self) -> Tree:
+        """The links that an embedding layer may move; empty where they do not change."""
+        if self._host_x is None or self._links is None:
+            return {}
+        return {name: getattr(self._links, name) for name in _LISTS}
+
+    def restore_links(self, lists: Tree) -> None:
+        """Go on with what ``links`` gave, and a bank of the same time."""
+        if lists:
+            assert self._host_x is not None
+            self._links = Graph(*(lists[name] for name in _LISTS), None)
+            self.graph_figures = self._figures(self._host_x)
 
     def bank_states(self) -> Tree:
         """The bank's states as they are now, by layer; none in batch scope."""
@@ -82,7 +105,7 @@ class TrainingInputs:
         """Links of all training rows to the bank: its own, where every row is in it."""
         rows = self.bank.rows_of(host_x)
         if min(rows) < 0 or self.bank.graph is None:
-            links = self.model.attach(host_x, self._x)
+            links = self.model.attach(host_x, self.model.nodes(host_x))
         else:
             links = self.bank.graph.rows(self.ops, self.ops.asarray(rows, "int32"))
         # The first step would lose them where memory runs out in it.

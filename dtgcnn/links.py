@@ -45,7 +45,7 @@ def graph_links(model: DTGCNN, host_x: HostArray) -> Links:
 
     A row that is in the bank does not link to itself.
     """
-    graph = model.attach(host_x, model.device_rows(host_x))
+    graph = model.attach(host_x, model.nodes(host_x))
     neighbors, weights = map(model.ops.to_numpy, (graph.neighbors, graph.weights))
     return Links(neighbors.astype(np.int64), weights > 0)
 

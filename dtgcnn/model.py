@@ -13,7 +13,7 @@ from typing_extensions import Self
 
 from . import numerics
 from .backends import load_ops
-from .bank import Bank, choose_rows
+from .bank import Bank, choose_rows, nodes_of
 from .config import DTGCNNConfig
 from .graph import Graph
 from .network import Network
@@ -66,9 +66,10 @@ class DTGCNN:
         if config is not None and not isinstance(config, DTGCNNConfig):
             raise ValueError(f"config must be a DTGCNNConfig, received {config!r}")
         self.config = (config or DTGCNNConfig()).replace(**settings)
-        if encoder is not None and encoder.dim != self.config.input_dim:
+        if encoder is not None and encoder.dim != self.config.row_width:
             raise ValueError(
-                f"the encoder gives {encoder.dim} columns, input_dim is {self.config.input_dim}"
+                f"the encoder gives {encoder.dim} columns, {self.config.width_name} is "
+                f"{self.config.row_width}"
             )
         self.ops = load_ops(backend, **device_option(self.config)) if ops is None else ops
         self.encoder = encoder
@@ -121,24 +122,28 @@ class DTGCNN:
         self.unfreeze(lambda name: name.startswith("gcn."))
 
     def freeze_embedding_layer(self) -> None:
-        """Freeze the embedding layer, ``head``."""
-        self.freeze(lambda name: name.startswith("head."))
+        """Freeze the embedding layer: ``embedding`` where the model has one, else ``head``."""
+        layer = self.config.embedding_layer
+        self.freeze(lambda name: name.startswith(layer))
 
     def unfreeze_embedding_layer(self) -> None:
         """The opposite of ``freeze_embedding_layer``."""
-        self.unfreeze(lambda name: name.startswith("head."))
+        layer = self.config.embedding_layer
+        self.unfreeze(lambda name: name.startswith(layer))
 
     def unfreeze_all(self) -> None:
         """Let training move every parameter."""
         self.frozen = frozenset()
 
     def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
-        """What goes into the network: (N, input_dim) float32 host rows of texts or vectors.
+        """What goes into the network: float32 host rows of texts or vectors, (N, input_dim), or of
+        a model with an embedding layer the pieces of texts, (N, max_length) whole numbers.
 
         Raises:
-            ValueError: texts without an encoder, vectors of another width, or values that are not
-                finite.
+            ValueError: texts without an encoder, rows of another width, values that are not finite,
+                or pieces that the embedding layer does not have.
         """
+        width = self.config.row_width
         rows: HostArray = x
         kind = getattr(getattr(x, "dtype", None), "kind", "O")
         if kind in "OUT":
@@ -148,26 +153,40 @@ class DTGCNN:
             if self.encoder is None:
                 raise ValueError(
                     "the model has no text encoder: it was trained on vectors, so encode takes an "
-                    f"array of shape (N, {self.config.input_dim})"
+                    f"array of shape (N, {width})"
                 )
             rows = self.encoder.encode(texts)
-            wanted, found = (len(texts), self.config.input_dim), getattr(rows, "shape", None)
+            wanted, found = (len(texts), width), getattr(rows, "shape", None)
             if found != wanted:
                 raise ValueError(f"the encoder must give an array of shape {wanted}, not {found}")
-        if rows.ndim != 2 or rows.shape[1] != self.config.input_dim:
-            raise ValueError(
-                f"x must have shape (N, input_dim = {self.config.input_dim}), received {rows.shape}"
-            )
+        if rows.ndim != 2 or rows.shape[1] != width:
+            name = self.config.width_name
+            raise ValueError(f"x must have shape (N, {name} = {width}), received {rows.shape}")
         rows = rows.astype("float32") + 0.0  # −0.0 becomes 0.0: equal rows have equal bytes
         finite = self.ops.isfinite(self.ops.asarray(rows))
         bad = self.ops.to_numpy(self.ops.sum(~finite, axis=1)).nonzero()[0]
         if len(bad):
             raise ValueError(f"x must be finite; row {bad[0]} holds nan or infinity")
+        if self.config.vocab_size is not None:
+            self._check_pieces(rows, self.config.vocab_size)
         return rows
 
+    def _check_pieces(self, rows: HostArray, vocab_size: int) -> None:
+        wrong = (rows != rows.round()) | (rows < 0) | (rows >= vocab_size)
+        if wrong.any():
+            row, column = (int(places[0]) for places in wrong.nonzero())
+            raise ValueError(
+                f"pieces must be whole numbers from 0 to {vocab_size - 1}; row {row} holds "
+                f"{rows[row, column]}"
+            )
+
     def device_rows(self, host_x: HostArray) -> Array:
-        """Host rows on the device, at unit length, however small or large they are."""
-        ops, x = self.ops, self.ops.asarray(host_x)
+        """Host rows on the device: vectors at unit length, however small or large they are, and
+        pieces as int32."""
+        ops = self.ops
+        if self.config.vocab_size is not None:
+            return ops.asarray(host_x, "int32")
+        x = ops.asarray(host_x)
         if x.shape[0] == 0:
             return x
         largest = ops.max(ops.abs(x), axis=1, keepdims=True)
@@ -188,11 +207,24 @@ class DTGCNN:
         self.bank.refresh(self.ops, self.network, self.params, self.state)
         return self.bank
 
-    def attach(self, host_x: HostArray, x: Array) -> Graph:
-        """Links from rows to the bank; a row that is in the bank is not its own neighbour."""
+    def attach(self, host_x: HostArray, nodes: Array) -> Graph:
+        """Links from nodes to the bank; a row that is in the bank is not its own neighbour."""
         bank = self.trained_bank()
         exclude = self.ops.asarray(bank.rows_of(host_x), "int32")
-        return self.network.constructor.attach(self.ops, x, bank.x, exclude)
+        return self.network.constructor.attach(self.ops, nodes, bank.states[0], exclude)
+
+    def nodes(self, host_x: HostArray) -> Array:
+        """The nodes (N, input_dim) of host rows, as the parameters are now."""
+        return nodes_of(self.ops, self.network, self.params, self.device_rows(host_x))
+
+    def input_vectors(self, host_x: HostArray) -> HostArray:
+        """What there is of host rows before training, (N, input_dim): vectors themselves, or the
+        bags of pieces under the embedding layer's first parameters."""
+        if self.network.embedding is None:
+            return host_x
+        params, _ = self.network.init(self.ops, self.config.seed)
+        nodes = nodes_of(self.ops, self.network, params, self.device_rows(host_x))
+        return self.ops.to_numpy(nodes)
 
     def encode(self, x: HostArray | Sequence[str]) -> HostArray:
         """Embeddings (N, output_dim), float32, of texts or of vectors (N, input_dim).
@@ -210,9 +242,9 @@ class DTGCNN:
             block = host_x[start : start + ENCODE_ROWS]
             padding = [len(block) - 1] * (ENCODE_ROWS - len(block))
             padded = block[list(range(len(block))) + padding]
-            rows = self.device_rows(padded)
-            graph = self.attach(padded, rows)
-            z, _ = self.network(ops, self.params, self.state, rows, graph, bank.states)
+            nodes = self.network.nodes(ops, self.params, self.device_rows(padded))
+            graph = self.attach(padded, nodes)
+            z, _ = self.network(ops, self.params, self.state, nodes, graph, bank.states)
             ops.evaluate(z)
             out.append(z[: len(block)])
         return ops.to_numpy(ops.concat(out) if out else ops.zeros((0, self.config.output_dim)))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from .config import DTGCNNConfig
+from .embedding import EmbeddingBag
 from .graph import EfficientGraphConstructor, Graph
 from .heads import ProjectionHead
 from .layers import GCNLayer
@@ -24,6 +25,7 @@ class Network:
         layers, head: its parts.
         constructor: makes the graphs.
         precision: ``"float16"`` or ``"bfloat16"`` for matrix products in training passes.
+        embedding: makes a node of the pieces of a text; None where vectors go in.
         recompute: whether training passes keep no hidden values of a layer for the backward pass
             but compute them again (Chen et al. 2016, arXiv:1604.06174).
     """
@@ -32,6 +34,7 @@ class Network:
     head: ProjectionHead
     constructor: EfficientGraphConstructor
     precision: str | None = None
+    embedding: EmbeddingBag | None = None
     recompute: bool = False
 
     @classmethod
@@ -46,7 +49,8 @@ class Network:
             widths[-1], config.output_dim, config.normalize_output, config.initializer
         )
         precision = str(config.mixed_precision) if config.mixed_precision else None
-        return cls(layers, head, constructor, precision, config.gradient_checkpointing)
+        bag = None if config.vocab_size is None else EmbeddingBag(config.vocab_size, widths[0])
+        return cls(layers, head, constructor, precision, bag, config.gradient_checkpointing)
 
     def init(self, ops: ArrayOps, seed: int) -> tuple[Tree, Tree]:
         """Parameters and running state. The same seed gives the same bits on every backend."""
@@ -59,7 +63,16 @@ class Network:
             "gcn": {name: layer.init(ops, key("gcn", int(name))) for name, layer in named},
             "head": self.head.init(ops, key("head")),
         }
+        if self.embedding is not None:
+            params["embedding"] = self.embedding.init(ops, key("embedding"))
         return params, {"gcn": {name: layer.init_state(ops) for name, layer in named}}
+
+    def nodes(self, ops: ArrayOps, params: Tree, rows: Array) -> Array:
+        """The nodes (N, input_dim) of device rows: unit vectors as they are, or the embedding bags
+        of pieces (N, max_length), int32."""
+        if self.embedding is None:
+            return rows
+        return self.embedding(ops, params["embedding"], rows)
 
     def __call__(
         self,

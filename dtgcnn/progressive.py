@@ -48,7 +48,7 @@ def guide_stages(config: DTGCNNConfig) -> tuple[Stage, ...]:
     model, as ``config`` has it."""
     return (
         Stage("embedding layer", 5, 1e-3, lambda name: name.startswith("gcn.")),
-        Stage("graph convolutions", 10, 5e-4, lambda name: name.startswith("head.")),
+        Stage("graph convolutions", 10, 5e-4, lambda name: name.startswith(config.embedding_layer)),
         Stage("whole model", config.num_epochs, config.learning_rate),
     )
 

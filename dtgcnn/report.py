@@ -66,6 +66,7 @@ def compare(
         return None
     inputs = model.vectors(dataset.inputs)
     embeddings = model.encode(inputs)
+    inputs = model.input_vectors(inputs)
     views = (inputs, embeddings)
     names: list[str] | None
     if dataset.triplets is not None:

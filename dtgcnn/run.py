@@ -70,8 +70,6 @@ class TrainingRun:
         self.taken = 0
         """Steps of the schedule taken, those of halved batches counted once."""
         self._inputs = TrainingInputs(model, config, loader, vectors)
-        self.graph_figures = self._inputs.graph_figures
-        """Of the links to the bank, see ``TrainingInputs``."""
         self._prepare(objective)
         self._sources = self._inputs.bank_states()
         self._prefetcher = Prefetcher(
@@ -206,7 +204,13 @@ class TrainingRun:
         """
         self.refresh_bank()
         if epoch % self.config.dynamic_graph_update_freq == 0:
+            self._inputs.relink()
             self._sources = self._inputs.bank_states()
+
+    @property
+    def graph_figures(self) -> dict[str, float]:
+        """Of the links to the bank, see ``TrainingInputs``."""
+        return self._inputs.graph_figures
 
     def refresh_bank(self) -> None:
         """Compute the bank's states anew from the parameters as they are."""
@@ -219,10 +223,14 @@ class TrainingRun:
     def state_dict(self) -> tuple[dict[str, Any], dict[str, HostArray]]:
         """All that later steps depend on: numbers, and arrays by dotted name."""
         model, ops = self.model, self.ops
-        banks = {str(i): states for i, states in enumerate(self._inputs.bank.states) if i > 0}
-        sources = {name: states for name, states in self._sources.items() if name != "0"}
+        states = {str(i): states for i, states in enumerate(self._inputs.bank.states)}
+        banks, sources = (
+            {name: leaf for name, leaf in tree.items() if name in self._moving}
+            for tree in (states, self._sources)
+        )
         trees = {"params": model.params, "state": model.state, "bank": banks}
         trees |= {"optimizer": self._optimizer_state, "sources": sources}
+        trees["links"] = self._inputs.links()
         arrays = {name: ops.to_numpy(leaf) for name, leaf in flatten(trees).items()}
         adaptive = self._adaptive
         numbers = {"count": self.count, "taken": self.taken}
@@ -237,12 +245,25 @@ class TrainingRun:
         model.params = refill(model.params, device, "params")
         model.state = refill(model.state, device, "state")
         self._optimizer_state = self._at_rest(refill(self._optimizer_state, device, "optimizer"))
-        for index in range(1, len(self._inputs.bank.states)):
-            self._inputs.bank.states[index] = device[f"bank.{index}"]
+        bank = self._inputs.bank
+        bank.states = [
+            device[f"bank.{i}"] if str(i) in self._moving else states
+            for i, states in enumerate(bank.states)
+        ]
+        if "0" in self._moving:
+            bank.link(ops, model.network)
         self._sources = {
-            name: states if name == "0" else device[f"sources.{name}"]
+            name: device[f"sources.{name}"] if name in self._moving else states
             for name, states in self._sources.items()
         }
+        self._inputs.restore_links(refill(self._inputs.links(), device, "links"))
+
+    @property
+    def _moving(self) -> list[str]:
+        """The layers whose states in the bank change in training: where vectors go in, those of the
+        first stay."""
+        network = self.model.network
+        return [str(i) for i in range(network.embedding is None, len(network.layers))]
 
     def _rate(self) -> float:
         config, steps = self.config, self.num_steps

@@ -25,7 +25,8 @@ LossName: TypeAlias = Literal[
 Precision: TypeAlias = Literal["float16", "bfloat16"]
 
 SHAPE_THE_MODEL = (
-    *("input_dim", "hidden_dims", "output_dim", "gcn_activation", "use_batch_norm"),
+    *("input_dim", "vocab_size", "max_length", "hidden_dims", "output_dim"),
+    *("gcn_activation", "use_batch_norm"),
     *("dropout_rate", "normalize_output", "graph_k_neighbors", "graph_similarity_threshold"),
     *("graph_self_weight", "initializer"),
 )
@@ -38,7 +39,8 @@ _WHOLE = {
     "graph_k_neighbors": 1,
     **dict.fromkeys(("early_stopping_patience", "num_threads", "prefetch_factor"), 1),
     **dict.fromkeys(("seed", "warmup_steps", "clear_cache_every", "cache_limit", "num_workers"), 0),
-    "samples_per_class": 2,
+    **dict.fromkeys(("samples_per_class", "vocab_size"), 2),
+    "max_length": 1,
 }
 """Whole numbers and the least they may be."""
 
@@ -49,7 +51,7 @@ _FLAGS = (
 
 _OPTIONAL = {
     *("graph_self_weight", "scheduler_gamma", "target_margin", "warmup_steps"),
-    *("early_stopping_patience", "num_threads", "cache_limit", "num_gcn_layers"),
+    *("early_stopping_patience", "num_threads", "cache_limit", "num_gcn_layers", "vocab_size"),
 }
 """What may be None."""
 

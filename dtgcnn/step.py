@@ -172,7 +172,8 @@ class TrainingStep:
     def _encode(
         self, params: Tree, state: Tree, rows: Tree, sources: Tree, key: Array
     ) -> tuple[Array, Tree, Tree]:
-        ops, network, x = self.ops, self.network, rows["x"]
+        ops, network = self.ops, self.network
+        x = network.nodes(ops, params, rows["x"])
         if sources:
             graph = Graph(rows["neighbors"], rows["weights"], rows["own"], None)
             states = [sources[str(i)] for i in range(len(network.layers))]

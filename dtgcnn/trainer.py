@@ -254,11 +254,11 @@ class Trainer:
             if known is dataset:
                 return vectors
         if dataset.texts is not None and model.encoder is None:
-            from .data import TfidfEncoder
+            from .data import default_encoder
 
             texts = [dataset.texts[item] for item in loader.items]
             _log.info("fitting a text encoder on %d texts", len(texts))
-            model.encoder = TfidfEncoder(model.config.input_dim).fit(texts)
+            model.encoder = default_encoder(model.config).fit(texts)
         self._vectors.append((dataset, model.vectors(dataset.inputs)))
         return self._vectors[-1][1]
 

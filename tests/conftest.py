@@ -34,6 +34,18 @@ def blobs(classes: int = 4, per_class: int = 20, width: int = 12) -> tuple[Vecto
     return x.astype(np.float32), labels
 
 
+def bags(classes: int = 4, per_class: int = 20, length: int = 6) -> tuple[Vectors, Any]:
+    """Rows of up to ``length`` pieces of 1 to 39, and their classes: half of a row's pieces are of
+    its class, the others of any, and 0 fills up."""
+    rng = np.random.default_rng(9)
+    labels = np.repeat(np.arange(classes), per_class)
+    own = 1 + rng.integers(0, 9, (len(labels), length)) + 9 * labels[:, None]
+    pieces = np.where(rng.random(own.shape) < 0.5, own, rng.integers(1, 40, own.shape))
+    lengths = rng.integers(2, length + 1, len(labels))
+    pieces[np.arange(length) >= lengths[:, None]] = 0
+    return pieces.astype(np.float32), labels
+
+
 @pytest.fixture(params=["numpy", "mlx"])
 def backend(request: pytest.FixtureRequest) -> str:
     """Each backend whose library is installed."""

@@ -35,10 +35,12 @@ OTHERS: dict[str, Any] = {
     **{"mixed_precision": "bfloat16", "gradient_checkpointing": True},
     **{"adaptive_batch_size": True, "offload_optimizer": True, "cache_limit": 0},
     **{"clear_cache_every": 8, "num_workers": 2, "prefetch_factor": 5},
+    **{"vocab_size": 100, "max_length": 7},
     **{"persistent_workers": True, "device": "cpu", "num_threads": 1, "seed": 2**40},
 }
 """For every field another value than its default."""
 NEEDED: dict[str, dict[str, Any]] = {
+    "max_length": {"vocab_size": 90},
     "num_gcn_layers": {"hidden_dims": (4, 3)},
     "focal_gamma": {"loss": "focal"},
     "temperature": {"loss": "supcon"},

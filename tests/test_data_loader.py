@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dtgcnn.data import Batch, ClassBalancedSampler, TripletDataset, TripletLoader
 
@@ -221,3 +223,44 @@ def test_random_class_sizes(seed: int) -> None:
         classes, counts = np.unique(labels[picked], return_counts=True)
         assert (len(classes), set(counts.tolist())) == (sampler.P, {sampler.K})
         assert sizes[classes].max() >= 2
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 40), min_size=1, max_size=25),
+    batch_size=st.integers(4, 200),
+    k=st.integers(2, 12),
+    epoch=st.integers(0, 3),
+)
+def test_a_loader_yields_as_many_batches_as_its_length(
+    sizes: list[int], batch_size: int, k: int, epoch: int
+) -> None:
+    loader = TripletLoader(
+        labelled(*sizes), np.arange(sum(sizes)), batch_size, samples_per_class=k, seed=epoch
+    )
+    batches = list(loader.batches(epoch))
+    assert len(batches) == len(loader)
+    assert (len(loader) > 0) == (len(sizes) > 1 and max(sizes) > 1)
+    assert len({batch.items.shape for batch in batches}) <= 1
+    for batch in batches:
+        counts = np.unique(batch.labels, return_counts=True)[1]
+        assert len(set(counts.tolist())) == 1
+        assert batch.valid_triplets > 0
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    count=st.integers(1, 60), batch_size=st.integers(1, 70), training=st.booleans(),
+    chosen=st.data(),
+)  # fmt: skip
+def test_a_loader_of_triplets_yields_as_many_batches_as_its_length(
+    count: int, batch_size: int, training: bool, chosen: st.DataObject
+) -> None:
+    loader = TripletLoader(chain(count), np.arange(count), batch_size, training=training)
+    if training and chosen.draw(st.booleans()):
+        rows = st.lists(st.integers(0, count - 1), min_size=1)
+        loader.restrict(np.array(chosen.draw(rows)))
+    batches = list(loader.batches(chosen.draw(st.integers(0, 3))))
+    assert len(batches) == len(loader) > 0
+    seen = sum(batch.valid_triplets for batch in batches)
+    assert seen == (count - count % min(batch_size, count) if training else count)

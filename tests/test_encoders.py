@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 from typing_extensions import Self
 
+from dtgcnn import DTGCNN
+from dtgcnn.cli import main
 from dtgcnn.data import (
     DataError,
     Encoder,
+    HashingEncoder,
     MissingExtraError,
     TfidfEncoder,
+    available_encoders,
     encoders,
     load_encoder,
+    make_encoder,
     register_encoder,
 )
 
@@ -200,7 +208,12 @@ def test_without_scikit_learn_the_extra_is_named(
 ) -> None:
     fitted.save(tmp_path)
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    for call in (lambda: TfidfEncoder(4).fit(["a"]), lambda: load_encoder(tmp_path)):
+    calls: list[Callable[[], object]] = [
+        lambda: TfidfEncoder(4).fit(["a"]),
+        lambda: load_encoder(tmp_path),
+        lambda: HashingEncoder(4).encode(["a"]),
+    ]
+    for call in calls:
         with pytest.raises(MissingExtraError, match=r"pip install 'dtgcnn\[text\]'") as caught:
             call()
         assert isinstance(caught.value, ImportError)
@@ -235,3 +248,151 @@ def test_other_encoders_can_be_registered(tmp_path: Path, monkeypatch: pytest.Mo
     assert isinstance(loaded, Encoder)
     with pytest.raises(ValueError, match="name must be free, received 'lengths'"):
         register_encoder(type("Other", (Lengths,), {}))
+
+
+def test_the_fingerprint_tells_what_was_fitted(fitted: TfidfEncoder, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    assert TfidfEncoder.load(tmp_path).fingerprint == fitted.fingerprint
+    others = [
+        TfidfEncoder(15).fit(corpus(200)),
+        TfidfEncoder(16).fit(corpus(199)),
+        HashingEncoder(16),
+        HashingEncoder(15),
+    ]
+    found = {fitted.fingerprint, *(other.fingerprint for other in others)}
+    assert len(found) == 5
+    assert all(len(fingerprint) == 64 and int(fingerprint, 16) for fingerprint in found)
+    with pytest.raises(RuntimeError, match=r"fingerprint needs a fitted encoder"):
+        _ = TfidfEncoder(4).fingerprint
+
+
+def test_many_texts_are_encoded_in_parts(
+    fitted: TfidfEncoder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = [*corpus(50, seed=6), "猫"]
+    whole, hashed = fitted.encode(texts), HashingEncoder(16).encode(texts)
+    monkeypatch.setattr("dtgcnn.data.tfidf._BATCH", 7)
+    monkeypatch.setattr("dtgcnn.data.hashing._BATCH", 7)
+    caplog.clear()
+    np.testing.assert_array_equal(fitted.encode(texts), whole)
+    np.testing.assert_array_equal(HashingEncoder(16).encode(texts), hashed)
+    assert "1 of 51 texts have no known n-gram" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("bert", "must be one of tfidf, hashing, sentence-transformer:MODEL, .*received 'bert'"),
+        ("", "must be one of tfidf"),
+        ("tfidf:3", "must be tfidf, received 'tfidf:3'"),
+        ("hashing:", "must be hashing, received 'hashing:'"),
+        ("model2vec", "must be model2vec:MODEL, received 'model2vec'"),
+        ("mlx:", "must be mlx:MODEL, received 'mlx:'"),
+    ],
+)
+def test_an_unknown_spec_lists_what_there_is(spec: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"encoder {message}"):
+        make_encoder(spec)
+
+
+def test_encoders_are_made_by_name() -> None:
+    assert isinstance(make_encoder("tfidf", 8), TfidfEncoder)
+    made = make_encoder("hashing", 8)
+    assert isinstance(made, HashingEncoder)
+    assert made.dim == 8
+    assert available_encoders()[:2] == ["tfidf", "hashing"]
+
+
+PACKAGE = '''
+import json
+from pathlib import Path
+import numpy as np
+
+class Letters:
+    """How often letters occur, up to a last one."""
+    name = "letters"
+
+    def __init__(self, last):
+        self.last, self.dim = last, ord(last) - ord("a") + 1
+
+    def fit(self, texts):
+        return self
+
+    def encode(self, texts):
+        letters = [chr(ord("a") + i) for i in range(self.dim)]
+        return np.array([[text.count(c) for c in letters] for text in texts], np.float32)
+
+    def save(self, directory):
+        content = json.dumps({"name": self.name, "last": self.last})
+        (Path(directory) / "encoder.json").write_text(content)
+
+    @classmethod
+    def load(cls, directory):
+        return cls(json.loads((Path(directory) / "encoder.json").read_text())["last"])
+'''
+
+
+def test_the_command_line_finds_an_installed_encoder(text_file: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    (site / "letters-1.dist-info").mkdir(parents=True)
+    (site / "letters.py").write_text(PACKAGE)
+    (site / "letters-1.dist-info" / "METADATA").write_text("Name: letters\nVersion: 1\n")
+    points = site / "letters-1.dist-info" / "entry_points.txt"
+    points.write_text("[dtgcnn.encoders]\nletters = letters:Letters\nother = letters:Letters\n")
+    paths = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+
+    def run(*arguments: object, installed: bool = True) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "dtgcnn", *map(str, arguments)],
+            env={**os.environ, **({"PYTHONPATH": paths} if installed else {})},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    model = tmp_path / "model"
+    settings = ["--epochs", "1", "--batch-size", "24", "--no-map", "--backend", "numpy"]
+    train = ["train", text_file, "--output", model, *settings, "--set", "hidden_dims=[8, 8]"]
+    done = run(*train, "--encoder", "letters:z")
+    assert done.returncode == 0, done.stderr
+    assert "encoder letters:z" in done.stderr
+    config = json.loads((model / "config.json").read_text())
+    assert (config["config"]["input_dim"], config["text_encoder"]) == (26, "letters")
+    assert "numbers by `letters`" in (model / "README.md").read_text()
+    done = run("evaluate", model, text_file)
+    assert done.returncode == 0, done.stderr
+    assert "map@r" in done.stdout
+    done = run("evaluate", model, text_file, installed=False)
+    assert done.returncode == 2
+    assert "entry point 'letters' in the group 'dtgcnn.encoders'" in done.stderr
+    for spec, message in (("letters", "must be letters"), ("other:z", "must have the name")):
+        done = run(*train[:2], "--output", tmp_path / "no", "--encoder", spec)
+        assert done.returncode == 2
+        assert message in done.stderr
+
+
+@pytest.mark.parametrize("spec", [None, "tfidf", "hashing"])
+def test_training_with_an_encoder(
+    fitted: TfidfEncoder, text_file: Path, tmp_path: Path, spec: str | None
+) -> None:
+    chosen = [] if spec is None else ["--encoder", spec]
+    settings = ["--epochs", "1", "--batch-size", "24", "--no-map", "--backend", "numpy"]
+    model = str(tmp_path / "model")
+    done = CliRunner().invoke(
+        main, ["train", str(text_file), "--output", model, *settings, *chosen]
+    )
+    assert done.exit_code == 0, done.output
+    loaded = DTGCNN.load(model)
+    assert loaded.config.input_dim == 384
+    assert loaded.encoder is not None
+    assert loaded.encoder.name == (spec or "tfidf")
+    done = CliRunner().invoke(main, ["search", model, str(text_file), "the cat", "--top", "2"])
+    assert len(done.output.splitlines()) == 2
+
+
+def test_vectors_take_no_encoder(tmp_path: Path) -> None:
+    np.savez(tmp_path / "v.npz", x=np.eye(8, dtype=np.float32), y=np.arange(8) % 2)
+    arguments = ["train", str(tmp_path / "v.npz"), "--output", str(tmp_path / "m")]
+    done = CliRunner().invoke(main, [*arguments, "--encoder", "tfidf"])
+    assert done.exit_code == 2
+    assert "--encoder goes with texts" in done.output

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info
 from dtgcnn import DTGCNN, Callback, DTGCNNConfig, Trainer, TripletDataset, load_ops
 from dtgcnn.tree import flatten
 
-from .conftest import SETTINGS, blobs
+from .conftest import SETTINGS, bags, blobs
 
 BASE: dict[str, Any] = {**SETTINGS, "learning_rate": 3e-3, "warmup_epochs": 0.5, "num_epochs": 3}
 
@@ -32,15 +32,18 @@ class Watch(Callback):
         self.seen["blas"] = [i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"]
 
 
-def dataset(**settings: Any) -> TripletDataset:
+def dataset(config: DTGCNNConfig) -> TripletDataset:
+    if config.vocab_size is not None:
+        x, labels = bags()
+        return TripletDataset.from_arrays(x[:, : config.max_length], labels)
     x, labels = blobs()
-    return TripletDataset.from_arrays(x[:, : settings["input_dim"]], labels)
+    return TripletDataset.from_arrays(x[:, : config.input_dim], labels)
 
 
 def outcome(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> dict[str, Any]:
     """All that a run with these settings shows: weights, history, embeddings, files, threads."""
     config = DTGCNNConfig(**{**BASE, **changes})
-    data = dataset(input_dim=config.input_dim)
+    data = dataset(config)
     loader, val = data.create_dataloaders(
         config.batch_size, 0.8, config.seed, config.samples_per_class
     )
@@ -87,6 +90,8 @@ DEFAULT_DIMS = DTGCNNConfig().hidden_dims
 EFFECTS: dict[str, tuple[dict[str, Any], Any, Any, str]] = {
     # field: settings of both runs, two values, and what must differ
     "input_dim": ({}, 12, 10, "weights"),
+    "vocab_size": ({"max_length": 6}, 40, 50, "initial"),
+    "max_length": ({"vocab_size": 40}, 6, 3, "weights"),
     "hidden_dims": ({}, (16, 16), (16, 8), "weights"),
     "num_gcn_layers": ({"hidden_dims": DEFAULT_DIMS, "hidden_dim": 8}, 1, 2, "weights"),
     "output_dim": ({}, 8, 6, "embeddings"),

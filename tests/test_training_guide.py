@@ -21,6 +21,8 @@ from dtgcnn.cli import main
 from dtgcnn.mining import explicit
 from dtgcnn.settings import LossName, MiningStrategy
 
+from .conftest import WORDS, sentences
+
 GUIDE = Path(__file__).parent.parent / "docs" / "training_guide.md"
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _SNIPPET = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -245,6 +247,71 @@ def test_dataset_format(guide: Guide) -> None:
     assert (len(names["from_lists"]), len(names["from_triplets"])) == (4, 2)
     batch = next(iter(names["train_loader"]))
     assert set(np.unique(batch.labels, return_counts=True)[1]) == {9}  # 128 // 14 classes
+
+
+def test_data_preprocessing(guide: Guide) -> None:
+    names = guide.run("Data preprocessing")
+    triplets, generated = names["triplets"], names["generated"]
+    assert len(triplets) == 5 * 672 == names["generator"].report.triplets
+    assert len(generated) == len(triplets)
+    labels = dict(zip(names["raw_sentences"], names["class_labels"], strict=True))
+    assert all(labels[a] == labels[p] != labels[n] for a, p, n in triplets)
+    assert names["padded"].shape == (1, 128)
+    assert names["preprocessor"].decode(names["padded"]) == ["where is my parcel?"]
+    assert dtgcnn.DataPreprocessor.load(guide.folder / "preprocessor").num_pieces == 1000
+    written = TripletDataset(guide.folder / "triplets.jsonl")
+    assert set(written.texts or []) < set(names["raw_sentences"])  # of the split "train"
+
+
+ORIGINAL_PREPROCESSING = """
+from dtgcnn.data import DataPreprocessor, TripletGenerator
+
+# Automatic triplet generation from labeled data
+preprocessor = DataPreprocessor(
+    tokenizer='sentence-piece',
+    max_length=128,
+    vocab_size=32000
+)
+
+# Generate triplets from sentence pairs with labels
+generator = TripletGenerator(
+    similarity_threshold=0.8,
+    negative_sampling_strategy='hard'
+)
+
+triplets = generator.generate_triplets(
+    sentences=raw_sentences,
+    labels=labels,
+    num_triplets_per_anchor=5
+)
+
+# Save processed data
+preprocessor.save_triplets(triplets, "data/processed_triplets.json")
+"""
+
+
+def test_the_original_preprocessing_runs_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts, names = sentences()
+    labels = [list(WORDS).index(name) for name in names]
+    scope: dict[str, Any] = {"raw_sentences": texts, "labels": labels}
+    exec(ORIGINAL_PREPROCESSING, scope)
+    assert len(TripletDataset("data/processed_triplets.json")) == 5 * len(texts)
+
+
+def test_data_augmentation(guide: Guide) -> None:
+    names = guide.run("Data augmentation")
+    before, after = names["original_dataset"], names["augmented_dataset"]
+    added = names["augmenter"].report.added
+    assert set(added) == {"paraphrase", "back_translation", "synonym_replacement"}
+    assert min(added.values()) > 0
+    assert after.num_items == before.num_items + sum(added.values())
+    assert (guide.folder / "answers.sqlite").is_file()
+    more = TripletDataset(guide.folder / "more.csv")
+    assert more.num_items > 900
+    assert set(more.splits[672:]) == {"train"}
 
 
 # -- Training configuration

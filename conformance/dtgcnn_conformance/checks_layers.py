@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from dtgcnn import DTGCNNConfig, numerics
+from dtgcnn.embedding import EmbeddingBag
 from dtgcnn.graph import EfficientGraphConstructor, Graph
 from dtgcnn.layers import Activation, BatchNorm, GCNLayer, LayerNorm, Linear, dropout
 from dtgcnn.network import Network
@@ -16,7 +17,7 @@ from dtgcnn.random import derive_key
 from dtgcnn.tree import flatten, tree_map
 
 from .comparison import require
-from .probe import Probe, normal, to_device, to_host
+from .probe import Probe, integers, normal, to_device, to_host
 from .registry import check
 
 N, D = 12, 6
@@ -190,6 +191,20 @@ def activations_and_batch_norm(probe: Probe) -> None:
             layer = GCNLayer(D, 4, activation, batch_norm)
             for training in (True, False):
                 hold_layer(probe, layer, bank=False, training=training)
+
+
+@check("layers")
+def embedding_bag(probe: Probe) -> None:
+    """``EmbeddingBag`` is the mean of a row's pieces at unit length; piece 0 counts for nothing."""
+    layer, table = EmbeddingBag(9, 4), normal(9, 4, seed=6)
+    pieces = integers([[3, 0, 0, 5], [3, 3, 3, 8], [0, 0, 0, 0], [1, 2, 4, 6], [0, 7, 0, 0]])
+    means = np.array([table[row[row > 0]].sum(axis=0) for row in pieces])
+    length = np.linalg.norm(means, axis=1, keepdims=True)
+    given = probe.array(pieces)
+    out = layer(probe.ops, {"weight": probe.array(table)}, given)
+    probe.values("EmbeddingBag", out, means / np.where(length > 0, length, 1.0))
+    params = {"weight": table}
+    hold(probe, "EmbeddingBag", lambda o, p, i: (layer(o, p, i["x"]), {}), params, {"x": pieces})
 
 
 @check("layers")

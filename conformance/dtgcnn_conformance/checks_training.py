@@ -17,7 +17,7 @@ from .comparison import require
 from .lock_step import lock_step, sensitivity
 from .probe import Probe, to_host
 from .registry import check
-from .task import LABELS, VECTORS, config_of, rounded, task_of
+from .task import LABELS, PIECES, VECTORS, VOCABULARY, config_of, rounded, task_of
 
 
 @check("training")
@@ -60,6 +60,17 @@ def batch_norm_steps(probe: Probe) -> None:
     settings: dict[str, Any] = {"use_batch_norm": True, "gcn_activation": "relu"}
     settings |= {"graph_scope": "batch", "graph_self_weight": None}
     lock_step(probe, task_of(probe.reference, **settings))
+
+
+@check("training")
+def steps_of_pieces(probe: Probe) -> None:
+    """Steps that train an embedding layer of pieces, in both scopes, and steps with it frozen."""
+    layer: dict[str, Any] = {"vocab_size": VOCABULARY, "max_length": PIECES.shape[1]}
+    for scope in ("batch", "bank"):
+        lock_step(probe, task_of(probe.reference, graph_scope=scope, **layer), 5)
+    task = task_of(probe.reference, frozen=lambda name: name.startswith("embedding."), **layer)
+    require(task.frozen == {"embedding.weight"}, f"the frozen parameters are {task.frozen}")
+    lock_step(probe, task, 2)
 
 
 @check("training")

@@ -19,7 +19,18 @@ from dtgcnn.tree import tree_map
 
 from .probe import integers, normal, to_device, to_host
 
-__all__ = ["LABELS", "RATE", "ROWS_OF_X", "VECTORS", "Task", "config_of", "rounded", "task_of"]
+__all__ = [
+    "LABELS",
+    "PIECES",
+    "RATE",
+    "ROWS_OF_X",
+    "VECTORS",
+    "VOCABULARY",
+    "Task",
+    "config_of",
+    "rounded",
+    "task_of",
+]
 
 RATE = 0.01
 ROWS, WIDTH = 64, 10
@@ -29,6 +40,13 @@ VECTORS = (CENTRES[LABELS] + 1.5 * normal(ROWS, WIDTH, seed=2)).astype(np.float3
 """Four classes that overlap, so that there is something to learn for ten steps."""
 TARGETS = np.where(LABELS == 2, np.nan, VECTORS[:, 0].astype(np.float64))
 """What a regression head is to predict; of one class nothing is known."""
+PIECES = np.where(
+    np.random.default_rng(3).random((ROWS, 5)) < 0.4,
+    0,
+    1 + np.random.default_rng(4).integers(0, 9, (ROWS, 5)) + 5 * LABELS[:, None],
+).astype(np.float32)
+"""Up to five pieces of 1 to 24 for each row, those of a class alike; 0 is none."""
+VOCABULARY = 25
 ROWS_OF_X = ("x", "neighbors", "weights", "own")
 """What a batch holds of each row, beside what the loss asks for."""
 
@@ -70,9 +88,7 @@ class Task:
     def arguments(self, step: int) -> Tree:
         """Batch, sources, key and learning rate of a step."""
         rows = np.random.default_rng(step).choice(ROWS, 16, replace=False).astype(np.int32)
-        length = np.linalg.norm(VECTORS[rows].astype(np.float64), axis=1, keepdims=True)
-        x = (VECTORS[rows] / length).astype(np.float32)
-        batch = {"x": x, "labels": LABELS[rows], "items": rows}
+        batch = {"x": x_of(self.config, rows), "labels": LABELS[rows], "items": rows}
         batch |= {name: leaf[rows] for name, leaf in self.links.items()}
         batch |= {"targets": TARGETS[rows]}
         batch["mining_key"] = np.array(derive_key(11, "mining", step), np.uint32)
@@ -94,6 +110,20 @@ class Task:
         results = step(p["params"], p["state"], p["optimizer"], *given.values())
         ops.evaluate(*results)
         return dict(zip(("params", "state", "optimizer", "metrics"), results))
+
+
+def rows_of(config: DTGCNNConfig) -> HostArray:
+    """All rows as a model takes them: vectors, or pieces where it has an embedding layer."""
+    return VECTORS if config.vocab_size is None else PIECES
+
+
+def x_of(config: DTGCNNConfig, rows: HostArray) -> HostArray:
+    """Some rows as they are on the device."""
+    x = rows_of(config)[rows]
+    if config.vocab_size is not None:
+        return x.astype(np.int32)
+    length = np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
+    return (x / length).astype(np.float32)
 
 
 def triplets_of(labels: HostArray) -> HostArray:
@@ -131,7 +161,7 @@ def task_of(
         model.freeze(frozen)
     sources, links = {}, {}
     if config.graph_scope == "bank":
-        bank = model.build_bank(VECTORS, [int(label) for label in LABELS])
+        bank = model.build_bank(rows_of(config), [int(label) for label in LABELS])
         sources = {str(i): reference.to_numpy(s) for i, s in enumerate(bank.states)}
         assert bank.graph is not None
         lists = bank.graph._asdict()

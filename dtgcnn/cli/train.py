@@ -14,7 +14,7 @@ from ..callbacks import SaveEveryEpoch
 from ..checkpoint import check_folder, holds_model
 from ..config import DTGCNNConfig
 from ..config_file import read_settings
-from ..data import TripletDataset
+from ..data import Encoder, PieceEncoder, TripletDataset, default_encoder, make_encoder
 from ..files import write_json
 from ..model import DTGCNN, device_option
 from ..report import Comparison, compare
@@ -38,6 +38,9 @@ STATE = ".state"
 TEXT_INPUT_DIM = 384
 """Width of text vectors where the user names none."""
 
+PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
+"""The embedding layer that ``--encoder pieces`` makes, where the user names no other."""
+
 
 @main.command()
 @file_argument
@@ -59,6 +62,15 @@ TEXT_INPUT_DIM = 384
     type=click.Choice(["auto", *TEMPLATES]),
     help="Cautious settings for the size of the data; auto picks by it.",
 )
+@click.option(
+    "--encoder",
+    "encoder_spec",
+    metavar="SPEC",
+    help="What makes vectors of texts: tfidf, hashing, sentence-transformer:MODEL, "
+    "model2vec:MODEL, mlx:MODEL; MODEL is a folder or a name on the Hugging Face hub. pieces "
+    "trains an embedding layer instead  [default: tfidf]",
+)
+@click.option("--no-cache", is_flag=True, help="Keep no vectors of texts for the next run.")
 @click.option("--train-split", default=0.9, show_default=True, help="Share not held out.")
 @click.option("--no-map", is_flag=True, help="Draw no picture of the embedding space.")
 @click.option("--resume", is_flag=True, help="Go on with a run that did not finish.")
@@ -79,6 +91,8 @@ def train(
     config_file: Path | None,
     settings: tuple[str, ...],
     template: str | None,
+    encoder_spec: str | None,
+    no_cache: bool,
     train_split: float,
     no_map: bool,
     resume: bool,
@@ -98,6 +112,7 @@ def train(
     Examples:
       dtgcnn train triplets.json --output model
       dtgcnn train tickets.csv --output model --epochs 50 --set dropout_rate=0.3
+      dtgcnn train tickets.csv --output model --encoder sentence-transformer:all-MiniLM-L6-v2
       dtgcnn train vectors.npz --output model --set "hidden_dims=[512, 256]"
     """
     state_dir = output / STATE
@@ -123,21 +138,30 @@ def train(
     }
     chosen = {} if config_file is None else read_settings(config_file)
     chosen |= parse_settings(settings) | {name: v for name, v in given.items() if v is not None}
+    if encoder_spec == PieceEncoder.name:
+        chosen = PIECES | chosen
     config = DTGCNNConfig.from_dict(chosen)
     ops = load_ops(backend, **device_option(config))
     dataset = TripletDataset(file)
     rows = len(dataset.training_items() if dataset.triplets is None else dataset)
     cautious = {} if template is None else TEMPLATES.get(template, template_of(rows))
     config = DTGCNNConfig.from_dict(cautious | chosen)
-    if "input_dim" not in chosen:
+    if dataset.features is not None and encoder_spec is not None:
+        raise ValueError(f"--encoder goes with texts, {file} holds vectors")
+    encoder = None
+    if "input_dim" not in chosen and config.vocab_size is None:
         width = TEXT_INPUT_DIM if dataset.features is None else dataset.features.shape[1]
         config = config.replace(input_dim=width)
+    if dataset.features is None:
+        encoder = _encoder_of(encoder_spec, config, cache=not no_cache)
+        if "input_dim" not in chosen and config.vocab_size is None:
+            config = config.replace(input_dim=encoder.dim)
     loader, val_loader = dataset.create_dataloaders(
         config.batch_size, train_split, config.seed, config.samples_per_class
     )
     few = {"graph_k_neighbors": max(1, min(config.graph_k_neighbors, len(loader.items) - 1))}
     config = config.replace(**((cautious or suggest(rows, len(loader))) | few | chosen))
-    model = DTGCNN(config, ops=ops)
+    model = DTGCNN(config, ops=ops, encoder=encoder)
     saving = SaveEveryEpoch(output, overwrite=overwrite)
     if unfinished and not resume:
         remove_states(state_dir)
@@ -152,11 +176,14 @@ def train(
     click.echo(
         f"{file}: {len(dataset):,} {'triplets' if dataset.triplets is not None else 'rows'}; "
         f"{len(loader)} steps an epoch, {config.num_epochs} epochs, "
+        f"{'' if encoder is None else f'encoder {encoder_spec or encoder.name}, '}"
         f"backend {ops.name} ({ops.device})",
         err=True,
     )
     begin = time.perf_counter()
     try:
+        if encoder is not None and dataset.texts is not None:
+            encoder.fit([dataset.texts[item] for item in loader.items])
         trainer.train(resume=resume)
         click.echo(f"trained in {time.perf_counter() - begin:.0f} s", err=True)
         result = compare(model, dataset, loader, val_loader)
@@ -176,6 +203,15 @@ def train(
         sys.exit(INTERRUPTED)
     remove_states(state_dir)
     click.echo(f"model saved in {output}")
+
+
+def _encoder_of(spec: str | None, config: DTGCNNConfig, cache: bool) -> Encoder:
+    """The encoder that the user names, or the one that suits the settings."""
+    if spec is None or spec == PieceEncoder.name:
+        return default_encoder(config)
+    if config.vocab_size is not None:
+        raise ValueError(f"--encoder must be pieces where vocab_size is set, received {spec!r}")
+    return make_encoder(spec, config.input_dim, cache=cache)
 
 
 def _draw_map(result: Comparison, path: Path) -> None:

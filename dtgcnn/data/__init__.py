@@ -1,26 +1,70 @@
 """Data: files, datasets, leak-free splits, batches and text encoders."""
 
+from .augmenter import TripletAugmenter
 from .dataset import TripletDataset
-from .encoders import Encoder, TfidfEncoder, load_encoder, register_encoder
+from .doctor import Examination, Finding, examine
+from .encoders import (
+    Encoder,
+    HashingEncoder,
+    MlxTextEncoder,
+    Model2VecEncoder,
+    PieceEncoder,
+    SentenceTransformerEncoder,
+    TfidfEncoder,
+    available_encoders,
+    default_encoder,
+    load_encoder,
+    make_encoder,
+    register_encoder,
+)
 from .errors import DataError, MissingExtraError
+from .generation_report import GenerationReport
+from .generator import TripletGenerator
 from .loader import Batch, TripletLoader
-from .readers import RawData, read_file
+from .pairs import Pairs, read_pairs
+from .preprocessor import DataPreprocessor
+from .readers import RawData, read_file, read_records
 from .sample import load_sample, sample_path
 from .sampler import ClassBalancedSampler
+from .seq2seq import Seq2Seq
+from .streaming import Block, read_blocks
+from .writers import write_file
 
 __all__ = [
     "Batch",
+    "Block",
     "ClassBalancedSampler",
     "DataError",
+    "DataPreprocessor",
     "Encoder",
+    "Examination",
+    "Finding",
+    "GenerationReport",
+    "HashingEncoder",
     "MissingExtraError",
+    "MlxTextEncoder",
+    "Model2VecEncoder",
+    "Pairs",
+    "PieceEncoder",
     "RawData",
+    "SentenceTransformerEncoder",
+    "Seq2Seq",
     "TfidfEncoder",
+    "TripletAugmenter",
     "TripletDataset",
+    "TripletGenerator",
     "TripletLoader",
+    "available_encoders",
+    "default_encoder",
+    "examine",
     "load_encoder",
     "load_sample",
+    "make_encoder",
+    "read_blocks",
     "read_file",
+    "read_pairs",
+    "read_records",
     "register_encoder",
     "sample_path",
+    "write_file",
 ]

@@ -1,15 +1,14 @@
-"""Feature arrays: reading .npy, .npz and .safetensors, and checking what they hold."""
+"""Feature arrays: checking what they hold."""
 
 from __future__ import annotations
 
-import io
-import json
+import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load as load_safetensors
 
 from .errors import Source, shorten
 from .raw import FloatArray, Kind, RawData, label_name
@@ -19,57 +18,17 @@ __all__ = [
     "check_length",
     "column",
     "from_arrays",
-    "read_npy",
-    "read_npz",
-    "read_safetensors",
 ]
 
+_log = logging.getLogger("dtgcnn")
+
 _LAYOUTS = (
-    "x [, y [, labels]] [, split]",
+    "x [, y [, labels]] [, split] [, group]",
     "train_x, train_y, test_x, test_y [, labels]",
-    "anchor, positive, negative",
+    "anchor, positive, negative [, group]",
 )
-
-
-def read_npy(source: Source, data: bytes) -> RawData:
-    """Features from the bytes of a .npy file."""
-    array = _load_numpy(source, data)
-    if not isinstance(array, np.ndarray):
-        raise source.error("is a .npz archive, so its suffix must be .npz")
-    return from_arrays(source, {"x": array})
-
-
-def read_npz(source: Source, data: bytes) -> RawData:
-    """Features, labels or triplets from the bytes of a .npz file."""
-    arrays = _load_numpy(source, data)
-    if isinstance(arrays, np.ndarray):
-        raise source.error("is a single .npy array, so its suffix must be .npy")
-    return from_arrays(source, arrays)
-
-
-def read_safetensors(source: Source, data: bytes) -> RawData:
-    """Features, labels or triplets from the bytes of a .safetensors file.
-
-    The format has no strings: ``labels`` and ``split`` are JSON lists in its metadata.
-    """
-    try:
-        arrays: dict[str, NDArray[Any]] = dict(load_safetensors(data))
-        size = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
-        for name in {"labels", "split"} & set(metadata):
-            arrays[name] = np.array(json.loads(metadata[name]), dtype=np.str_)
-    except Exception as error:  # whatever damaged bytes provoke inside the parser
-        raise source.error(f"is not a readable .safetensors file: {error}") from None
-    return from_arrays(source, arrays)
-
-
-def _load_numpy(source: Source, data: bytes) -> Any:
-    """The array of a .npy file, or the arrays by name of a .npz file."""
-    try:
-        content = np.load(io.BytesIO(data), allow_pickle=False)
-        return content if isinstance(content, np.ndarray) else dict(content)
-    except Exception as error:  # NumPy raises seven kinds of error on damaged bytes
-        raise source.error(f"is not a readable NumPy file: {error}") from None
+_FLOATS = (np.float16, np.float32, np.float64)
+_KNOWN = [set(re.findall(r"\w+", layout)) for layout in _LAYOUTS]
 
 
 def from_arrays(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
@@ -79,21 +38,38 @@ def from_arrays(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
         DataError: the names fit no layout, or an array breaks a rule (see ``as_features``).
     """
     if {"anchor", "positive", "negative"} <= set(arrays):
+        _report_unread(source, arrays, 2)
         return _triplets(source, arrays)
     if {"train_x", "train_y", "test_x", "test_y"} <= set(arrays):
+        _report_unread(source, arrays, 1)
         return _train_test(source, arrays)
     if "x" not in arrays:
         raise source.error(
             f"needs the arrays {' or '.join(_LAYOUTS)}; found {', '.join(arrays) or 'none'}"
         )
+    if "labels" in arrays and "y" not in arrays:
+        raise source.error("names the classes that y counts, and there is no y", field="labels")
+    _report_unread(source, arrays, 0)
     x = as_features(source, "x", arrays["x"])
-    labels = splits = None
+    labels = splits = groups = None
     if "y" in arrays:
         labels = _labels(source, "y", arrays["y"], len(x), arrays.get("labels"))
     if "split" in arrays:
         splits = column(source, "split", arrays["split"], len(x))
+    if "group" in arrays:
+        groups = column(source, "group", arrays["group"], len(x))
     kind: Kind = "texts" if labels is None else "labelled"
-    return RawData(kind, source, range(len(x)), features=x, labels=labels, splits=splits)
+    rows = range(len(x))
+    return RawData(kind, source, rows, features=x, labels=labels, splits=splits, groups=groups)
+
+
+def _report_unread(source: Source, arrays: Mapping[str, object], layout: int) -> None:
+    unread = [name for name in arrays if name not in _KNOWN[layout]]
+    if unread:
+        _log.warning(
+            "%s: the arrays %s are not read; those that are read have the names %s",
+            *(source.name, ", ".join(map(repr, unread)), _LAYOUTS[layout]),
+        )
 
 
 def as_features(source: Source, name: str, array: object) -> FloatArray:
@@ -103,7 +79,7 @@ def as_features(source: Source, name: str, array: object) -> FloatArray:
         DataError: it is no array of float16, float32 or float64, is not two-dimensional, is
             empty, or holds a number that is not finite in float32; names the first such row.
     """
-    if not isinstance(array, np.ndarray) or array.dtype not in (np.float16, np.float32, np.float64):
+    if not isinstance(array, np.ndarray) or array.dtype.newbyteorder("=") not in _FLOATS:
         received = array.dtype if isinstance(array, np.ndarray) else shorten(array)
         raise source.error(
             f"must be a float16, float32 or float64 array, received {received}", field=name
@@ -157,7 +133,11 @@ def _triplets(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
         message = "must differ from the anchor and the positive, received an equal row"
         raise source.error(message, int(np.argmax(same)), "negative")
     first = np.unique(items, return_index=True)[1]
-    return RawData("triplets", source, range(count), features=rows[first], triplets=triplets)
+    groups = None
+    if "group" in arrays:
+        groups = column(source, "group", arrays["group"], count)
+    x = rows[first]
+    return RawData("triplets", source, range(count), features=x, triplets=triplets, groups=groups)
 
 
 def _check_widths(source: Source, parts: Mapping[str, FloatArray]) -> None:
@@ -176,6 +156,9 @@ def _labels(
     if y.dtype.kind not in "iu":
         raise source.error(f"must be integers, indices into labels, received {y.dtype}", field=name)
     names = column(source, "labels", labels, labels.size)
+    for row, label in enumerate(names):
+        if label in names[:row]:
+            raise source.error(f"must name a class once, received {label!r} again", row, "labels")
     check_length(source, name, y, count)
     outside = (y < 0) | (y >= len(names))
     if outside.any():

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import logging
-import re
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import Self
 
 from .arrays import as_features, check_length, column
+from .classes import consistent, names_in_order
+from .division import split_dataset
 from .errors import Source, shorten
 from .loader import TripletLoader, make_loaders
 from .raw import FloatArray, IntArray, Kind, RawData, Record, from_records
 from .readers import read_file
 from .split import components
+from .streaming import stream_file
+
+if TYPE_CHECKING:
+    from .encoders import Encoder
 
 __all__ = ["TripletDataset"]
-
-_log = logging.getLogger("dtgcnn")
 
 
 class TripletDataset:
@@ -37,6 +39,8 @@ class TripletDataset:
             triplets.
         triplets: (T, 3) int64 item indices of anchor, positive and negative.
         splits: the split name of each item, where the source gives one.
+        groups: the name of the group of each triplet, or of each item where there are no triplets,
+            where the source gives one: ``create_dataloaders`` parts no group.
         targets: (N,) float32, what a regression head is to predict of each item, NaN where that is
             not known; None where nothing is to be predicted. See ``set_targets``.
         source: the file or the call that the data came from, for messages.
@@ -52,12 +56,35 @@ class TripletDataset:
     label_names: list[str] | None
     triplets: IntArray | None
     splits: list[str] | None
+    groups: list[str] | None
+    equal: IntArray | None
     targets: NDArray[np.float32] | None
     source: str
 
     def __init__(self, path: str | PathLike[str]) -> None:
         """Read a file; see ``read_file`` for the formats."""
         self._fill(read_file(path))
+
+    @classmethod
+    def stream(
+        cls, path: str | PathLike[str], encoder: Encoder, folder: str | PathLike[str]
+    ) -> Self:
+        """A file of texts too large for memory, as features: read and encoded a block at a time.
+
+        The rows that ``encoder`` gives go to a file in ``folder``, named after ``path``, and
+        ``features`` are mapped from there, so that memory holds neither texts nor features, only
+        labels and triplets. Give the model the same encoder, and it encodes texts as well.
+
+        Args:
+            path: .csv, .tsv, .jsonl, .txt or .parquet, packed or not.
+            encoder: fitted already.
+            folder: made where it is missing; must outlive the dataset.
+
+        Raises:
+            DataError: the data break a rule, as in a file that is read whole.
+            OSError: the folder cannot be written to.
+        """
+        return cls._from_raw(stream_file(path, encoder, folder))
 
     @classmethod
     def from_triplets(cls, triplets: Iterable[tuple[str, str, str]]) -> Self:
@@ -79,16 +106,18 @@ class TripletDataset:
         texts: Sequence[str],
         labels: Sequence[str | int | float] | NDArray[Any],
         splits: Sequence[str] | None = None,
+        groups: Sequence[str | int | float] | NDArray[Any] | None = None,
     ) -> Self:
-        """Texts with one label each, and with the name of a split each if there are any."""
+        """Texts with one label each, and with a split and a group each if there are any."""
         source = Source(f"{cls.__name__}.from_labelled")
         columns: dict[str, Any] = {"text": texts, "label": labels}
         if splits is not None:
             columns["split"] = splits
-        names = {"text": "texts", "label": "labels", "split": "splits"}
+        if groups is not None:
+            columns["group"] = groups
         for name, values in columns.items():
             count = len(texts) if hasattr(texts, "__len__") else 0
-            check_length(source, names[name], values, count)
+            check_length(source, f"{name}s", values, count)
         rows = zip(*columns.values(), strict=True)
         records = [(i, dict(zip(columns, row, strict=True))) for i, row in enumerate(rows)]
         return cls._from_raw(from_records(source, records))
@@ -99,8 +128,9 @@ class TripletDataset:
         x: NDArray[Any],
         labels: Sequence[str | int | float] | NDArray[Any] | None = None,
         splits: Sequence[str] | None = None,
+        groups: Sequence[str | int | float] | NDArray[Any] | None = None,
     ) -> Self:
-        """Features (N, D), floats of any width, with labels and splits if there are any."""
+        """Features (N, D), floats of any width; with labels, splits and groups if there are any."""
         source = Source(f"{cls.__name__}.from_arrays", "row")
         features = as_features(source, "x", x)
         count = len(features)
@@ -112,6 +142,7 @@ class TripletDataset:
                 features=features,
                 labels=None if labels is None else column(source, "labels", labels, count),
                 splits=None if splits is None else column(source, "splits", splits, count),
+                groups=None if groups is None else column(source, "groups", groups, count),
             )
         )
 
@@ -209,8 +240,9 @@ class TripletDataset:
         train_split: float = 0.9,
         seed: int = 0,
         samples_per_class: int = 4,
+        groups: Sequence[str | int | float] | NDArray[Any] | None = None,
     ) -> tuple[TripletLoader, TripletLoader]:
-        """Loaders of a training and a validation side that share no text.
+        """Loaders of a training and a validation side that share no text and no group.
 
         Where the data names splits, both sides are drawn from the items of split "train".
 
@@ -219,12 +251,44 @@ class TripletDataset:
             train_split: share of the training side, in (0, 1]; 1.0 leaves validation empty.
             seed: decides the division and the order of every epoch.
             samples_per_class: items of one class in a batch, at least 2; of labelled data only.
+            groups: a name for each triplet, or for each item where there are no triplets, such as
+                who wrote it: what has the same name comes to the same side. By default ``groups``
+                of the data, if any.
 
         Raises:
             ValueError: an argument is out of its range.
             DataError: the data cannot be trained on; see ``require_trainable``.
         """
-        return make_loaders(self, batch_size, train_split, seed, samples_per_class)
+        return make_loaders(self, batch_size, train_split, seed, samples_per_class, groups)
+
+    def split(
+        self,
+        shares: Sequence[float],
+        seed: int = 0,
+        groups: Sequence[str | int | float] | NDArray[Any] | None = None,
+    ) -> tuple[IntArray, ...]:
+        """Parts that share no text and no group, such as training, validation and test.
+
+        Each part after the first is taken from what the first still holds, in the way that
+        ``create_dataloaders`` takes validation: stratified by class, two items of which stay.
+
+            train, validation, test = dataset.split((0.8, 0.1, 0.1))
+            loader = TripletLoader(dataset, train, batch_size=512)
+
+        Args:
+            shares: of the parts, above 0 and in sum 1; the first is that of training.
+            seed: decides the division.
+            groups: as those of ``create_dataloaders``.
+
+        Returns:
+            For each part the rows of its triplets, or its item indices where there are no triplets,
+            sorted. Triplets that have texts on both sides of a part are in none.
+
+        Raises:
+            ValueError: an argument is out of its range.
+            DataError: the data cannot be trained on.
+        """
+        return split_dataset(self, shares, seed, groups)
 
     @classmethod
     def _from_raw(cls, raw: RawData) -> Self:
@@ -238,37 +302,17 @@ class TripletDataset:
         self.texts = raw.texts
         self.features = raw.features
         self.splits = raw.splits
+        self.groups = raw.groups
+        self.equal = raw.equal
         self.targets = None
         self.labels = self.label_names = self.triplets = None
         if raw.labels is not None:
-            self.label_names = _in_order(raw.labels)
+            self.label_names = names_in_order(raw.labels)
             index = {name: i for i, name in enumerate(self.label_names)}
-            self.labels = np.array([index[name] for name in raw.labels], np.int64)
+            self.labels = np.fromiter((index[name] for name in raw.labels), np.int64)
         if raw.triplets is not None:
             self.labels = components(raw.triplets[:, :2], self.num_items)
-            self.triplets = _consistent(raw, self.labels)
-
-
-def _consistent(raw: RawData, labels: IntArray) -> IntArray:
-    """The triplets whose negative is not, by other triplets, of the anchor's own class."""
-    assert raw.triplets is not None
-    bad = labels[raw.triplets[:, 0]] == labels[raw.triplets[:, 2]]
-    if not bad.any():
-        return raw.triplets
-    first = raw.source.place(raw.rows[int(np.argmax(bad))])
-    why = "its negative is joined to its anchor by anchor-positive pairs"
-    if bad.all():
-        raise raw.source.error(f"no triplet has a valid negative; of the first, {first}, {why}")
-    _log.warning(
-        "%s: left out %d of %d triplets that contradict others; the first is %s: %s",
-        *(raw.source.name, int(bad.sum()), len(bad), first, why),
-    )
-    consistent: IntArray = raw.triplets[~bad]
-    return consistent
-
-
-def _in_order(names: list[str]) -> list[str]:
-    """Distinct class names, by number where all of them are whole numbers, else as strings."""
-    distinct = sorted(set(names))
-    whole = all(re.fullmatch(r"-?\d{1,18}", name) for name in distinct)
-    return sorted(distinct, key=int) if whole else distinct
+            kept = consistent(raw, self.labels)
+            self.triplets = raw.triplets[kept]
+            if raw.groups is not None:
+                self.groups = [name for name, keep in zip(raw.groups, kept, strict=True) if keep]

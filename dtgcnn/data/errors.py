@@ -25,11 +25,13 @@ def shorten(value: object, limit: int = 60) -> str:
 class Source:
     """Where records come from: a file or a call, and the unit in which its rows are counted.
 
-    Lines count from 1, as editors do; records and array rows from 0, as Python does.
+    Lines count from 1, as editors do; records and array rows from 0, as Python does. ``header`` is
+    the row of a table that names its columns.
     """
 
     name: str
     unit: str = "record"
+    header: int | None = None
 
     def place(self, row: int) -> str:
         """The words for one row, such as ``line 7`` or ``record 3 (counting from 0)``."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import json
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
+from typing import BinaryIO, TypeAlias
 
-from .arrays import read_npy, read_npz, read_safetensors
-from .errors import DataError, Source, shorten
-from .raw import RawData, Record, from_records, kind_of
+from typing_extensions import Self
 
-__all__ = ["RawData", "read_file"]
+from .array_files import read_npy, read_npz, read_safetensors
+from .errors import DataError, Source
+from .json_records import read_json, read_jsonl
+from .limits import record_limit
+from .lines import open_bytes, read_lines
+from .parquet import read_parquet
+from .raw import RawData, Record, from_records
+from .tables import read_table
+
+__all__ = ["RawData", "Records", "read_file", "read_records"]
+
+_Found: TypeAlias = tuple[Source, Iterator[Record]]
 
 
 def read_file(path: str | PathLike[str]) -> RawData:
@@ -23,11 +28,12 @@ def read_file(path: str | PathLike[str]) -> RawData:
 
     ============================ =============================================================
     ``.csv``, ``.tsv``           a header row: anchor, positive, negative | text, label[, split]
-                                 | text; further columns are ignored
+                                 | text, and maybe group; further columns are ignored
     ``.json``                    ``{"triplets": [...]}``, or a list of objects with the fields
                                  above, or a list of strings
     ``.jsonl``                   one such object a line
     ``.txt``                     one text a line
+    ``.parquet``                 columns as in ``.csv``
     ``.npy``                     features (N, D)
     ``.npz``, ``.safetensors``   ``x``[, ``y``], or ``train_x``, ``train_y``, ``test_x``,
                                  ``test_y``, or ``anchor``, ``positive``, ``negative``;
@@ -38,140 +44,137 @@ def read_file(path: str | PathLike[str]) -> RawData:
         DataError: no such file, an unknown suffix, a damaged file, or a record that breaks a
             rule; names the file and the place in it.
     """
+    path, suffix, packed = _format(path)
+    if suffix not in _ARRAYS:
+        origin, records = read_records(path)
+        with records:
+            return from_records(origin, records)
+    source = Source(str(path), "row")
+    with open_bytes(source, path, packed) as file:
+        return _ARRAYS[suffix](source, file.read())
+
+
+class Records:
+    """The records of a file, in order. Closes the file at its end, at a fault, and at the end of a
+    ``with`` block."""
+
+    def __init__(self, file: BinaryIO, records: Iterator[Record]) -> None:
+        self._file, self._records = file, records
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Record:
+        try:
+            return next(self._records)
+        except BaseException:  # StopIteration too
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; no record comes after."""
+        self._records = iter(())
+        self._file.close()
+
+
+def read_records(path: str | PathLike[str]) -> tuple[Source, Records]:
+    """The raw records of a file, one after another, for whoever knows what fields they must have.
+
+    Every record is its row and a mapping: of a table, texts by column name (lower case, white space
+    stripped); of JSON, whatever the object holds; of Parquet, Python values by column name; of
+    .txt, the line as ``text``. The rows are what ``source.error(message, row, field)`` takes to say
+    where a record breaks a rule. One block of the file is in memory at a time (.json: all of it).
+
+        source, records = read_records("pairs.csv")
+        with records:
+            for row, record in records:
+                if "score" not in record:
+                    raise source.error("is missing", row, "score")
+
+    Raises:
+        DataError: as ``read_file``, but for the fields; some of it only as records are read.
+    """
+    path, suffix, packed = _format(path)
+    if suffix in _ARRAYS:
+        raise DataError(f"{path}: holds arrays; records are in {', '.join(_RECORDS)} files")
+    read, unit = _RECORDS[suffix]
+    source = Source(str(path), unit)
+    file = open_bytes(source, path, packed)
+    try:
+        source, records = read(source, file)
+    except BaseException:
+        file.close()
+        raise
+    return source, Records(file, records)
+
+
+def _format(path: str | PathLike[str]) -> tuple[Path, str, bool]:
+    """The path, the suffix that names the format, and whether the file is packed."""
     path = Path(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     packed = suffixes[-1:] == [".gz"]
     suffix = "".join(suffixes[:-1][-1:] if packed else suffixes[-1:])
-    if suffix not in _PARSERS:
-        known = ", ".join(_PARSERS)
+    known = [*_RECORDS, *_ARRAYS]
+    if suffix not in known:
         raise DataError(
-            f"{path}: the suffix must be one of {known} (or that and .gz), received {path.name!r}"
+            f"{path}: the suffix must be one of {', '.join(known)} (or that and .gz), "
+            f"received {path.name!r}"
         )
-    parse, unit = _PARSERS[suffix]
-    source = Source(str(path), unit)
-    data = _read_bytes(source, path, packed)
-    if not data:
-        raise source.error("the file is empty")
-    return parse(source, data)
+    return path, suffix, packed
 
 
-def _read_bytes(source: Source, path: Path, packed: bool) -> bytes:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise source.error("no such file") from None
-    except OSError as error:
-        raise source.error(f"cannot be read: {error.strerror or error}") from None
-    try:
-        return gzip.decompress(data) if packed else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise source.error(f"is not a whole gzip file: {error}") from None
+def _csv(source: Source, file: BinaryIO) -> _Found:
+    return read_table(source, file, ",")
 
 
-def _decode(source: Source, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise DataError(
-            f"{source.name}: line {line}: must be UTF-8, found byte 0x{data[error.start]:02x} "
-            f"at offset {error.start} ({error.reason})"
-        ) from None
+def _tsv(source: Source, file: BinaryIO) -> _Found:
+    return read_table(source, file, "\t")
 
 
-def _parse_table(source: Source, data: bytes, delimiter: str) -> RawData:
-    csv.field_size_limit(max(csv.field_size_limit(), len(data)))
-    reader = csv.reader(
-        io.StringIO(_decode(source, data), newline=""), delimiter=delimiter, strict=True
-    )
-    header: list[str] = []
-    records: list[Record] = []
-    line = 1
-    try:
-        for cells in reader:
-            if not header and cells:
-                header = _header(source, line, cells)
-            elif cells:
-                if len(cells) != len(header):
-                    message = f"has {len(cells)} cells where the header has {len(header)}"
-                    raise source.error(f"{message} ({', '.join(header)})", line)
-                records.append((line, dict(zip(header, cells, strict=True))))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise source.error(f"is not well-formed CSV: {error}", line) from None
-    return from_records(source, records)
+def _json(source: Source, file: BinaryIO) -> _Found:
+    return source, read_json(source, file)
 
 
-def _header(source: Source, line: int, cells: list[str]) -> list[str]:
-    names = [cell.strip().lower() for cell in cells]
-    kind_of(source, names, line)
-    for name in ("anchor", "positive", "negative", "text", "label", "split"):
-        if names.count(name) > 1:
-            raise source.error("the column must occur once", line, name)
-    return names
+def _jsonl(source: Source, file: BinaryIO) -> _Found:
+    return source, read_jsonl(source, file)
 
 
-def _parse_csv(source: Source, data: bytes) -> RawData:
-    return _parse_table(source, data, ",")
+def _parquet(source: Source, file: BinaryIO) -> _Found:
+    return source, read_parquet(source, file)
 
 
-def _parse_tsv(source: Source, data: bytes) -> RawData:
-    return _parse_table(source, data, "\t")
+def _txt(source: Source, file: BinaryIO) -> _Found:
+    return source, _texts(source, file)
 
 
-def _parse_json(source: Source, data: bytes) -> RawData:
-    content = _json(source, _decode(source, data))
-    if isinstance(content, dict):
-        if "triplets" not in content:
-            keys = ", ".join(map(repr, content)) or "none"
-            raise source.error(f"must be a list or an object with 'triplets', found keys: {keys}")
-        content = content["triplets"]
-    if not isinstance(content, list):
-        raise source.error(f"must hold a list of records, received {shorten(content)}")
-    if all(isinstance(entry, str) for entry in content):
-        content = [{"text": entry} for entry in content]
-    return from_records(source, [(i, _object(source, i, entry)) for i, entry in enumerate(content)])
-
-
-def _parse_jsonl(source: Source, data: bytes) -> RawData:
-    records: list[Record] = []
-    for number, line in enumerate(io.StringIO(_decode(source, data), newline=None), start=1):
-        if line.strip():
-            records.append((number, _object(source, number, _json(source, line, number))))
-    return from_records(source, records)
-
-
-def _parse_txt(source: Source, data: bytes) -> RawData:
+def _texts(source: Source, file: BinaryIO) -> Iterator[Record]:
     # Blank lines at the end are no texts; one in the middle is an error, since leaving it out
     # would shift every later text against its line.
-    text = _decode(source, data).rstrip()
-    lines = enumerate(io.StringIO(text, newline=None), start=1)
-    return from_records(source, [(number, {"text": line}) for number, line in lines])
+    blank: list[Record] = []
+    for row, line in enumerate(read_lines(source, file, record_limit()), start=1):
+        blank.append((row, {"text": line}))
+        if line.strip():
+            yield from blank
+            blank.clear()
 
 
-def _json(source: Source, text: str, line: int | None = None) -> object:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno if line is None else line} column {error.colno}"
-        raise DataError(f"{source.name}: {place}: is not valid JSON: {error.msg}") from None
-    except (RecursionError, ValueError) as error:
-        raise source.error(f"is not readable JSON: {error}", line) from None
+_RECORDS: dict[str, tuple[Callable[[Source, BinaryIO], _Found], str]] = {
+    ".csv": (_csv, "line"),
+    ".tsv": (_tsv, "line"),
+    ".json": (_json, "record"),
+    ".jsonl": (_jsonl, "line"),
+    ".txt": (_txt, "line"),
+    ".parquet": (_parquet, "row"),
+}
 
-
-def _object(source: Source, row: int, entry: object) -> dict[str, object]:
-    if isinstance(entry, dict):
-        return entry
-    raise source.error(f"must be a JSON object, received {shorten(entry)}", row)
-
-
-_PARSERS: dict[str, tuple[Callable[[Source, bytes], RawData], str]] = {
-    ".csv": (_parse_csv, "line"),
-    ".tsv": (_parse_tsv, "line"),
-    ".json": (_parse_json, "record"),
-    ".jsonl": (_parse_jsonl, "line"),
-    ".txt": (_parse_txt, "line"),
-    ".npy": (read_npy, "row"),
-    ".npz": (read_npz, "row"),
-    ".safetensors": (read_safetensors, "row"),
+_ARRAYS: dict[str, Callable[[Source, bytes], RawData]] = {
+    ".npy": read_npy,
+    ".npz": read_npz,
+    ".safetensors": read_safetensors,
 }

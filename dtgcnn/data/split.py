@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from hashlib import blake2b
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array
@@ -9,7 +12,19 @@ from scipy.sparse.csgraph import connected_components
 
 from .raw import FloatArray, IntArray
 
-__all__ = ["components", "equal_groups", "split_labelled", "split_triplets", "systematic_rounding"]
+__all__ = [
+    "components",
+    "equal_groups",
+    "split_labelled",
+    "split_triplets",
+    "systematic_rounding",
+    "text_key",
+]
+
+
+def text_key(text: str) -> str:
+    """What texts that are equal but for case and white space have in common."""
+    return " ".join(text.casefold().split())
 
 
 def equal_groups(texts: list[str] | None, features: FloatArray | None) -> IntArray:
@@ -18,13 +33,13 @@ def equal_groups(texts: list[str] | None, features: FloatArray | None) -> IntArr
     Texts are equal when they differ only in case and white space, feature rows when bit-equal.
     """
     index: dict[str | bytes, int] = {}
-    keys: list[str] | list[bytes]
+    keys: Iterable[str] | Iterable[bytes]
     if texts is not None:
-        keys = [" ".join(text.casefold().split()) for text in texts]
+        keys = map(text_key, texts)
     else:
-        assert features is not None
-        keys = [row.tobytes() for row in features]
-    return np.array([index.setdefault(key, len(index)) for key in keys], np.int64)
+        assert features is not None  # maybe more than fits in memory, so by their digests
+        keys = (blake2b(row.tobytes(), digest_size=16).digest() for row in features)
+    return np.fromiter((index.setdefault(key, len(index)) for key in keys), np.int64)
 
 
 def components(edges: IntArray, num_items: int) -> IntArray:
@@ -83,7 +98,11 @@ def split_labelled(
 
 
 def split_triplets(
-    triplets: IntArray, groups: IntArray, train_split: float, rng: np.random.Generator
+    triplets: IntArray,
+    groups: IntArray,
+    train_split: float,
+    rng: np.random.Generator,
+    joined: IntArray | None = None,
 ) -> tuple[IntArray, IntArray]:
     """Rows of ``triplets`` for training and for validation; rows that would leak are in neither.
 
@@ -98,10 +117,15 @@ def split_triplets(
         triplets: (T, 3) item indices.
         groups: (N,) numbers of ``equal_groups``.
         train_split: share of the training side.
+        joined: (T,) numbers; triplets of the same one are joined too.
     """
     first = np.unique(groups, return_index=True)[1]
     equal = np.stack([np.arange(len(groups)), first[groups]], axis=1)
-    component = components(np.concatenate([triplets[:, :2], equal]), len(groups))
+    edges = [triplets[:, :2], equal]
+    if joined is not None:
+        _, leader, group = np.unique(joined, return_index=True, return_inverse=True)
+        edges.append(np.stack([triplets[:, 0], triplets[leader[group], 0]], axis=1))
+    component = components(np.concatenate(edges), len(groups))
     anchor, negative = component[triplets[:, 0]], component[triplets[:, 2]]
     target = round((1.0 - train_split) * len(triplets))
     everything, nothing = np.arange(len(triplets)), np.empty(0, np.int64)

