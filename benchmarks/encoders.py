@@ -28,7 +28,7 @@ import numpy as np
 
 from dtgcnn.cli import main as dtgcnn
 from dtgcnn.data import TripletDataset, make_encoder
-from dtgcnn.data.encoder_cache import VARIABLE
+from dtgcnn.data.encoders.cache import VARIABLE
 
 METRICS = ("map@r", "recall@1", "knn@10")
 SETS = {"all": "train", "10 a class": "train_10", "5 a class": "train_5"}

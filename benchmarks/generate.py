@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dtgcnn.data.negatives import NegativeSampling
+from dtgcnn.data.generation.negatives import NegativeSampling
 
 CLASSES, COMMON, OWN = 100, 3000, 40
 PER_ANCHOR = 10

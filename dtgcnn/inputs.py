@@ -79,7 +79,8 @@ class TrainingInputs:
         """Go on with what ``links`` gave, and a bank of the same time."""
         if lists:
             assert self._host_x is not None
-            self._links = Graph(*(lists[name] for name in _LISTS), None)
+            neighbors, weights, own = (lists[name] for name in _LISTS)
+            self._links = Graph(neighbors, weights, own, None)
             self.graph_figures = self._figures(self._host_x)
 
     def bank_states(self) -> Tree:

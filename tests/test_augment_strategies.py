@@ -14,9 +14,9 @@ import pytest
 
 from dtgcnn import DataError, TripletAugmenter
 from dtgcnn.data import MissingExtraError, Seq2Seq
-from dtgcnn.data.noise import NoiseInjection
-from dtgcnn.data.rewriter import Rewriter, RoundTrip
-from dtgcnn.data.thesaurus import SynonymReplacement, read_thesaurus
+from dtgcnn.data.augmentation.noise import NoiseInjection
+from dtgcnn.data.augmentation.rewriter import Rewriter, RoundTrip
+from dtgcnn.data.augmentation.thesaurus import SynonymReplacement, read_thesaurus
 
 QUESTION = "Why isn't my card payment of 100 USD to John not showing up, after 3 days?"
 
@@ -411,7 +411,7 @@ def test_importing_the_augmenter_imports_no_model_library() -> None:
     import sys
 
     code = (
-        "import sys, json, dtgcnn.data.augmenter; "
+        "import sys, json, dtgcnn.data.augmentation.augmenter; "
         "print(json.dumps([m for m in ('torch', 'transformers', 'wn', 'sklearn') "
         "if m in sys.modules]))"
     )

@@ -15,7 +15,7 @@ import pytest
 
 from dtgcnn import DTGCNN, Trainer
 from dtgcnn.data import DataError, MissingExtraError, TripletDataset, read_blocks, read_file
-from dtgcnn.data.readers import read_records
+from dtgcnn.data.reading.readers import read_records
 
 
 class Lengths:

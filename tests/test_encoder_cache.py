@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dtgcnn.data.encoder_cache import EncoderCache, cache_folder
+from dtgcnn.data.encoders.cache import EncoderCache, cache_folder
 
 TEXTS = [f"text {i}" for i in range(1300)]
 ROWS = np.random.default_rng(0).normal(size=(1300, 6)).astype(np.float32)
@@ -130,7 +130,7 @@ def test_a_lock_that_is_not_given_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = keep(tmp_path, TEXTS[:3])
-    monkeypatch.setattr("dtgcnn.data.encoder_cache._PATIENCE", 0.1)
+    monkeypatch.setattr("dtgcnn.data.encoders.cache._PATIENCE", 0.1)
     holder = sqlite3.connect(path)
     holder.execute("BEGIN EXCLUSIVE")
     assert len(read(tmp_path)[0]) == 1300
@@ -143,7 +143,7 @@ WRITER = """
 import sys
 import numpy as np
 from pathlib import Path
-from dtgcnn.data.encoder_cache import EncoderCache
+from dtgcnn.data.encoders.cache import EncoderCache
 
 rows = np.random.default_rng(0).normal(size=(1300, 6)).astype(np.float32)
 begin, end, times = map(int, sys.argv[2:])

@@ -19,12 +19,12 @@ from dtgcnn.data import (
     MlxTextEncoder,
     Model2VecEncoder,
     SentenceTransformerEncoder,
-    encoders,
     load_encoder,
 )
-from dtgcnn.data.encoding import equal_shapes
-from dtgcnn.data.model_files import find_model, revision_of, weights_of
-from dtgcnn.data.pretrained import PretrainedEncoder
+from dtgcnn.data.encoders import registry as encoders
+from dtgcnn.data.encoders.encoding import equal_shapes
+from dtgcnn.data.encoders.model_files import find_model, revision_of, weights_of
+from dtgcnn.data.encoders.pretrained import PretrainedEncoder
 
 from .test_encoders import corpus
 
@@ -121,7 +121,7 @@ def test_an_interrupt_loses_no_more_than_the_last_rows(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toy, texts = made(model), [f"text {i}" for i in range(100)]
-    monkeypatch.setattr("dtgcnn.data.pretrained._KEPT_AT_ONCE", 10)
+    monkeypatch.setattr("dtgcnn.data.encoders.pretrained._KEPT_AT_ONCE", 10)
     monkeypatch.setattr(Toy, "stop_after", 50)
     with pytest.raises(KeyboardInterrupt):
         toy.encode(texts)

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ..data import TripletAugmenter, TripletDataset, write_file
-from ..data.augmenter import STRATEGIES
-from ..data.writers import check_format
+from ..data.augmentation.augmenter import STRATEGIES
+from ..data.reading.writers import check_format
 from .main import main
 from .options import check_file, file_argument, overwrite_option
 

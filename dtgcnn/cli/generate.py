@@ -8,9 +8,9 @@ from typing import get_args
 import click
 
 from ..data import TripletDataset, TripletGenerator
-from ..data.negatives import NegativeSampling
-from ..data.pairs import holds_pairs
-from ..data.triplet_file import triplet_format
+from ..data.generation.negatives import NegativeSampling
+from ..data.reading.pairs import holds_pairs
+from ..data.reading.triplet_file import triplet_format
 from .main import main
 from .options import check_file, file_argument, overwrite_option
 

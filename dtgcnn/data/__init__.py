@@ -1,9 +1,11 @@
 """Data: files, datasets, leak-free splits, batches and text encoders."""
 
-from .augmenter import TripletAugmenter
+from .augmentation.augmenter import TripletAugmenter
+from .augmentation.seq2seq import Seq2Seq
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
-from .encoders import (
+from .encoders.preprocessor import DataPreprocessor
+from .encoders.registry import (
     Encoder,
     HashingEncoder,
     MlxTextEncoder,
@@ -18,17 +20,15 @@ from .encoders import (
     register_encoder,
 )
 from .errors import DataError, MissingExtraError
-from .generation_report import GenerationReport
-from .generator import TripletGenerator
+from .generation.generator import TripletGenerator
+from .generation.report import GenerationReport
 from .loader import Batch, TripletLoader
-from .pairs import Pairs, read_pairs
-from .preprocessor import DataPreprocessor
-from .readers import RawData, read_file, read_records
+from .reading.pairs import Pairs, read_pairs
+from .reading.readers import RawData, read_file, read_records
+from .reading.streaming import Block, read_blocks
+from .reading.writers import write_file
 from .sample import load_sample, sample_path
 from .sampler import ClassBalancedSampler
-from .seq2seq import Seq2Seq
-from .streaming import Block, read_blocks
-from .writers import write_file
 
 __all__ = [
     "Batch",

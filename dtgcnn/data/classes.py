@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from .raw import IntArray, RawData
+from .reading.raw import IntArray, RawData
 
 __all__ = ["consistent", "names_in_order"]
 

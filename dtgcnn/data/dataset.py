@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import Self
 
-from .arrays import as_features, check_length, column
 from .classes import consistent, names_in_order
 from .division import split_dataset
 from .errors import Source, shorten
 from .loader import TripletLoader, make_loaders
-from .raw import FloatArray, IntArray, Kind, RawData, Record, from_records
-from .readers import read_file
+from .reading.arrays import as_features, check_length, column
+from .reading.raw import FloatArray, IntArray, Kind, RawData, Record, from_records
+from .reading.readers import read_file
+from .reading.streaming import stream_file
 from .split import components
-from .streaming import stream_file
 
 if TYPE_CHECKING:
-    from .encoders import Encoder
+    from .encoders.registry import Encoder
 
 __all__ = ["TripletDataset"]
 

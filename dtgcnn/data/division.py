@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import column
 from .errors import Source
 from .group_split import held_out_shares, join_groups, split_grouped
-from .raw import IntArray
+from .reading.arrays import column
+from .reading.raw import IntArray
 from .split import equal_groups, split_labelled, split_triplets
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from ..templates import TEMPLATES, suggest, template_of
 from .dataset import TripletDataset
 from .errors import DataError
-from .raw import IntArray, RawData
-from .readers import read_file
+from .reading.raw import IntArray, RawData
+from .reading.readers import read_file
 from .split import equal_groups
 
 __all__ = ["Examination", "Finding", "examine"]

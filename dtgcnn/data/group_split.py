@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .raw import IntArray
+from .reading.raw import IntArray
 from .split import components
 
 __all__ = ["held_out_shares", "join_groups", "split_grouped"]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .division import Division, check_share, check_whole
 from .prefetch import Prefetcher
-from .raw import IntArray
+from .reading.raw import IntArray
 from .sampler import ClassBalancedSampler, TripletSampler
 
 if TYPE_CHECKING:

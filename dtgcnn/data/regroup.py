@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .loader import Batch, count_triplets
-from .raw import IntArray
+from .reading.raw import IntArray
 
 __all__ = ["halves", "join"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .raw import IntArray
+from .reading.raw import IntArray
 from .split import systematic_rounding
 
 __all__ = ["ClassBalancedSampler", "TripletSampler"]

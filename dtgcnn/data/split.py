@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from .raw import FloatArray, IntArray
+from .reading.raw import FloatArray, IntArray
 
 __all__ = [
     "components",

@@ -1,0 +1,1 @@
+"""More rows to train on, made from those that are there."""

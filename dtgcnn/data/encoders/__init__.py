@@ -1,0 +1,1 @@
+"""Text encoders, the tokeniser, and what they keep on the disk."""

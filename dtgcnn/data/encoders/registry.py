@@ -1,0 +1,179 @@
+"""Text encoders: from texts to the feature rows that a model reads."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from importlib.metadata import entry_points
+from os import PathLike
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+from typing_extensions import Self
+
+from ...config import DTGCNNConfig
+from ..errors import DataError
+from ..reading.raw import FloatArray
+from .encoding import DESCRIPTION, read_description
+from .hashing import HashingEncoder
+from .mlx_text import MlxTextEncoder
+from .model2vec import Model2VecEncoder
+from .pieces import PieceEncoder
+from .sentence_transformer import SentenceTransformerEncoder
+from .tfidf import TfidfEncoder
+
+__all__ = [
+    "Encoder",
+    "HashingEncoder",
+    "MlxTextEncoder",
+    "Model2VecEncoder",
+    "PieceEncoder",
+    "SentenceTransformerEncoder",
+    "TfidfEncoder",
+    "available_encoders",
+    "default_encoder",
+    "load_encoder",
+    "make_encoder",
+    "register_encoder",
+]
+
+GROUP = "dtgcnn.encoders"
+"""The entry-point group under which other packages register encoders, by their names."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What turns texts into rows; the row of a text does not depend on the other texts.
+
+    The encoders here also have a ``fingerprint``, a sha256 of what their rows depend on.
+
+    Attributes:
+        name: names the class in ``encoder.json``.
+        dim: width of the rows.
+    """
+
+    name: str
+    dim: int
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Learn from texts; returns self. A frozen encoder learns nothing."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """(N, dim) float32 rows."""
+        ...
+
+    def save(self, directory: str | PathLike[str]) -> None:
+        """Write ``encoder.json``, with the name in it, and whatever else ``load`` needs."""
+        ...
+
+    @classmethod
+    def load(cls, directory: str | PathLike[str]) -> Self:
+        """Read what ``save`` wrote."""
+        ...
+
+
+_Class = TypeVar("_Class", bound=type[Encoder])
+# None of these modules imports its library before it is used.
+_registry: dict[str, type[Encoder]] = {
+    TfidfEncoder.name: TfidfEncoder,
+    HashingEncoder.name: HashingEncoder,
+    SentenceTransformerEncoder.name: SentenceTransformerEncoder,
+    Model2VecEncoder.name: Model2VecEncoder,
+    MlxTextEncoder.name: MlxTextEncoder,
+    PieceEncoder.name: PieceEncoder,
+}
+
+
+def register_encoder(cls: _Class) -> _Class:
+    """Let ``load_encoder`` find a class by its ``name``, in this process; usable as a decorator.
+    An installed package registers its class for every process under ``dtgcnn.encoders``.
+
+    Raises:
+        ValueError: another class has that name.
+    """
+    if _registry.setdefault(cls.name, cls) is not cls:
+        raise ValueError(f"name must be free, received {cls.name!r} of {_registry[cls.name]}")
+    return cls
+
+
+def available_encoders() -> list[str]:
+    """The names that ``load_encoder`` and ``make_encoder`` know."""
+    registered = {point.name for point in entry_points(group=GROUP)}
+    return [*_registry, *sorted(registered - set(_registry))]
+
+
+def load_encoder(directory: str | PathLike[str]) -> Encoder:
+    """The encoder that was saved in ``directory``, of the class that its name stands for.
+
+    Raises:
+        DataError: there is none, it is damaged, or its name is not registered.
+    """
+    name = read_description(directory)["name"]
+    if not isinstance(name, str) or name not in available_encoders():
+        raise DataError(
+            f"{Path(directory) / DESCRIPTION}: 'name' must be one of "
+            f"{', '.join(available_encoders())}, received {name!r}; register_encoder adds others, "
+            f"and so does a package with an entry point {name!r} in the group {GROUP!r}"
+        )
+    return _class_of(name).load(directory)
+
+
+def make_encoder(spec: str, dim: int = 384, *, cache: bool = True) -> Encoder:
+    """The encoder that ``spec`` names; one that learns is not fitted yet.
+
+    Args:
+        spec: a name, and after a colon what the encoder is made of: ``"tfidf"``, ``"hashing"``,
+            ``"sentence-transformer:MODEL"``, ``"model2vec:MODEL"``, ``"mlx:MODEL"``, ``"pieces"``,
+            or a name that another package registers. MODEL is a folder or a name on the Hugging
+            Face hub.
+        dim: width of the rows, for encoders that leave it open.
+        cache: whether rows of a pretrained model are kept on the disk.
+
+    Raises:
+        ValueError: ``spec`` is unknown, or lacks its model or has one too many.
+    """
+    name, colon, argument = spec.partition(":")
+    if name not in available_encoders():
+        known = ", ".join(_shown(known) for known in available_encoders())
+        raise ValueError(f"encoder must be one of {known}, received {spec!r}")
+    cls: Any = _class_of(name)
+    takes = inspect.signature(cls).parameters
+    open_width = "dim" in takes
+    needed = [p for n, p in takes.items() if n != "dim" and p.default is p.empty]
+    if bool(argument) != bool(colon) or (needed and not argument) or (argument and open_width):
+        raise ValueError(f"encoder must be {_shown(name)}, received {spec!r}")
+    options: dict[str, Any] = {"dim": dim} if open_width else {}
+    if "cache" in takes:
+        options["cache"] = cache
+    encoder: Encoder = cls(*([argument] if argument else []), **options)
+    return encoder
+
+
+def default_encoder(config: DTGCNNConfig) -> Encoder:
+    """The encoder of a model that is given none, not fitted yet: pieces for an embedding layer, or
+    else TF-IDF."""
+    if config.vocab_size is not None:
+        return PieceEncoder(config.max_length, config.vocab_size)
+    return TfidfEncoder(config.input_dim)
+
+
+def _class_of(name: str) -> type[Encoder]:
+    if name in _registry:
+        return _registry[name]
+    (point,) = (p for p in entry_points(group=GROUP) if p.name == name)
+    try:
+        cls: type[Encoder] = point.load()
+    except Exception as error:  # of a foreign module
+        raise DataError(f"encoder {name!r}, {point.value}, cannot be loaded: {error}") from error
+    if getattr(cls, "name", None) != name:
+        raise DataError(
+            f"encoder {name!r}, {point.value}, must have the name that it is registered by"
+        )
+    return cls
+
+
+def _shown(name: str) -> str:
+    """A name as ``make_encoder`` takes it."""
+    cls = _registry.get(name)
+    return f"{name}:MODEL" if cls is not None and hasattr(cls, "extra") else name

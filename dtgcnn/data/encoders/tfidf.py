@@ -1,0 +1,248 @@
+"""TfidfEncoder: words and character n-grams, reduced by a truncated SVD (latent semantics)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+from scipy.sparse import csr_array, hstack
+from typing_extensions import Self
+
+from ..errors import DataError
+from ..reading.raw import FloatArray
+from .encoding import (
+    checked_dim,
+    checked_texts,
+    digest,
+    progress_bar,
+    require,
+    write_description,
+)
+
+__all__ = ["TfidfEncoder"]
+
+_log = logging.getLogger("dtgcnn")
+
+_WORDS: dict[str, Any] = {
+    "analyzer": "word",
+    "ngram_range": (1, 2),
+    "token_pattern": r"(?u)\b\w+\b",
+    "max_features": 30_000,
+}
+_CHARACTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5), "max_features": 30_000}
+_KEPT = ("analyzer", "ngram_range", "token_pattern")  # what still matters for a known vocabulary
+_RARE = 1000  # above this many texts, an n-gram of characters has to occur in two of them
+_BATCH = 4096
+
+
+class TfidfEncoder:
+    """TF-IDF of words, word pairs and character 3- to 5-grams, projected to ``dim`` dimensions.
+
+        encode(t) = normalise(V [w(t), c(t)])
+
+    with w and c the L2-normalised sublinear TF-IDF vectors and V the ``dim`` leading right
+    singular vectors of the training corpus (Deerwester et al. 1990). Where the corpus has fewer
+    directions than that, the columns after the first ``rank`` are zero. Needs scikit-learn.
+
+    Args:
+        dim: width of the rows, at least 1.
+
+    Raises:
+        ValueError: ``dim`` is not a whole number of at least 1.
+    """
+
+    name: str = "tfidf"
+
+    def __init__(self, dim: int = 384) -> None:
+        self.dim: int = checked_dim(dim)
+        self.progress = True
+        self._blocks: list[Any] = []  # fitted TfidfVectorizers
+        self._settings: list[dict[str, Any]] = []  # and what they were made with
+        self._components: FloatArray = np.zeros((0, 0), np.float32)  # (n-grams, rank)
+
+    @property
+    def rank(self) -> int:
+        """How many of the ``dim`` columns are not zero throughout; 0 before ``fit``."""
+        return int(self._components.shape[1])
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 of what the rows depend on.
+
+        Raises:
+            RuntimeError: the encoder is not fitted.
+        """
+        self._require_fitted("fingerprint")
+        arrays = [np.ascontiguousarray(array) for array in self._arrays().values()]
+        return digest(json.dumps(self._description()), *(array.data for array in arrays))
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Learn vocabulary, weights and directions; returns self.
+
+        Raises:
+            DataError: there is no text, one is blank, or none has an n-gram.
+            MissingExtraError: scikit-learn is not installed.
+        """
+        texts = checked_texts("TfidfEncoder.fit", texts)
+        if not texts:
+            raise DataError("TfidfEncoder.fit: 'texts': must hold at least one text, received none")
+        characters = {**_CHARACTERS, "min_df": 2 if len(texts) > _RARE else 1}
+        fitted = [(settings, _fit_block(settings, texts)) for settings in (_WORDS, characters)]
+        fitted = [(settings, block) for settings, block in fitted if block is not None]
+        if not fitted:
+            raise DataError("TfidfEncoder.fit: no text has a word or n-gram to learn from")
+        self._settings = [settings for settings, _ in fitted]
+        self._blocks = [block for _, block in fitted]
+        self._components = _directions(self._weigh(texts), self.dim)
+        if self.rank < self.dim:
+            _log.warning(
+                "TfidfEncoder: %d texts allow %d dimensions; the other %d of %d are zero",
+                *(len(texts), self.rank, self.dim - self.rank, self.dim),
+            )
+        return self
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """(N, dim) float32 rows of length 1, each independent of the other texts.
+
+        A text without a known n-gram gives a row of zeros; their number is logged as a warning.
+
+        Raises:
+            DataError: an element is not a string or is blank.
+            RuntimeError: the encoder is not fitted.
+        """
+        self._require_fitted("encode")
+        texts = checked_texts("TfidfEncoder.encode", texts)
+        encoded = np.zeros((len(texts), self.dim), np.float32)
+        many = self.progress and len(texts) > _BATCH
+        unknown = 0
+        with progress_bar("encoding texts", len(texts), many) as advance:
+            for start in range(0, len(texts), _BATCH):
+                part = texts[start : start + _BATCH]
+                # CSR times dense sums row by row, so a row is the same in any company.
+                rows = self._weigh(part) @ self._components
+                norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+                unknown += int((norms == 0).sum())
+                rows /= np.where(norms == 0, 1, norms)
+                encoded[start : start + len(part), : self.rank] = rows
+                advance(len(part))
+        if unknown:
+            _log.warning(
+                "TfidfEncoder: %d of %d texts have no known n-gram, so their rows are zero",
+                *(unknown, len(texts)),
+            )
+        return encoded
+
+    def save(self, directory: str | PathLike[str]) -> None:
+        """Write ``encoder.json`` (settings, vocabularies) and ``encoder.safetensors`` (weights).
+
+        Raises:
+            RuntimeError: the encoder is not fitted.
+        """
+        self._require_fitted("save")
+        write_description(directory, self._description())
+        save_file(self._arrays(), Path(directory) / "encoder.safetensors")
+
+    @classmethod
+    def load(cls, directory: str | PathLike[str]) -> Self:
+        """Read what ``save`` wrote; the loaded encoder gives bit-equal rows.
+
+        Raises:
+            DataError: a file is missing or damaged, or the two do not fit together.
+            MissingExtraError: scikit-learn is not installed.
+        """
+        require("sklearn", "TfidfEncoder", "text")
+        folder = Path(directory)
+        try:
+            description = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
+            arrays = load_file(folder / "encoder.safetensors")
+            encoder = cls(description["dim"])
+            for i, block in enumerate(description["blocks"]):
+                vocabulary = block.pop("vocabulary")
+                settings = {name: block[name] for name in _KEPT if name in block}
+                settings["ngram_range"] = tuple(settings["ngram_range"])
+                encoder._settings.append(settings)
+                encoder._blocks.append(_known_block(settings, vocabulary, arrays[f"idf.{i}"]))
+            encoder._components = arrays["components"]
+            _check_fit(encoder._blocks, encoder._components, encoder.dim)
+        except Exception as error:  # a damaged file may fail in any of the parsers
+            raise DataError(f"{folder}: is not a saved TfidfEncoder: {error}") from None
+        return encoder
+
+    def _description(self) -> dict[str, Any]:
+        blocks = [
+            {name: value for name, value in settings.items() if name in _KEPT}
+            | {"vocabulary": block.get_feature_names_out().tolist()}
+            for settings, block in zip(self._settings, self._blocks, strict=True)
+        ]
+        return {"name": self.name, "dim": self.dim, "blocks": blocks}
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        arrays = {f"idf.{i}": np.asarray(block.idf_) for i, block in enumerate(self._blocks)}
+        return {**arrays, "components": self._components}
+
+    def _weigh(self, texts: Sequence[str]) -> csr_array[np.float32]:
+        """(N, n-grams) TF-IDF weights, the blocks side by side."""
+        return csr_array(hstack([block.transform(texts) for block in self._blocks], format="csr"))
+
+    def _require_fitted(self, method: str) -> None:
+        if not self._blocks:
+            raise RuntimeError(
+                f"TfidfEncoder.{method} needs a fitted encoder: call fit(texts) first, "
+                "or TfidfEncoder.load(directory)"
+            )
+
+
+def _vectorizer(settings: dict[str, Any], **options: Any) -> Any:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    make: Any = TfidfVectorizer
+    return make(**settings, **options, sublinear_tf=True, dtype=np.float32)
+
+
+def _fit_block(settings: dict[str, Any], texts: list[str]) -> Any | None:
+    """A vectoriser fitted to the texts, or None where they hold nothing that it counts."""
+    require("sklearn", "TfidfEncoder", "text")
+    vectorizer = _vectorizer(settings)
+    analyze = vectorizer.build_analyzer()
+    if not any(analyze(text) for text in texts):
+        return None
+    try:
+        return vectorizer.fit(texts)
+    except ValueError:  # nothing is left after pruning
+        return None
+
+
+def _known_block(settings: dict[str, Any], vocabulary: list[str], idf: NDArray[Any]) -> Any:
+    """A vectoriser with the given vocabulary and weights."""
+    vectorizer = _vectorizer(settings, vocabulary={term: i for i, term in enumerate(vocabulary)})
+    vectorizer.idf_ = idf
+    return vectorizer
+
+
+def _directions(weights: csr_array[np.float32], dim: int) -> FloatArray:
+    """(n-grams, rank) leading right singular vectors, rank at most ``dim``."""
+    from sklearn.utils.extmath import randomized_svd
+
+    # Three power iterations instead of five: on Banking77 a fifth less time, equal accuracy.
+    decompose: Any = randomized_svd
+    _, values, vectors = decompose(weights, min(dim, *weights.shape), n_iter=3, random_state=0)
+    real = values > values[0] * 1e-5  # float32 rounding gives directions below this
+    return np.ascontiguousarray(vectors[real].T, dtype=np.float32)
+
+
+def _check_fit(blocks: list[Any], components: FloatArray, dim: int) -> None:
+    """Raise ``ValueError`` unless the arrays fit the vocabularies and each other."""
+    terms = sum(len(block.vocabulary) for block in blocks)
+    sizes = [len(block.vocabulary) for block in blocks]
+    if [len(block.idf_) for block in blocks] != sizes:
+        raise ValueError(f"idf must have the lengths of the vocabularies, {sizes}")
+    if components.ndim != 2 or components.shape[0] != terms or components.shape[1] > dim:
+        shape = components.shape
+        raise ValueError(f"components must have the shape ({terms}, up to {dim}), found {shape}")

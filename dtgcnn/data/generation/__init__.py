@@ -1,0 +1,1 @@
+"""Triplets made of labelled texts or of pairs."""

@@ -1,0 +1,194 @@
+"""Feature arrays: checking what they hold."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Source, shorten
+from .raw import FloatArray, Kind, RawData, label_name
+
+__all__ = [
+    "as_features",
+    "check_length",
+    "column",
+    "from_arrays",
+]
+
+_log = logging.getLogger("dtgcnn")
+
+_LAYOUTS = (
+    "x [, y [, labels]] [, split] [, group]",
+    "train_x, train_y, test_x, test_y [, labels]",
+    "anchor, positive, negative [, group]",
+)
+_FLOATS = (np.float16, np.float32, np.float64)
+_KNOWN = [set(re.findall(r"\w+", layout)) for layout in _LAYOUTS]
+
+
+def from_arrays(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
+    """Check named arrays and bring them together; the names decide what they are.
+
+    Raises:
+        DataError: the names fit no layout, or an array breaks a rule (see ``as_features``).
+    """
+    if {"anchor", "positive", "negative"} <= set(arrays):
+        _report_unread(source, arrays, 2)
+        return _triplets(source, arrays)
+    if {"train_x", "train_y", "test_x", "test_y"} <= set(arrays):
+        _report_unread(source, arrays, 1)
+        return _train_test(source, arrays)
+    if "x" not in arrays:
+        raise source.error(
+            f"needs the arrays {' or '.join(_LAYOUTS)}; found {', '.join(arrays) or 'none'}"
+        )
+    if "labels" in arrays and "y" not in arrays:
+        raise source.error("names the classes that y counts, and there is no y", field="labels")
+    _report_unread(source, arrays, 0)
+    x = as_features(source, "x", arrays["x"])
+    labels = splits = groups = None
+    if "y" in arrays:
+        labels = _labels(source, "y", arrays["y"], len(x), arrays.get("labels"))
+    if "split" in arrays:
+        splits = column(source, "split", arrays["split"], len(x))
+    if "group" in arrays:
+        groups = column(source, "group", arrays["group"], len(x))
+    kind: Kind = "texts" if labels is None else "labelled"
+    rows = range(len(x))
+    return RawData(kind, source, rows, features=x, labels=labels, splits=splits, groups=groups)
+
+
+def _report_unread(source: Source, arrays: Mapping[str, object], layout: int) -> None:
+    unread = [name for name in arrays if name not in _KNOWN[layout]]
+    if unread:
+        _log.warning(
+            "%s: the arrays %s are not read; those that are read have the names %s",
+            *(source.name, ", ".join(map(repr, unread)), _LAYOUTS[layout]),
+        )
+
+
+def as_features(source: Source, name: str, array: object) -> FloatArray:
+    """``array`` as (N, D) float32.
+
+    Raises:
+        DataError: it is no array of float16, float32 or float64, is not two-dimensional, is
+            empty, or holds a number that is not finite in float32; names the first such row.
+    """
+    if not isinstance(array, np.ndarray) or array.dtype.newbyteorder("=") not in _FLOATS:
+        received = array.dtype if isinstance(array, np.ndarray) else shorten(array)
+        raise source.error(
+            f"must be a float16, float32 or float64 array, received {received}", field=name
+        )
+    if array.ndim != 2 or 0 in array.shape:
+        raise source.error(
+            f"must have the shape (N, D), both at least 1, received {array.shape}", field=name
+        )
+    with np.errstate(over="ignore"):
+        # Adding 0 turns −0.0 into 0.0, so that equal rows have equal bytes.
+        features = np.ascontiguousarray(array, dtype=np.float32) + np.float32(0)
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        value = array[row][~np.isfinite(features[row])][0]
+        raise source.error(f"must be finite in float32, received {value}", row, name)
+    return features
+
+
+def _train_test(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
+    parts: list[FloatArray] = []
+    labels: list[str] = []
+    splits: list[str] = []
+    for split in ("train", "test"):
+        part = as_features(source, f"{split}_x", arrays[f"{split}_x"])
+        y = f"{split}_y"
+        labels += _labels(source, y, arrays[y], len(part), arrays.get("labels"))
+        splits += [split] * len(part)
+        parts.append(part)
+    _check_widths(source, dict(zip(("train_x", "test_x"), parts, strict=True)))
+    x = np.concatenate(parts)
+    return RawData("labelled", source, range(len(x)), features=x, labels=labels, splits=splits)
+
+
+def _triplets(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
+    roles = {n: as_features(source, n, arrays[n]) for n in ("anchor", "positive", "negative")}
+    _check_widths(source, roles)
+    count = len(roles["anchor"])
+    for name, part in roles.items():
+        if len(part) != count:
+            raise source.error(
+                f"must have as many rows as anchor, {count}, received {len(part)}", field=name
+            )
+    # Equal rows are one item, numbered by first appearance along the triplets.
+    rows = np.stack(list(roles.values()), axis=1).reshape(3 * count, -1)
+    index: dict[bytes, int] = {}
+    items = np.array([index.setdefault(row.tobytes(), len(index)) for row in rows], np.int64)
+    triplets = items.reshape(count, 3)
+    same = (triplets[:, :2] == triplets[:, 2:]).any(axis=1)
+    if same.any():
+        message = "must differ from the anchor and the positive, received an equal row"
+        raise source.error(message, int(np.argmax(same)), "negative")
+    first = np.unique(items, return_index=True)[1]
+    groups = None
+    if "group" in arrays:
+        groups = column(source, "group", arrays["group"], count)
+    x = rows[first]
+    return RawData("triplets", source, range(count), features=x, triplets=triplets, groups=groups)
+
+
+def _check_widths(source: Source, parts: Mapping[str, FloatArray]) -> None:
+    widths = {name: part.shape[1] for name, part in parts.items()}
+    if len(set(widths.values())) > 1:
+        listed = ", ".join(f"{name} {width}" for name, width in widths.items())
+        raise source.error(f"arrays must have equal widths, received {listed}")
+
+
+def _labels(
+    source: Source, name: str, y: NDArray[Any], count: int, labels: NDArray[Any] | None
+) -> list[str]:
+    """Class names of ``y``: its own values, or the ``labels`` that it counts."""
+    if labels is None:
+        return column(source, name, y, count)
+    if y.dtype.kind not in "iu":
+        raise source.error(f"must be integers, indices into labels, received {y.dtype}", field=name)
+    names = column(source, "labels", labels, labels.size)
+    for row, label in enumerate(names):
+        if label in names[:row]:
+            raise source.error(f"must name a class once, received {label!r} again", row, "labels")
+    check_length(source, name, y, count)
+    outside = (y < 0) | (y >= len(names))
+    if outside.any():
+        row = int(np.argmax(outside))
+        message = f"must be between 0 and {len(names) - 1} (labels has {len(names)} names)"
+        raise source.error(f"{message}, received {y[row]}", row, name)
+    return [names[i] for i in y]
+
+
+def column(
+    source: Source, name: str, values: NDArray[Any] | Sequence[Any], count: int
+) -> list[str]:
+    """One name a row, from strings or numbers.
+
+    Raises:
+        DataError: there are not ``count`` values, or one is blank, not finite or of another type.
+    """
+    check_length(source, name, values, count)
+    return [label_name(source, row, value, name) for row, value in enumerate(values)]
+
+
+def check_length(source: Source, name: str, values: object, count: int) -> None:
+    """Raise ``DataError`` unless ``values`` is a sequence or array of shape (count,)."""
+    if isinstance(values, np.ndarray):
+        shape = values.shape
+    elif isinstance(values, Sequence) and not isinstance(values, str):
+        shape = (len(values),)
+    else:
+        raise source.error(f"must be a list or an array, received {shorten(values)}", field=name)
+    if shape != (count,):
+        raise source.error(
+            f"must be one value a row, shape ({count},), received shape {shape}", field=name
+        )

@@ -1,0 +1,98 @@
+"""Records of .json and .jsonl files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+from ..errors import DataError, Source, shorten
+from .limits import record_limit
+from .lines import read_lines
+from .raw import Record, listed
+
+__all__ = ["read_json", "read_jsonl"]
+
+
+def read_json(source: Source, file: BinaryIO) -> Iterator[Record]:
+    """Records of one document: a list of objects or of texts, or that list under ``triplets``.
+
+    Raises:
+        DataError: the document is not valid JSON or of another shape.
+    """
+    content = _parse(source, "".join(read_lines(replace(source, unit="line"), file)))
+    if isinstance(content, dict):
+        _check_keys(source, content)
+        if "triplets" not in content:
+            keys = listed(content)
+            raise source.error(f"must be a list or an object with 'triplets', found keys: {keys}")
+        content = content["triplets"]
+    if not isinstance(content, list):
+        raise source.error(f"must hold a list of records, received {shorten(content)}")
+    if content and all(isinstance(entry, str) for entry in content):
+        content = [{"text": entry} for entry in content]
+    for row, entry in enumerate(content):
+        yield row, _object(source, row, entry)
+
+
+def read_jsonl(source: Source, file: BinaryIO) -> Iterator[Record]:
+    """One object a line; lines of white space are left out.
+
+    Raises:
+        DataError: a line is no JSON object; names it.
+    """
+    for number, line in enumerate(read_lines(source, file, record_limit()), start=1):
+        if line.strip():
+            yield number, _object(source, number, _parse(source, line, number))
+
+
+class _Repeated(dict[str, Any]):
+    """An object with a key that occurs twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        keys = [key for key, _ in pairs]
+        self.key = next(key for key in keys if keys.count(key) > 1)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    return content if len(content) == len(pairs) else _Repeated(pairs)
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique)
+
+
+def _parse(source: Source, text: str, line: int | None = None) -> Any:
+    try:
+        return _decoder.decode(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno if line is None else line} column {error.colno}"
+        raise DataError(
+            f"{source.name}: {place}: is not valid JSON: {error.msg}{_remedy(error, line)}"
+        ) from None
+    except RecursionError:
+        raise source.error("is not readable JSON: it is nested too deeply", line) from None
+    except ValueError as error:
+        raise source.error(f"is not readable JSON: {error}", line) from None
+
+
+def _remedy(error: json.JSONDecodeError, line: int | None) -> str:
+    if error.msg != "Extra data":
+        return "; a .jsonl file has one whole object a line" if line is not None else ""
+    if line is not None:
+        return "; a line holds one object"
+    return "; the file holds one document (one object a line is .jsonl)"
+
+
+def _object(source: Source, row: int, entry: object) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise source.error(f"must be a JSON object, received {shorten(entry)}", row)
+    _check_keys(source, entry, row)
+    return entry
+
+
+def _check_keys(source: Source, entry: dict[str, Any], row: int | None = None) -> None:
+    if isinstance(entry, _Repeated):
+        raise source.error("the key must occur once in an object", row, entry.key)

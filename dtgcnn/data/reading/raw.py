@@ -1,0 +1,233 @@
+"""Raw records: what a file or a call holds once every row of it has been checked."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import Source, shorten
+from .limits import text_limit
+
+__all__ = [
+    "FloatArray",
+    "IntArray",
+    "Kind",
+    "RawData",
+    "Record",
+    "Rules",
+    "from_records",
+    "kind_of",
+    "label_name",
+    "listed",
+]
+
+FloatArray: TypeAlias = NDArray[np.float32]
+IntArray: TypeAlias = NDArray[np.int64]
+Kind: TypeAlias = Literal["triplets", "labelled", "texts"]
+Record: TypeAlias = tuple[int, Mapping[str, object]]
+
+TRIPLET_FIELDS = ("anchor", "positive", "negative")
+_FIELDS: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "triplets": (TRIPLET_FIELDS, ("group",)),
+    "labelled": (("text", "label"), ("split", "group")),
+    "texts": (("text",), ("split", "group")),
+}
+"""Those that records of a kind must have, and those that all of them or none may have."""
+
+# Texts with one of these are most often no texts: binary data, or another encoding.
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class RawData:
+    """Checked records; exactly one of ``texts`` and ``features`` is there.
+
+    Attributes:
+        kind: "triplets", "labelled", or "texts" (items without labels, texts or features alike).
+        source: names the origin in messages.
+        texts: N texts, white space stripped at both ends.
+        features: (N, D) float32, finite.
+        labels: N class names, for kind "labelled".
+        splits: N split names, where the source gives them.
+        groups: the names of groups that no split may part: of each triplet, or of each item where
+            there are none; where the source gives them.
+        equal: (N,) numbers, the same for texts that are equal, where the texts are not kept.
+        triplets: (T, 3) item indices (anchor, positive, negative), for kind "triplets".
+        rows: the source's row number of each triplet, or of each item where there are none.
+    """
+
+    kind: Kind
+    source: Source
+    rows: Sequence[int]
+    texts: list[str] | None = None
+    features: FloatArray | None = None
+    labels: list[str] | None = None
+    splits: list[str] | None = None
+    triplets: IntArray | None = None
+    groups: list[str] | None = None
+    equal: IntArray | None = None
+
+
+def kind_of(source: Source, fields: Iterable[str], row: int | None = None) -> Kind:
+    """What records with these fields are; further fields do not matter.
+
+    Raises:
+        DataError: the fields fit no kind, or a kind only in part; names those that are missing.
+    """
+    found = list(fields)
+    if set(TRIPLET_FIELDS) & set(found):
+        missing = [name for name in TRIPLET_FIELDS if name not in found]
+        if missing:
+            raise source.error(f"a triplet lacks {listed(missing)}; found {listed(found)}", row)
+        return "triplets"
+    if "text" not in found:
+        columns = "" if source.header is None else " (the first row of a table names its columns)"
+        raise source.error(
+            "needs the fields anchor, positive and negative, or text and label (and split), "
+            f"or text alone; found {listed(found)}{columns}",
+            row,
+        )
+    return "labelled" if "label" in found else "texts"
+
+
+class Rules:
+    """What every record must hold, as the first one decides it.
+
+    Attributes:
+        kind: what the records are.
+        fields: those that matter, the same for all records.
+    """
+
+    kind: Kind
+    fields: tuple[str, ...] = ()
+    _absent: Sequence[str] = ()
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def check(self, row: int, record: Mapping[str, object]) -> list[str]:
+        """The values of ``fields`` in a record: texts without outer white space, and names.
+
+        Raises:
+            DataError: it lacks a field, has one that the first record lacks, a blank one or one of
+                the wrong type, or is a triplet whose negative equals its anchor or its positive.
+        """
+        if not self.fields:
+            self._begin(row, record)
+        values = [self._value(row, record, name) for name in self.fields]
+        for name in self._absent:
+            if name in record:
+                raise self.source.error("is given here, but not in the first record", row, name)
+        if self.kind == "triplets":
+            self._check_negative(row, values)
+        return values
+
+    def _begin(self, row: int, record: Mapping[str, object]) -> None:
+        place = row if self.source.header is None else self.source.header
+        self.kind = kind_of(self.source, record, place)
+        required, optional = _FIELDS[self.kind]
+        self.fields = (*required, *(name for name in optional if name in record))
+        possible = optional if self.kind == "triplets" else (*optional, "label")
+        self._absent = [name for name in possible if name not in self.fields]
+
+    def _value(self, row: int, record: Mapping[str, object], name: str) -> str:
+        if name not in record:
+            raise self.source.error(f"is missing; found {listed(record)}", row, name)
+        value = record[name]
+        if name in ("label", "group"):
+            return label_name(self.source, row, value, name)
+        if isinstance(value, str):
+            return _stripped(self.source, row, value, name)
+        raise self.source.error(f"must be a string, received {shorten(value)}", row, name)
+
+    def _check_negative(self, row: int, texts: Sequence[str]) -> None:
+        for role, text in zip(TRIPLET_FIELDS[:2], texts[:2], strict=True):
+            if text == texts[2]:
+                raise self.source.error(
+                    f"must differ from the {role}, received {shorten(text)} as both",
+                    row,
+                    "negative",
+                )
+
+
+def from_records(source: Source, records: Iterable[Record]) -> RawData:
+    """Check every record and bring them together.
+
+    Raises:
+        DataError: there are no records, or one breaks a rule; see ``Rules.check``.
+    """
+    rules = Rules(source)
+    rows: list[int] = []
+    checked: list[list[str]] = []
+    for row, record in records:
+        checked.append(rules.check(row, record))
+        rows.append(row)
+    if not rows:
+        raise source.error("holds no records")
+    columns = dict(zip(rules.fields, map(list, zip(*checked, strict=True)), strict=True))
+    groups = columns.get("group")
+    if rules.kind == "triplets":
+        texts, triplets = _triplets([columns[name] for name in TRIPLET_FIELDS])
+        return RawData("triplets", source, rows, texts, triplets=triplets, groups=groups)
+    labels, splits = columns.get("label"), columns.get("split")
+    return RawData(
+        rules.kind, source, rows, columns["text"], labels=labels, splits=splits, groups=groups
+    )
+
+
+def label_name(source: Source, row: int, value: object, field: str = "label") -> str:
+    """The name of a class: a string without outer white space, or a number as it prints."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise source.error(f"must be a string or a number, received {shorten(value)}", row, field)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise source.error(f"must be finite, received {value}", row, field)
+    if isinstance(value, str):
+        return _stripped(source, row, value, field)
+    # 1 and 1.0 are one number, so they are one class.
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return str(int(value) if whole else value)
+
+
+def _triplets(roles: Sequence[Sequence[str]]) -> tuple[list[str], IntArray]:
+    """Distinct texts in order of appearance, and the (T, 3) indices into them."""
+    index: dict[str, int] = {}
+    triplets = [
+        [index.setdefault(text, len(index)) for text in texts] for texts in zip(*roles, strict=True)
+    ]
+    return list(index), np.array(triplets, np.int64)
+
+
+def _stripped(source: Source, row: int, value: str, field: str) -> str:
+    text = value.strip()
+    if not text:
+        raise source.error(f"must not be blank, received {shorten(value)}", row, field)
+    if len(text) > text_limit():
+        message = f"must be at most {text_limit():,} characters long, received {len(text):,}"
+        remedy = "the environment variable DTGCNN_MAX_TEXT sets the limit"
+        raise source.error(f"{message}; {remedy}", row, field)
+    control = _CONTROL.search(text)
+    if control:
+        message = f"must have no control characters, received {control[0]!r} at {control.start()}"
+        raise source.error(message, row, field)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        message = f"must be valid Unicode, received {shorten(value)} ({error.reason})"
+        raise source.error(message, row, field) from None
+    return text
+
+
+def listed(names: Iterable[object]) -> str:
+    """Names for a message: ten at most, the odd ones quoted."""
+    found = [str(name) for name in names]
+    plain = [bool(name) and len(name) <= 30 and name.isprintable() for name in found]
+    shown = [name if p else shorten(name, 30) for name, p in zip(found, plain, strict=True)]
+    return ", ".join(shown[:10] + ["…"] * (len(shown) > 10)) or "none"
