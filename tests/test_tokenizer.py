@@ -9,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from dtgcnn import DataPreprocessor, TripletDataset
-from dtgcnn.data import DataError, MissingExtraError, load_sample
+from dtgcnn import DTGCNN, DataPreprocessor, PieceEncoder, TripletDataset
+from dtgcnn.cli import main
+from dtgcnn.data import DataError, MissingExtraError, load_encoder, load_sample
+
+from .conftest import sentences
 
 TRIPLETS = [
     ("lost card", 'my "card", gone', "loan rate"),
@@ -227,3 +231,38 @@ def test_bad_files_are_refused_with_row_and_rule(tmp_path: Path) -> None:
     path.write_text("text,label\na,b\n")
     with pytest.raises(DataError, match="must hold triplets of texts, found labelled"):
         DataPreprocessor().load_triplets(path)
+
+
+def test_pieces_for_an_embedding_layer(tmp_path: Path) -> None:
+    """The encoder ``pieces`` gives the tokeniser's rows, as whole numbers in float32."""
+    texts, _ = sentences()
+    encoder = PieceEncoder(6, 60).fit(texts)
+    rows = encoder.encode(texts)
+    assert rows.dtype == np.float32
+    np.testing.assert_array_equal(rows, encoder.preprocessor.encode_padded(texts))
+    assert rows.max() < encoder.preprocessor.num_pieces <= 60
+    encoder.save(tmp_path)
+    again = load_encoder(tmp_path)
+    assert isinstance(again, PieceEncoder)
+    assert (again.dim, again.fingerprint) == (6, encoder.fingerprint)
+    np.testing.assert_array_equal(again.encode(texts), rows)
+    other = PieceEncoder(6, 30).fit(texts)
+    assert other.fingerprint != encoder.fingerprint
+
+
+def test_the_command_line_trains_an_embedding_layer(text_file: Path, tmp_path: Path) -> None:
+    settings = ["--set", "vocab_size=80", "--set", "max_length=8", "--set", "input_dim=16"]
+    options = ["--output", str(tmp_path / "model"), "--epochs", "40", "--no-map", *settings]
+    run = CliRunner().invoke(main, ["train", str(text_file), *options, "--backend", "numpy"])
+    assert run.exit_code == 0, run.output
+    model = DTGCNN.load(tmp_path / "model", backend="numpy")
+    assert model.params["embedding"]["weight"].shape == (80, 16)
+    figures = json.loads((tmp_path / "model" / "metrics.json").read_text())
+    assert figures["trained"]["map@r"] > figures["input"]["map@r"] + 0.1
+    texts, _ = sentences()
+    np.testing.assert_array_equal(model.encode(texts[:3])[1], model.encode([texts[1]])[0])
+    refused = CliRunner().invoke(
+        main, ["train", str(text_file), *options, "--encoder", "hashing", "--overwrite"]
+    )
+    assert refused.exit_code == 2
+    assert "--encoder must be pieces where vocab_size is set" in refused.output
