@@ -37,4 +37,5 @@ class EmbeddingBag:
         """(N, D) unit rows of ``pieces`` (N, L), int32 in [0, V)."""
         real = ops.astype(pieces > 0, ops.dtype)
         share = real / ops.maximum(ops.sum(real, axis=1, keepdims=True), 1.0)
-        return numerics.l2_normalize(ops, numerics.gather_sum(ops, params["weight"], pieces, share))
+        bags = numerics.gather_sum(ops, params["weight"], pieces, share)
+        return numerics.l2_normalize(ops, bags)

@@ -257,7 +257,7 @@ class CountingEncoder(TfidfEncoder):
 
 
 def test_texts_share_one_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dtgcnn.data.TfidfEncoder", CountingEncoder)
+    monkeypatch.setattr("dtgcnn.data.encoders.registry.TfidfEncoder", CountingEncoder)
     CountingEncoder.fitted = 0
     texts, labels = sentences()
     ensemble = train(TripletDataset.from_labelled(texts, labels))

@@ -10,7 +10,7 @@ from dtgcnn.tree import tree_map
 
 from .probe import Probe, to_device, to_host
 from .registry import check
-from .task import LABELS, VECTORS, WIDTH, config_of
+from .task import LABELS, PIECES, VECTORS, VOCABULARY, WIDTH, config_of
 
 CLASSES = [int(label) for label in LABELS]
 
@@ -36,6 +36,25 @@ def bank_follows_the_parameters(probe: Probe) -> None:
     params = tree_map(lambda p: p.astype(np.float32).astype(np.float64), params)
     expected = to_host(probe.reference, states(probe.reference, params))
     probe.values("states of a refreshed bank", states(probe.ops, params), expected)
+
+
+@check("training")
+def bank_of_pieces_follows_the_layer(probe: Probe) -> None:
+    """Nodes, links and states of a bank of pieces are those of the embedding layer it is given."""
+    layer = {"vocab_size": VOCABULARY, "max_length": PIECES.shape[1]}
+
+    def held(ops: ArrayOps, params: Tree) -> Tree:
+        model = DTGCNN(config_of(**layer), ops=ops)
+        bank = model.build_bank(PIECES, CLASSES)
+        bank.refresh(ops, model.network, to_device(ops, params), model.state)
+        assert bank.graph is not None
+        return {**{str(i): x for i, x in enumerate(bank.states)}, "weights": bank.graph.weights}
+
+    params = to_host(probe.reference, DTGCNN(config_of(**layer), ops=probe.reference).params)
+    params["embedding"]["weight"] = params["embedding"]["weight"][:, ::-1] ** 3
+    params = tree_map(lambda p: p.astype(np.float32).astype(np.float64), params)
+    expected = to_host(probe.reference, held(probe.reference, params))
+    probe.values("a refreshed bank of pieces", held(probe.ops, params), expected)
 
 
 @check("training")

@@ -13,7 +13,7 @@ from dtgcnn.graph import EfficientGraphConstructor, Graph
 from dtgcnn.layers import Activation, BatchNorm, GCNLayer, LayerNorm, Linear, dropout
 from dtgcnn.network import Network
 from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
-from dtgcnn.random import derive_key
+from dtgcnn.random import derive_key, uniform
 from dtgcnn.tree import flatten, tree_map
 
 from .comparison import require
@@ -203,6 +203,10 @@ def embedding_bag(probe: Probe) -> None:
     given = probe.array(pieces)
     out = layer(probe.ops, {"weight": probe.array(table)}, given)
     probe.values("EmbeddingBag", out, means / np.where(length > 0, length, 1.0))
+    key = np.array(derive_key(5, "embedding"), np.uint32)
+    first = layer.init(probe.ops, probe.array(key))["weight"]
+    bits = uniform(probe.reference, key, (9, 4))
+    probe.values("first weights", first, (2.0 * bits - 1.0) * (3.0 / 4) ** 0.5)
     params = {"weight": table}
     hold(probe, "EmbeddingBag", lambda o, p, i: (layer(o, p, i["x"]), {}), params, {"x": pieces})
 

@@ -15,6 +15,27 @@ in_the_core(
             ),
             ("uniform on [0, 1)", "(2.0 * u - 1.0)", "u", "layers/initialisers"),
         ],
+        "dtgcnn.embedding:EmbeddingBag.init": [
+            ("uniform on [0, 1)", "(2.0 * drawn - 1.0)", "drawn", "layers/embedding_bag"),
+            ("a variance of 1", "3.0 / self.dim", "3.0", "layers/embedding_bag"),
+        ],
+        "dtgcnn.embedding:EmbeddingBag.__call__": [
+            ("padding counts", "pieces > 0", "pieces >= 0", "layers/embedding_bag"),
+            (
+                "not at unit length",
+                "numerics.l2_normalize(ops, bags)",
+                "bags",
+                "layers/embedding_bag",
+            ),
+        ],
+        "dtgcnn.network:Network.nodes": [
+            (
+                "the embedding layer learns nothing",
+                'self.embedding(ops, params["embedding"], rows)',
+                'ops.stop_gradient(self.embedding(ops, params["embedding"], rows))',
+                "training/steps_of_pieces",
+            ),
+        ],
         "dtgcnn.layers:dropout": [
             (
                 "what is kept is not scaled",

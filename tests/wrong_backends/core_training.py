@@ -137,8 +137,8 @@ in_the_core(
         "dtgcnn.bank:Bank.refresh": [
             (
                 "states are made once",
-                "self.states = [self.x]",
-                "if self.states:\n        return\n    self.states = [self.x]",
+                "before = self.states",
+                "if self.states:\n        return\n    before = self.states",
                 "training/bank_follows_the_parameters",
             ),
             (
@@ -147,6 +147,14 @@ in_the_core(
                 "self.x",
                 "training/bank_follows_the_parameters",
             ),
+            (
+                "the links stay where an embedding layer moves the rows",
+                "before[0] is not self.states[0]",
+                "False",
+                "training/bank_of_pieces_follows_the_layer",
+            ),
+        ],
+        "dtgcnn.bank:Bank.link": [
             (
                 "a row is its own neighbour",
                 "ops.arange(len(self)))",
@@ -172,13 +180,13 @@ in_the_core(
             (
                 "the rows link to each other",
                 "graph, bank.states",
-                "self.network.constructor.construct_graph_batch(ops, rows), None",
+                "self.network.constructor.construct_graph_batch(ops, nodes), None",
                 "training/embeddings_agree",
             ),
             (
                 "every block has the first one's links",
-                "graph = self.attach(padded, rows)",
-                "graph = self.attach(padded, rows) if start == 0 else graph",
+                "graph = self.attach(padded, nodes)",
+                "graph = self.attach(padded, nodes) if start == 0 else graph",
                 "determinism/embeddings_do_not_depend_on_company",
             ),
             (
