@@ -205,8 +205,8 @@ def embedding_bag(probe: Probe) -> None:
     probe.values("EmbeddingBag", out, means / np.where(length > 0, length, 1.0))
     key = np.array(derive_key(5, "embedding"), np.uint32)
     first = layer.init(probe.ops, probe.array(key))["weight"]
-    bits = uniform(probe.reference, key, (9, 4))
-    probe.values("first weights", first, (2.0 * bits - 1.0) * (3.0 / 4) ** 0.5)
+    drawn = probe.reference.to_numpy(uniform(probe.reference, key, (9, 4)))
+    probe.values("first weights", first, (2.0 * drawn - 1.0) * (3.0 / 4) ** 0.5)
     params = {"weight": table}
     hold(probe, "EmbeddingBag", lambda o, p, i: (layer(o, p, i["x"]), {}), params, {"x": pieces})
 
