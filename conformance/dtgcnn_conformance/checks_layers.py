@@ -203,7 +203,7 @@ def embedding_bag(probe: Probe) -> None:
     given = probe.array(pieces)
     out = layer(probe.ops, {"weight": probe.array(table)}, given)
     probe.values("EmbeddingBag", out, means / np.where(length > 0, length, 1.0))
-    key = np.array(derive_key(5, "embedding"), np.uint32)
+    key: Any = np.array(derive_key(5, "embedding"), np.uint32)
     first = layer.init(probe.ops, probe.array(key))["weight"]
     drawn = probe.reference.to_numpy(uniform(probe.reference, key, (9, 4)))
     probe.values("first weights", first, (2.0 * drawn - 1.0) * (3.0 / 4) ** 0.5)
