@@ -76,7 +76,8 @@ def example(session: nox.Session) -> None:
 @nox.parametrize("port", ["torch", "jax"])
 def ports(session: nox.Session, port: str) -> None:
     """The conformance suite on an example port, and training on it."""
-    session.install("-e", ".[conformance,text]", f"./examples/ports/{port}", *session.posargs)
+    session.install("-e", ".[conformance,text]")
+    session.install(f"./examples/ports/{port}", *session.posargs)
     session.run("python", "-m", "dtgcnn_conformance", "--backend", port)
     folder = Path(session.create_tmp())
     sample, model = str(folder / "sample.csv"), str(folder / "model")

@@ -17,7 +17,7 @@ from dtgcnn.data.generation.similarity import unit_rows
 
 STRATEGIES = ("random", "hard", "semi_hard", "distance_weighted")
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
-BANKING = Path("/work/shared/data/banking77.csv.gz")
+BANKING = Path(__file__).parents[2] / "shared" / "data" / "banking77.csv.gz"
 
 
 def made(
@@ -291,7 +291,7 @@ def test_wrong_data() -> None:
         TripletGenerator(-1.0, "hard").generate_triplets(texts, labels, vectors=x)
 
 
-@pytest.mark.skipif(not BANKING.exists(), reason=f"{BANKING} is not there")
+@pytest.mark.skipif(not BANKING.exists(), reason="Banking77 is not here")
 def test_banking77(tmp_path: Path) -> None:
     """Its own near-duplicates and contradictory labels, and a file that is the same twice."""
     bank = TripletDataset(BANKING)
