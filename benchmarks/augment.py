@@ -31,7 +31,18 @@ TEXTS = {
     "none": (),
     "noise": ("noise_injection",),
     "synonyms": ("synonym_replacement",),
+    "openings": ("paraphrase",),
 }
+OPENINGS = ("Hello, {}", "Quick question: {}", "Could you help me? {}", "Good morning. {}")
+
+
+def opened(texts: list[str]) -> list[list[str]]:
+    """Each text behind openings that add nothing: the plainest function that rewords."""
+    turned = [i % len(OPENINGS) for i, _ in enumerate(texts)]
+    return [
+        [opening.format(text) for opening in (*OPENINGS[i:], *OPENINGS[:i])]
+        for i, text in zip(turned, texts, strict=True)
+    ]
 
 
 def few_shot(folder: Path) -> tuple[TripletDataset, Any]:
@@ -120,7 +131,7 @@ def main() -> None:
             continue
         runs, seconds, rows = [], [], 0
         for seed in range(options.seeds):
-            more = {"thesaurus": options.thesaurus, "seed": seed}
+            more = {"thesaurus": options.thesaurus, "paraphrase": opened, "seed": seed}
             try:
                 made = (
                     TripletAugmenter(strategies, options.probability, **more)
