@@ -131,7 +131,8 @@ def main() -> None:
             continue
         runs, seconds, rows = [], [], 0
         for seed in range(options.seeds):
-            more = {"thesaurus": options.thesaurus, "paraphrase": opened, "seed": seed}
+            more = {"thesaurus": options.thesaurus, "seed": seed}
+            more |= {"paraphrase": opened} if "paraphrase" in strategies else {}
             try:
                 made = (
                     TripletAugmenter(strategies, options.probability, **more)
