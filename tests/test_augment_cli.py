@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -84,9 +85,34 @@ def test_a_thesaurus_and_a_held_out_file(text_file: Path, tmp_path: Path) -> Non
     assert "the dog and the kitten today" not in new
 
 
+def test_functions_of_a_module_in_this_folder_rewrite(
+    text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cardgame.py").write_text(
+        "def polite(texts): return ['please: ' + text for text in texts]\n"
+        "def forth(texts): return [text.replace('the', 'le') for text in texts]\n"
+        "def back(texts): return [text.replace('le', 'a certain') for text in texts]\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    options = ["--strategy", "back_translation", "--strategy", "paraphrase", "--probability", 1]
+    options += ["--back-translation", "cardgame:forth", "cardgame:back", "--versions", 2]
+    options += ["--paraphrase", "cardgame:polite", "--cache", "answers.sqlite"]
+    done = run("augment", text_file, "--output", "more.csv", *options)
+    assert done.exit_code == 0, done.output
+    new = TripletDataset("more.csv").texts[84:]
+    polite = [text for text in new if text.startswith("please: ")]
+    assert len(polite) >= 60
+    assert all("a certain" in text for text in set(new) - set(polite))
+    assert len(set(new)) == len(new) > len(polite)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--paraphrase", "json:missing"], "json:missing cannot be imported: AttributeError"),
+        (["--paraphrase", "no_such:f"], "no_such:f cannot be imported: ModuleNotFoundError"),
+        (["--paraphrase", "json:__name__"], "json:__name__ must be a function, is 'json'"),
         (["--output", "more.txt"], "the suffix for texts must be one of .csv, .tsv, .json, .jsonl"),
         (["--output", "more.npz"], "the suffix for texts must be one of"),
         (["--output", "texts.csv"], "--overwrite replaces it"),
@@ -103,6 +129,7 @@ def test_wrong_options_end_in_one_message(
     text_file: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
 ) -> None:
     monkeypatch.chdir(text_file.parent)
+    options += ["--strategy", "paraphrase"] if "--paraphrase" in options else []
     output = [] if "--output" in options else ["--output", "more.csv"]
     done = run("augment", text_file.name, *output, *options)
     assert done.exit_code == 2

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as save_safetensors
 
-from dtgcnn.data import DataError, RawData, read_blocks, read_file
+from dtgcnn.data import DataError, RawData, read_blocks, read_file, read_pairs
 
 HEAD = "text,label\n"
 TRIPLET = {"anchor": "a", "positive": "b", "negative": "c"}
@@ -107,8 +107,10 @@ ENCODINGS = [
         "surrogate label", "a.jsonl", r'{"text": "a", "label": "\udc80"}', r"line 1: 'label': .*Uni"
     ),
     Case("surrogate pair", "a.json", r'["\ud83d\ude00"]', texts("\U0001f600")),
-    Case("escape sequence", "a.txt", "ok\n\x1b[2Jgone\n", r"line 2: 'text': .*control.*'\\x1b'"),
-    Case("delete", "a.csv", HEAD + "a\x7f,b\n", r"line 2: 'text': must have no control"),
+    Case("escape sequence", "a.txt", "ok\n\x1b[2Jgone\n", texts("ok", "[2Jgone")),
+    Case("delete", "a.csv", HEAD + "a\x7fb,c\n", labelled(["a b"], ["c"])),
+    Case("bell escaped", "a.json", r'["a\u0007b"]', texts("a b")),
+    Case("control alone", "a.txt", "ok\n\x12\n", r"line 2: 'text': must not be blank"),
     Case(
         "control in label", "a.csv", HEAD + "a,b\x08c\n", r"line 2: 'label': must have no control"
     ),
@@ -584,6 +586,18 @@ def test_read_in_blocks_it_is_the_same(tmp_path: Path, case: Case) -> None:
     assert max(len(block.rows) for block in blocks) <= 2
     assert [row for block in blocks for row in block.rows] == list(raw.rows)
     assert [text for block in blocks for text in block.columns["text"]] == raw.texts
+
+
+def test_a_control_character_in_a_text_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("sentence1,sentence2,score\na,b,1\nTreasury\x12s,c\x01,2\n")
+    with caplog.at_level(logging.WARNING, "dtgcnn"):
+        assert read_pairs(path).first == ["a", "Treasury s"]
+    (record,) = caplog.records
+    told = r"line 3: 'sentence1': '\x12' at 8 is read as a space, as are all control characters"
+    assert record.getMessage() == f"{path}: {told}"
 
 
 def test_names_of_cases_are_their_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -38,12 +39,17 @@ __all__ = ["augment"]
     show_default=True,
     help="A file with the fields word and synonym, or wordnet.",
 )
-@click.option("--paraphrase", metavar="MODEL", help="A model of transformers.")
 @click.option(
-    "--back-translation", nargs=2, metavar="FORTH BACK", help="Models of transformers, one a way."
+    "--paraphrase",
+    metavar="HOW",
+    help="A model of transformers, or MODULE:FUNCTION from a list of texts to one with other "
+    "wordings of each.",
 )
 @click.option(
-    "--cache", type=click.Path(path_type=Path), help="A file that keeps what models answer."
+    "--back-translation", nargs=2, metavar="FORTH BACK", help="Two such models or functions."
+)
+@click.option(
+    "--cache", type=click.Path(path_type=Path), help="A file that keeps what they answer."
 )
 @click.option("--mixup-alpha", default=1.0, show_default=True, help="Less stays nearer.")
 @click.option(
@@ -78,11 +84,14 @@ def augment(
       dtgcnn augment tickets.csv --output more.csv --versions 2
       dtgcnn augment tickets.csv --output more.csv --strategy synonym_replacement \\
           --thesaurus synonyms.tsv
+      dtgcnn augment tickets.csv --output more.csv --strategy back_translation \\
+          --back-translation translate:to_spanish translate:to_english
       dtgcnn augment vectors.npz --output more.npz --strategy mixup
     """
     check_file("--output", output, overwrite)
     dataset = TripletDataset(file)
     check_format(dataset, output)
+    sys.path.append("")  # a MODULE may lie in the folder that the command runs in
     default = ("noise_injection",) if dataset.features is None else ("mixup",)
     augmenter = TripletAugmenter(
         strategies or default,

@@ -62,8 +62,9 @@ class TripletAugmenter:
         change_rate: in (0, 1], changes per word of ``synonym_replacement`` and
             ``noise_injection``; a text has one at least.
         thesaurus: ``"wordnet"``, a file, or a mapping of words to synonyms.
-        paraphrase: a function from a list of texts to a list with a text, or several, for each; or
-            the name of a sequence-to-sequence model of ``transformers``.
+        paraphrase: a function from a list of texts to a list with a text, or several, for each;
+            or its name, ``"MODULE:FUNCTION"``; or the name of a sequence-to-sequence model of
+            ``transformers``.
         back_translation: such a function that translates forth and back, or a pair of functions
             or models, one for each way.
         cache: a file that keeps what these two return.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from os import PathLike
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +24,8 @@ Rewrite: TypeAlias = Callable[[list[str]], Sequence[Any]]
 """Takes texts and returns one text, or a list of versions, for each; see ``Rewriter``."""
 
 BATCH = 32
+
+_REFERENCE = re.compile(r"[^\W\d][\w.]*:[\w.]+")  # as in the entry points of packages
 
 _OUTPUTS = ("generated_text", "translation_text")  # of pipelines of transformers
 
@@ -176,11 +180,12 @@ class RoundTrip:
 
 
 def as_rewrite(strategy: str, given: Any) -> Rewrite:
-    """The function itself, or the one that models of ``transformers`` make: of a name, or of a pair
-    of functions or names, to translate forth and back.
+    """The function itself; or the one that ``"MODULE:FUNCTION"`` names; or the one that a model of
+    ``transformers`` makes, of its name; or of a pair of these, one to translate forth, one back.
 
     Raises:
-        ValueError: what is given is none of these, or one name for a strategy that takes two.
+        ValueError: what is given is none of these, names no function, or is one model for a
+            strategy that takes two.
         MissingExtraError: transformers is not installed.
     """
     pair = strategy == "back_translation"
@@ -189,7 +194,21 @@ def as_rewrite(strategy: str, given: Any) -> Rewrite:
     if callable(given):
         rewrite: Rewrite = given
         return rewrite
+    if isinstance(given, str) and _REFERENCE.fullmatch(given):
+        return _imported(strategy, given)
     if isinstance(given, str) and not pair:
         return Seq2Seq(given)
     models = "a pair of functions or models, one for each way" if pair else "the name of a model"
     raise ValueError(f"{strategy} must be a function or {models}, received {shorten(given)}")
+
+
+def _imported(strategy: str, reference: str) -> Rewrite:
+    try:
+        found: Any = resolve_name(reference)
+    except Exception as error:  # of a foreign module
+        reason = f"{type(error).__name__}: {error}"
+        raise ValueError(f"{strategy} {reference} cannot be imported: {reason}") from error
+    if not callable(found):
+        raise ValueError(f"{strategy} {reference} must be a function, is {shorten(found)}")
+    rewrite: Rewrite = found
+    return rewrite

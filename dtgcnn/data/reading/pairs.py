@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError, Source, shorten
-from .raw import Record, label_name
+from .raw import Record, TextRule
 from .readers import read_records
 
 __all__ = ["PairSource", "Pairs", "as_pairs", "holds_pairs", "read_pairs"]
@@ -121,6 +121,7 @@ def _tuples(pairs: Iterable[tuple[object, ...]]) -> Iterator[Record]:
 
 
 def _from_records(source: Source, records: Iterable[Record]) -> Pairs:
+    rule = TextRule(source)
     fields: tuple[str, ...] = ()
     columns: tuple[list[str], list[str]] = ([], [])
     scores: list[float] = []
@@ -135,18 +136,12 @@ def _from_records(source: Source, records: Iterable[Record]) -> Pairs:
                 row,
             )
         for column, name in zip(columns, fields):
-            column.append(_text(source, row, record[name], name))
+            column.append(rule.check(row, record[name], name))
         if fields == SCORED:
             scores.append(_score(source, row, record["score"]))
     if not columns[0]:
         raise source.error("holds no pairs")
     return Pairs(source, *columns, np.array(scores) if scores else None)
-
-
-def _text(source: Source, row: int, value: object, field: str) -> str:
-    if not isinstance(value, str):
-        raise source.error(f"must be a string, received {shorten(value)}", row, field)
-    return label_name(source, row, value, field)
 
 
 def _score(source: Source, row: int, value: object) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ __all__ = [
     "RawData",
     "Record",
     "Rules",
+    "TextRule",
     "from_records",
     "kind_of",
     "label_name",
@@ -40,8 +42,11 @@ _FIELDS: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Those that records of a kind must have, and those that all of them or none may have."""
 
-# Texts with one of these are most often no texts: binary data, or another encoding.
+_log = logging.getLogger("dtgcnn")
+
+# What a mangled quotation mark or a terminal leaves in a text. Only a NUL means that it is none.
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_SPACED = re.compile(r"[\x01-\x08\x0e-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,33 @@ def kind_of(source: Source, fields: Iterable[str], row: int | None = None) -> Ki
     return "labelled" if "label" in found else "texts"
 
 
+class TextRule:
+    """What every text of a source must be."""
+
+    def __init__(self, source: Source) -> None:
+        self._source, self._told = source, False
+
+    def check(self, row: int, value: object, field: str) -> str:
+        """The text without outer white space. Control characters become spaces; the first one is
+        told of.
+
+        Raises:
+            DataError: it is no string, blank, too long, no valid Unicode, or holds a NUL.
+        """
+        if not isinstance(value, str):
+            raise self._source.error(f"must be a string, received {shorten(value)}", row, field)
+        found = _SPACED.search(value)
+        if found is None:
+            return _stripped(self._source, row, value, field)
+        text = _stripped(self._source, row, _SPACED.sub(" ", value), field)
+        if not self._told:
+            place = f"{self._source.name}: {self._source.place(row)}: {field!r}"
+            what = f"{found[0]!r} at {found.start()} is read as a space"
+            _log.warning("%s: %s, as are all control characters", place, what)
+            self._told = True
+        return text
+
+
 class Rules:
     """What every record must hold, as the first one decides it.
 
@@ -110,6 +142,7 @@ class Rules:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self._texts = TextRule(source)
 
     def check(self, row: int, record: Mapping[str, object]) -> list[str]:
         """The values of ``fields`` in a record: texts without outer white space, and names.
@@ -142,9 +175,7 @@ class Rules:
         value = record[name]
         if name in ("label", "group"):
             return label_name(self.source, row, value, name)
-        if isinstance(value, str):
-            return _stripped(self.source, row, value, name)
-        raise self.source.error(f"must be a string, received {shorten(value)}", row, name)
+        return self._texts.check(row, value, name)
 
     def _check_negative(self, row: int, texts: Sequence[str]) -> None:
         for role, text in zip(TRIPLET_FIELDS[:2], texts[:2], strict=True):
