@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["comparison_table", "retrieval_metrics", "triplet_accuracy", "unit_rows"]
+__all__ = ["comparison_table", "pair_correlations", "retrieval_metrics", "triplet_accuracy"]
+__all__ += ["unit_rows"]
 
 Rows = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
@@ -122,14 +123,48 @@ def triplet_accuracy(anchor: Rows, positive: Rows, negative: Rows) -> float:
     return float(((a * (p - n)).sum(axis=1) > 0.5 / _STEPS).mean())
 
 
+def pair_correlations(first: Rows, second: Rows, scores: npt.ArrayLike) -> dict[str, float]:
+    """How well cosines of pairs follow their scores, as semantic similarity is measured (Reimers &
+    Gurevych 2019, arXiv:1908.10084).
+
+    Args:
+        first, second: (N, D) embeddings, one pair a row.
+        scores: (N,) numbers, higher for pairs that are more alike.
+
+    Returns:
+        ``spearman``, the correlation of ranks, and ``pearson``, both in [-1, 1].
+
+    Raises:
+        ValueError: for arrays of other shapes, values that are not finite, or fewer than two
+            different scores or cosines, whose correlation is not defined.
+    """
+    from scipy.stats import pearsonr, spearmanr
+
+    a, b = unit_rows(first, name="first"), unit_rows(second, name="second")
+    y = np.asarray(scores, np.float64)
+    if a.shape != b.shape or y.shape != (len(a),):
+        raise ValueError(
+            "first, second and scores must be (N, D), (N, D) and (N,), received "
+            f"{a.shape}, {b.shape} and {y.shape}"
+        )
+    cosines = (a * b).sum(axis=1)
+    for name, values in (("scores", y), ("cosines", cosines)):
+        if not np.isfinite(values).all() or len(np.unique(values)) < 2:
+            raise ValueError(f"{name} must be finite and of at least two values")
+    return {
+        "spearman": float(spearmanr(cosines, y).statistic),
+        "pearson": float(pearsonr(cosines, y).statistic),
+    }
+
+
 def comparison_table(
     input_metrics: Mapping[str, float], trained_metrics: Mapping[str, float]
 ) -> str:
     """Set the metrics of the input vectors and of the trained embedding side by side.
 
     Args:
-        input_metrics, trained_metrics: shares in [0, 1] by name, as ``retrieval_metrics`` returns
-            them; a metric that one of them lacks shows as "-".
+        input_metrics, trained_metrics: shares or correlations by name, as the functions here
+            return them; a metric that one of them lacks shows as "-".
 
     Returns:
         A table in percent and points, plain text and Markdown in one, then the count of queries.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .evaluate import comparison_table, retrieval_metrics, triplet_accuracy
+from .evaluate import comparison_table, pair_correlations, retrieval_metrics, triplet_accuracy
 from .model import DTGCNN
 
 if TYPE_CHECKING:
-    from .data import TripletDataset, TripletLoader
+    from .data import Pairs, TripletDataset, TripletLoader
     from .ensemble import Ensemble
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "compare_pairs"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Comparison:
         protocol: one sentence: what was looked up where.
         input, trained: metrics by name; see ``dtgcnn.evaluate``.
         input_vectors, embeddings: the measured rows, (N, D) and (N, output_dim).
-        labels: (N,) their classes; of triplets, zeros.
+        labels: (N,) their classes; of triplets and pairs, zeros.
         label_names: names of the classes.
     """
 
@@ -99,6 +99,26 @@ def compare(
             for view in views
         )
     return Comparison(protocol, before, after, inputs[rows], embeddings[rows], labels, names)
+
+
+def compare_pairs(model: DTGCNN | Ensemble, pairs: Pairs) -> Comparison:
+    """Measure ``model`` on pairs with scores: does their cosine follow the score?
+
+    Raises:
+        ValueError: they have no scores, or ``pair_correlations`` is not defined.
+    """
+    if pairs.scores is None:
+        raise ValueError(f"{pairs.source.name}: pairs are measured by scores, and these have none")
+    count = len(pairs.first)
+    inputs = model.vectors([*pairs.first, *pairs.second])
+    embeddings = model.encode(inputs)
+    inputs = model.input_vectors(inputs)
+    before, after = (
+        pair_correlations(view[:count], view[count:], pairs.scores) for view in (inputs, embeddings)
+    )
+    protocol = f"{count:,} pairs: does the cosine follow the score?"
+    labels = np.zeros(2 * count, np.int64)
+    return Comparison(protocol, before, after, inputs, embeddings, labels, ["text"])
 
 
 def _queries_and_gallery(

@@ -111,6 +111,22 @@ def test_evaluate_writes_figures_of_test_rows_among_train_rows(
     assert figures["trained"]["queries"] == 21
 
 
+def test_evaluate_measures_pairs_by_their_scores(model: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.csv"
+    rows = ["the cat and the dog,a dog and a cat,5", "the cat,rain and snow,0", "snow,rain,4"]
+    pairs.write_text("\n".join(["sentence1,sentence2,score", *rows]))
+    done = run("evaluate", model, pairs, "--json", tmp_path / "f.json")
+    assert done.exit_code == 0, done.output
+    assert "3 pairs: does the cosine follow the score?" in done.output
+    figures = json.loads((tmp_path / "f.json").read_text())
+    assert list(figures["trained"]) == ["spearman", "pearson"]
+    assert figures["input"]["spearman"] > 0.4
+    pairs.write_text("anchor,positive\nthe cat,the dog\n")
+    done = run("evaluate", model, pairs)
+    assert done.exit_code == 2
+    assert "pairs are measured by scores, and these have none" in done.output
+
+
 def test_search_prints_the_nearest_texts(model: Path, text_file: Path) -> None:
     done = run("search", model, text_file, "the cat and the dog today", "--top", "3")
     lines = done.output.splitlines()

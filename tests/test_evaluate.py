@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 from dtgcnn import evaluate
-from dtgcnn.evaluate import comparison_table, retrieval_metrics, triplet_accuracy, unit_rows
+from dtgcnn.evaluate import (
+    comparison_table,
+    pair_correlations,
+    retrieval_metrics,
+    triplet_accuracy,
+    unit_rows,
+)
 
 
 def angles(*degrees: float) -> np.ndarray:
@@ -225,17 +231,54 @@ def test_comparison_table() -> None:
     assert lone.endswith("3080 queries, 2 left out: no gallery row of their class")
 
 
-@pytest.mark.parametrize(
-    ("name", "published"),
-    [("banking77", (92.0, 91.5, 98.1, 42.1)), ("r8", (92.8, 95.8, 99.5, 55.9))],
-)
-def test_figures_of_the_frozen_encoder(name: str, published: tuple[float, ...]) -> None:
+def vectors_of(name: str) -> Path:
     root = Path(__file__).resolve().parents
     files = (root[up] / "shared" / "data" / f"{name}.minilm.npz" for up in (1, 2))
     file = next((file for file in files if file.exists()), None)
     if file is None:
         pytest.skip(f"{name}.minilm.npz is not there: shared/data is no part of the repository")
-    with np.load(file) as data:
+    return file
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [("banking77", (92.0, 91.5, 98.1, 42.1)), ("r8", (92.8, 95.8, 99.5, 55.9))],
+)
+def test_figures_of_the_frozen_encoder(name: str, published: tuple[float, ...]) -> None:
+    with np.load(vectors_of(name)) as data:
         m = retrieval_metrics(*(data[key] for key in ("test_x", "test_y", "train_x", "train_y")))
     got = [100 * m[key] for key in ("recall@1", "knn@10", "recall@10", "map@r")]
     assert got == pytest.approx(published, abs=0.051)
+
+
+@pytest.mark.parametrize(
+    ("name", "published"), [("stsb_test", (82.03, 82.74)), ("stsb_dev", (86.71, 86.96))]
+)
+def test_correlations_of_the_frozen_encoder(name: str, published: tuple[float, ...]) -> None:
+    with np.load(vectors_of(name)) as data:
+        m = pair_correlations(data["a_x"], data["b_x"], data["score"])
+    assert [100 * m["spearman"], 100 * m["pearson"]] == pytest.approx(published, abs=0.0051)
+
+
+def test_correlations_of_ranks_and_of_values() -> None:
+    first, second = angles(0, 0, 0, 0), angles(80, 60, 40, 0)
+    perfect = pair_correlations(3 * first, second, np.cos(np.deg2rad([80, 60, 40, 0])))
+    assert perfect == pytest.approx({"spearman": 1, "pearson": 1})
+    turned = pair_correlations(first, second, [9, 3, 2, 1])
+    assert turned["spearman"] == pytest.approx(-1)
+    assert -0.95 < turned["pearson"] < -0.7
+
+
+@pytest.mark.parametrize(
+    ("second", "scores", "message"),
+    [
+        (angles(1, 2), [1, 2, 3], r"received \(3, 2\), \(2, 2\) and \(3,\)"),
+        (angles(1, 2, 3), [1, 2], r"received \(3, 2\), \(3, 2\) and \(2,\)"),
+        (angles(1, 2, 3), [1, 2, np.nan], "scores must be finite"),
+        (angles(1, 2, 3), [2, 2, 2], "scores must be finite and of at least two values"),
+        (angles(9, 9, 9), [1, 2, 3], "cosines must be finite and of at least two values"),
+    ],
+)
+def test_what_has_no_correlation_is_refused(second: Any, scores: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        pair_correlations(angles(0, 0, 0), second, scores)

@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from ..data import TripletDataset
+from ..data import TripletDataset, read_pairs
+from ..data.reading.pairs import holds_pairs
 from ..ensemble_files import load_embedder
 from ..evaluate import unit_rows
 from ..files import replace_file, write_json
-from ..report import compare
+from ..report import Comparison, compare, compare_pairs
 from .main import main
 from .options import (
     backend_option,
@@ -36,11 +37,17 @@ def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> N
 
     Labelled data with a split column: the rows "test" are looked up among the rows "train".
     Without one, every row is looked up among all others. Triplets: the share whose positive is
-    nearer than their negative.
+    nearer than their negative. Pairs (sentence1, sentence2, score): how well their cosines follow
+    the scores.
     """
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
-    result = compare(load_embedder(model, backend=backend), TripletDataset(file))
+    result: Comparison | None
+    if holds_pairs(file):
+        pairs = read_pairs(file)
+        result = compare_pairs(load_embedder(model, backend=backend), pairs)
+    else:
+        result = compare(load_embedder(model, backend=backend), TripletDataset(file))
     if result is None:
         raise ValueError(
             f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
