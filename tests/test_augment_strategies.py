@@ -330,11 +330,12 @@ def test_back_translation_goes_forth_and_back(tmp_path: Path) -> None:
 # -- Models of transformers
 
 WORDS = ["where", "is", "my", "card", "parcel", "lost", "please"]
+SWAPPED = ["please", "is", "lost", "parcel", "card", "my", "where"]
 
 
 @pytest.fixture(scope="module")
 def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of random weights that answers with some words of its vocabulary."""
+    """A T5 that has learnt to put each word's partner in its place; it takes some seconds."""
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     transformers = pytest.importorskip("transformers", reason="transformers is not installed")
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -348,23 +349,37 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = transformers.T5Config(
         vocab_size=len(words),
-        **{"d_model": 16, "d_kv": 8, "d_ff": 16, "num_layers": 1, "num_heads": 2},
-        **{"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1},
+        **{"d_model": 32, "d_kv": 16, "d_ff": 32, "num_layers": 1, "num_heads": 2},
+        **{"decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1, "dropout_rate": 0},
     )
+    model = transformers.T5ForConditionalGeneration(config)
+    partner = torch.tensor([0, 1, 2, *(3 + WORDS.index(word) for word in SWAPPED)])
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    for step in range(900):
+        texts = torch.randint(3, len(words), (64, 2 + step % 3))
+        answers = torch.nn.functional.pad(partner[texts], (0, 1), value=1)
+        optimizer.zero_grad()
+        model(input_ids=texts, labels=answers).loss.backward()
+        optimizer.step()
     folder = tmp_path_factory.mktemp("model")
-    transformers.T5ForConditionalGeneration(config).save_pretrained(folder)
+    model.save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
 
 
+def swapped(text: str) -> str:
+    return " ".join(SWAPPED[WORDS.index(word)] for word in text.split())
+
+
 def test_a_model_gives_several_versions_of_each_text(model_folder: Path) -> None:
-    model = Seq2Seq(str(model_folder), versions=3)
-    first = model(["where is my card", "lost parcel"])
-    assert [len(own) for own in first] == [3, 3]
-    assert all(len(set(own)) == 3 for own in first)
-    assert {word for own in first for version in own for word in version.split()} <= set(WORDS)
-    assert model(["where is my card", "lost parcel"]) == first
-    assert Seq2Seq(str(model_folder), "please ", 3)(["where is my card", "lost parcel"]) != first
+    model, texts = Seq2Seq(str(model_folder), versions=3), ["where is my card", "lost parcel"]
+    versions = model(texts)
+    assert [len(set(own)) for own in versions] == [3, 3]
+    assert [own[0] for own in versions] == ["please is lost parcel", "my card"]
+    assert {word for own in versions for version in own for word in version.split()} <= set(WORDS)
+    assert model(texts) == versions
+    prefixed = Seq2Seq(str(model_folder), "please ", 3)(["is my card"])
+    assert prefixed[0][0] == "where is lost parcel"
 
 
 def test_a_model_is_named_by_its_files_and_settings(model_folder: Path) -> None:
@@ -380,16 +395,17 @@ def test_models_paraphrase_and_translate_back_with_a_cache(
 ) -> None:
     from dtgcnn import TripletDataset
 
-    data = TripletDataset.from_labelled(
-        ["where is my card", "where is my parcel", "my card is lost", "lost card"], [0, 0, 1, 1]
-    )
+    texts = ["where is my card", "where is parcel", "my card is my", "lost card"]
+    data = TripletDataset.from_labelled(texts, [0, 0, 1, 1])
+    made = TripletAugmenter(["paraphrase"], 1.0, paraphrase=str(model_folder))
+    assert made.augment_dataset(data).texts[4:] == [swapped(text) for text in texts]
     for name, given in (
         ("paraphrase", str(model_folder)),
         ("back_translation", (str(model_folder), str(model_folder))),
     ):
         made = TripletAugmenter([name], 1.0, cache=tmp_path / "c", **{name: given})
         result = made.augment_dataset(data, 2)
-        assert made.report.added[name] == result.num_items - 4 >= 4
+        assert made.report.added[name] == result.num_items - 4 >= 6
         again = TripletAugmenter([name], 1.0, cache=tmp_path / "c", **{name: given})
         again._texts[name].rewrite = None  # not asked again
         assert again.augment_dataset(data, 2).texts == result.texts

@@ -218,7 +218,7 @@ def test_a_bad_triplet_leaves_the_old_file(tmp_path: Path) -> None:
             DataPreprocessor().save_triplets(bad, path)  # type: ignore[arg-type]
         assert path.read_bytes() == before
         assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(DataError, match=r"the suffix must be one of \.json, .* received 't\.txt'"):
+    with pytest.raises(DataError, match=r"the suffix must be one of \.csv, .* received 't\.txt'"):
         DataPreprocessor().save_triplets(TRIPLETS, tmp_path / "t.txt")
 
 

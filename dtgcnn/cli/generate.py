@@ -10,7 +10,7 @@ import click
 from ..data import TripletDataset, TripletGenerator
 from ..data.generation.negatives import NegativeSampling
 from ..data.reading.pairs import holds_pairs
-from ..data.reading.triplet_file import triplet_format
+from ..data.reading.writers import record_format
 from .main import main
 from .options import check_file, file_argument, overwrite_option
 
@@ -81,7 +81,7 @@ def generate(
       dtgcnn generate pairs.csv --output triplets.jsonl --positive-score 4 --negative-score 1
     """
     check_file("--output", output, overwrite)
-    triplet_format(output)
+    record_format(output)
     generator = TripletGenerator(
         threshold,
         negatives,

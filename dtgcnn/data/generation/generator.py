@@ -16,7 +16,8 @@ from ..encoders.registry import Encoder, make_encoder
 from ..errors import DataError, Source
 from ..reading.pairs import PairSource, as_pairs
 from ..reading.raw import FloatArray
-from ..reading.triplet_file import Triplet, triplet_format, write_triplets
+from ..reading.triplet_file import Triplet, write_triplets
+from ..reading.writers import record_format
 from .blocks import Generation, triplet_counts
 from .negatives import strategy_of
 from .relations import LabelRelations, PairRelations, Relations
@@ -140,7 +141,7 @@ class TripletGenerator:
             ValueError, DataError, OSError: as ``generate_triplets`` and ``write_triplets`` of the
                 module ``triplet_file``.
         """
-        triplet_format(Path(path))
+        record_format(Path(path))
         task = self._labelled("write_triplets", sentences, labels, num_triplets_per_anchor, vectors)
         write_triplets(path, self._texts(task, progress))
         return task.report
@@ -182,7 +183,7 @@ class TripletGenerator:
         progress: bool = False,
     ) -> GenerationReport:
         """As ``generate_from_pairs``, but into a file, as ``write_triplets`` does."""
-        triplet_format(Path(path))
+        record_format(Path(path))
         task = self._paired(pairs, num_triplets_per_anchor, positive_score, negative_score)
         write_triplets(path, self._texts(task, progress))
         return task.report

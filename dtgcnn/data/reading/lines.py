@@ -5,15 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import Source, shorten
+from ..errors import DataError, Source, shorten
 from .limits import unpacked_limit
 
-__all__ = ["open_bytes", "read_lines"]
+__all__ = ["format_of", "open_bytes", "read_lines"]
 
 _FOREIGN = {
     b"\xff\xfe\x00\x00": "UTF-32",
@@ -21,6 +21,24 @@ _FOREIGN = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
+
+
+def format_of(path: Path, known: Iterable[str], of: str = "") -> tuple[str, bool]:
+    """The suffix that names a file's format, and whether ``.gz`` follows it.
+
+    Raises:
+        DataError: the suffix is not one of ``known``, those ``of`` which the message speaks.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    packed = suffixes[-1:] == [".gz"]
+    suffix = "".join(suffixes[:-1][-1:] if packed else suffixes[-1:])
+    names = list(known)
+    if suffix not in names:
+        raise DataError(
+            f"{path}: the suffix{of} must be one of {', '.join(names)} (or that and .gz), "
+            f"received {path.name!r}"
+        )
+    return suffix, packed
 
 
 def open_bytes(source: Source, path: Path, packed: bool) -> BinaryIO:

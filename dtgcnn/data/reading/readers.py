@@ -13,7 +13,7 @@ from ..errors import DataError, Source
 from .array_files import read_npy, read_npz, read_safetensors
 from .json_records import read_json, read_jsonl
 from .limits import record_limit
-from .lines import open_bytes, read_lines
+from .lines import format_of, open_bytes, read_lines
 from .parquet import read_parquet
 from .raw import RawData, Record, from_records
 from .tables import read_table
@@ -44,7 +44,8 @@ def read_file(path: str | PathLike[str]) -> RawData:
         DataError: no such file, an unknown suffix, a damaged file, or a record that breaks a
             rule; names the file and the place in it.
     """
-    path, suffix, packed = _format(path)
+    path = Path(path)
+    suffix, packed = format_of(path, [*_RECORDS, *_ARRAYS])
     if suffix not in _ARRAYS:
         origin, records = read_records(path)
         with records:
@@ -100,7 +101,8 @@ def read_records(path: str | PathLike[str]) -> tuple[Source, Records]:
     Raises:
         DataError: as ``read_file``, but for the fields; some of it only as records are read.
     """
-    path, suffix, packed = _format(path)
+    path = Path(path)
+    suffix, packed = format_of(path, [*_RECORDS, *_ARRAYS])
     if suffix in _ARRAYS:
         raise DataError(f"{path}: holds arrays; records are in {', '.join(_RECORDS)} files")
     read, unit = _RECORDS[suffix]
@@ -112,21 +114,6 @@ def read_records(path: str | PathLike[str]) -> tuple[Source, Records]:
         file.close()
         raise
     return source, Records(file, records)
-
-
-def _format(path: str | PathLike[str]) -> tuple[Path, str, bool]:
-    """The path, the suffix that names the format, and whether the file is packed."""
-    path = Path(path)
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    suffix = "".join(suffixes[:-1][-1:] if packed else suffixes[-1:])
-    known = [*_RECORDS, *_ARRAYS]
-    if suffix not in known:
-        raise DataError(
-            f"{path}: the suffix must be one of {', '.join(known)} (or that and .gz), "
-            f"received {path.name!r}"
-        )
-    return path, suffix, packed
 
 
 def _csv(source: Source, file: BinaryIO) -> _Found:

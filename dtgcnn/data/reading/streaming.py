@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from ...files import draft, flush
+from ...files import replacing
 from ..errors import Source
 from ..split import text_key
 from .limits import record_limit
@@ -95,28 +95,18 @@ def stream_file(
     first = next(blocks)  # nothing is written for a file that cannot be read
     folder.mkdir(parents=True, exist_ok=True)
     gathered = _Triplets(first) if first.kind == "triplets" else _Items(first)
-    with draft(target) as part:
-        with part.open("xb") as file:
-            count = 0
-            _write_header(file, count, encoder.dim)
-            for block in _chain(first, blocks):
-                rows, texts = gathered.take(block)
-                if texts:
-                    file.write(_encode(encoder, block.source, rows, texts).tobytes())
-                    count += len(texts)
-            file.seek(0)
-            _write_header(file, count, encoder.dim)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    flush(folder)
+    with replacing(target) as file:
+        count = 0
+        _write_header(file, count, encoder.dim)
+        for block in chain([first], blocks):
+            rows, texts = gathered.take(block)
+            if texts:
+                file.write(_encode(encoder, block.source, rows, texts).tobytes())
+                count += len(texts)
+        file.seek(0)
+        _write_header(file, count, encoder.dim)
     features = np.load(target, mmap_mode="r").view(np.ndarray)
     return gathered.data(features)
-
-
-def _chain(first: Block, others: Iterable[Block]) -> Iterator[Block]:
-    yield first
-    yield from others
 
 
 def _write_header(file: BinaryIO, count: int, dim: int) -> None:

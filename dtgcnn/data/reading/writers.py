@@ -1,4 +1,7 @@
-"""Writing a dataset to a file that ``read_file`` reads; the same dataset gives the same bytes."""
+"""Writing records, as they come, and datasets, to files that ``read_file`` reads.
+
+Equal content gives equal bytes, packed or not.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,24 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeAlias
 
 import numpy as np
 
-from ...files import replace_file
-from ..dataset import TripletDataset
-from ..errors import DataError
+from ...files import replace_file, replacing
+from .lines import format_of
 from .raw import TRIPLET_FIELDS
 
-__all__ = ["check_format", "write_file"]
+if TYPE_CHECKING:
+    from ..dataset import TripletDataset
+
+__all__ = ["check_format", "record_format", "write_file", "write_records"]
+
+_Records: TypeAlias = Iterable[Mapping[str, str]]
 
 
 def write_file(dataset: TripletDataset, path: str | PathLike[str]) -> None:
@@ -32,29 +40,100 @@ def write_file(dataset: TripletDataset, path: str | PathLike[str]) -> None:
         OSError: the file cannot be written; what was there is as it was.
     """
     path = Path(path)
-    write, packed = check_format(dataset, path)
-    data = write(dataset)
+    _, packed = check_format(dataset, path)
+    if dataset.texts is not None:
+        write_records(path, _records(dataset), None if dataset.triplets is None else "triplets")
+        return
+    data = _npz(dataset)
     replace_file(path, gzip.compress(data, mtime=0) if packed else data)
 
 
-def check_format(
-    dataset: TripletDataset, path: Path
-) -> tuple[Callable[[TripletDataset], bytes], bool]:
-    """What writes the dataset in the format that the suffix names, and whether it is packed."""
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    packed = suffixes[-1:] == [".gz"]
-    suffix = "".join(suffixes[:-1][-1:] if packed else suffixes[-1:])
-    known = _TEXTS if dataset.texts is not None else _VECTORS
-    if suffix not in known:
-        holds = "texts" if dataset.texts is not None else "vectors"
-        raise DataError(
-            f"{path}: the suffix for {holds} must be one of {', '.join(known)} (or that and .gz), "
-            f"received {path.name!r}"
-        )
-    return known[suffix], packed
+def write_records(path: Path, records: _Records, name: str | None = None) -> int:
+    """Write records of the same fields in the format that the suffix names; returns how many.
+
+    Args:
+        name: of the list of records, where a ``.json`` document is an object that holds it.
+
+    Raises:
+        DataError: the suffix is none of a text file's.
+        OSError: the file cannot be written; what was there is as it was.
+    """
+    suffix, packed = record_format(path)
+    count = 0
+
+    def counted() -> _Records:
+        nonlocal count
+        for record in records:
+            count += 1
+            yield record
+
+    with replacing(path) as raw, _text_file(raw, packed) as file:
+        _WRITERS[suffix](file, counted(), name)
+    return count
 
 
-def _records(dataset: TripletDataset) -> list[dict[str, str]]:
+def record_format(path: Path, of: str = "") -> tuple[str, bool]:
+    """The suffix that names the format, and whether ``.gz`` follows it.
+
+    Raises:
+        DataError: records are not written in such a format.
+    """
+    return format_of(path, _WRITERS, of)
+
+
+def check_format(dataset: TripletDataset, path: Path) -> tuple[str, bool]:
+    """The same for ``write_file``."""
+    if dataset.texts is not None:
+        return record_format(path, " for texts")
+    return format_of(path, [".npz"], " for vectors")
+
+
+@contextmanager
+def _text_file(raw: BinaryIO, packed: bool) -> Iterator[TextIO]:
+    # Neither name nor time goes into a packed file: equal content is to be equal bytes.
+    target: Any = gzip.GzipFile("", "wb", 6, raw, mtime=0) if packed else raw
+    text = io.TextIOWrapper(target, "utf-8", newline="")
+    yield text
+    text.flush()
+    text.detach()
+    if packed:
+        target.close()
+
+
+def _json(file: TextIO, records: _Records, name: str | None) -> None:
+    begin, end = ("[", "]") if name is None else (f'{{"{name}": [', "]}")
+    file.write(begin)
+    for number, record in enumerate(records):
+        file.write(f"{',' if number else ''}\n  {json.dumps(record, ensure_ascii=False)}")
+    file.write(f"\n{end}\n")
+
+
+def _jsonl(file: TextIO, records: _Records, name: str | None) -> None:
+    for record in records:
+        file.write(f"{json.dumps(record, ensure_ascii=False)}\n")
+
+
+def _csv(file: TextIO, records: _Records, name: str | None, delimiter: str = ",") -> None:
+    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
+    for number, record in enumerate(records):
+        if not number:
+            writer.writerow(record)
+        writer.writerow(record.values())
+
+
+def _tsv(file: TextIO, records: _Records, name: str | None) -> None:
+    _csv(file, records, name, "\t")
+
+
+_WRITERS: dict[str, Callable[[TextIO, _Records, str | None], None]] = {
+    ".csv": _csv,
+    ".tsv": _tsv,
+    ".json": _json,
+    ".jsonl": _jsonl,
+}
+
+
+def _records(dataset: TripletDataset) -> Iterator[dict[str, str]]:
     texts, groups = dataset.texts, dataset.groups
     assert texts is not None
     columns: dict[str, list[str]] = {}
@@ -69,34 +148,7 @@ def _records(dataset: TripletDataset) -> list[dict[str, str]]:
         columns["split"] = dataset.splits
     if groups is not None:
         columns["group"] = [str(group) for group in groups]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _table(dataset: TripletDataset, delimiter: str) -> bytes:
-    records, text = _records(dataset), io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(records[0]), delimiter=delimiter, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue().encode()
-
-
-def _csv(dataset: TripletDataset) -> bytes:
-    return _table(dataset, ",")
-
-
-def _tsv(dataset: TripletDataset) -> bytes:
-    return _table(dataset, "\t")
-
-
-def _json(dataset: TripletDataset) -> bytes:
-    records = _records(dataset)
-    content = records if dataset.triplets is None else {"triplets": records}
-    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
-
-
-def _jsonl(dataset: TripletDataset) -> bytes:
-    lines = (json.dumps(record, ensure_ascii=False) for record in _records(dataset))
-    return "".join(f"{line}\n" for line in lines).encode()
+    return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
 
 def _npz(dataset: TripletDataset) -> bytes:
@@ -114,7 +166,3 @@ def _npz(dataset: TripletDataset) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
-
-
-_TEXTS = {".csv": _csv, ".tsv": _tsv, ".json": _json, ".jsonl": _jsonl}
-_VECTORS = {".npz": _npz}
