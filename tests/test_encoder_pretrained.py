@@ -44,7 +44,7 @@ class Toy(PretrainedEncoder):
         return float((folder / "model.safetensors").read_text())
 
     def _rows(self, model: Any, texts: list[str]) -> Iterator[tuple[list[int], Any]]:
-        for batch in equal_shapes([len(text) for text in texts], self.batch_size):
+        for batch, _ in equal_shapes([len(text) for text in texts], self.batch_size):
             if len(self.seen) > self.stop_after:
                 raise KeyboardInterrupt
             self.seen.extend(texts[i] for i in batch)
@@ -288,5 +288,6 @@ def test_a_missing_library_names_its_extra(
 def test_batches_have_one_shape_each() -> None:
     lengths = [3, 5, 3, 3, 9, 5, 3]
     batches = list(equal_shapes(lengths, 2))
-    assert batches == [[4], [1, 5], [0, 2], [3, 6]]
+    assert [batch for batch, _ in batches] == [[4], [1, 5], [0, 2], [3, 6]]
+    assert [filled for _, filled in batches] == [[4, 4], [1, 5], [0, 2], [3, 6]]
     assert list(equal_shapes([], 2)) == []

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from itertools import groupby
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 
 from ...files import replace_file
 from ..errors import DataError, MissingExtraError, Source, shorten
+from ..reading.raw import FloatArray
 
 __all__ = [
     "checked_dim",
@@ -24,10 +26,13 @@ __all__ = [
     "progress_bar",
     "read_description",
     "require",
+    "unit_batches",
     "write_description",
 ]
 
 DESCRIPTION = "encoder.json"
+
+_BATCH = 4096
 
 _PACKAGES = {"sklearn": "scikit-learn"}
 
@@ -59,21 +64,37 @@ def checked_texts(caller: str, texts: Sequence[str]) -> list[str]:
     return list(texts)
 
 
-def equal_shapes(lengths: Sequence[int], height: int) -> Iterator[list[int]]:
-    """Indices in batches of one length each, at most ``height`` of them, the longest first.
+def unit_batches(
+    what: str, texts: list[str], dim: int, shown: bool, rows_of: Callable[[list[str]], FloatArray]
+) -> FloatArray:
+    """(N, dim) float32 rows at unit length, or of zeros, of many texts at a time; columns that
+    ``rows_of`` does not give are zero. A bar that says ``what`` is ``shown`` where there are many.
+    """
+    encoded = np.zeros((len(texts), dim), np.float32)
+    with progress_bar(what, len(texts), shown and len(texts) > _BATCH) as advance:
+        for start in range(0, len(texts), _BATCH):
+            part = texts[start : start + _BATCH]
+            rows = rows_of(part)
+            norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+            rows /= np.where(norms == 0, 1, norms)
+            encoded[start : start + len(part), : rows.shape[1]] = rows
+            advance(len(part))
+    return encoded
 
-    Filled up to ``height`` rows, such batches need no padding of the texts, and their shape does
-    not depend on what else there is. So neither does the last bit of a row.
+
+def equal_shapes(lengths: Sequence[int], height: int) -> Iterator[tuple[list[int], list[int]]]:
+    """Indices in batches of one length each, at most ``height`` of them, the longest first; and the
+    same, the last one repeated up to ``height``.
+
+    So filled, batches need no padding of the texts, and their shape does not depend on what else
+    there is. So neither does the last bit of a row.
     """
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    batch: list[int] = []
-    for i in order:
-        if batch and (len(batch) == height or lengths[i] != lengths[batch[0]]):
-            yield batch
-            batch = []
-        batch.append(i)
-    if batch:
-        yield batch
+    for _, same in groupby(order, key=lambda i: lengths[i]):
+        alike = list(same)
+        for start in range(0, len(alike), height):
+            batch = alike[start : start + height]
+            yield batch, batch + batch[-1:] * (height - len(batch))
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from functools import cache
 from os import PathLike
@@ -18,15 +17,13 @@ from .encoding import (
     checked_dim,
     checked_texts,
     digest,
-    progress_bar,
     read_description,
     require,
+    unit_batches,
     write_description,
 )
 
 __all__ = ["HashingEncoder"]
-
-_log = logging.getLogger("dtgcnn")
 
 _BLOCKS: tuple[dict[str, Any], ...] = (
     {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
@@ -34,7 +31,6 @@ _BLOCKS: tuple[dict[str, Any], ...] = (
 )
 _BUCKETS = 2**17  # of each block
 _COLUMNS = 8  # that a bucket adds to
-_BATCH = 4096
 
 
 class HashingEncoder:
@@ -85,17 +81,13 @@ class HashingEncoder:
             for settings in _BLOCKS
         ]
         texts = checked_texts("HashingEncoder.encode", texts)
-        encoded = np.zeros((len(texts), self.dim), np.float32)
-        many = self.progress and len(texts) > _BATCH
-        with progress_bar("hashing texts", len(texts), many) as advance:
-            for start in range(0, len(texts), _BATCH):
-                part = texts[start : start + _BATCH]
-                counts = hstack([_weighted(block.transform(part)) for block in blocks])
-                rows = (csr_array(counts) @ _projection(self.dim)).toarray()
-                norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-                encoded[start : start + len(part)] = rows / np.where(norms == 0, 1, norms)
-                advance(len(part))
-        return encoded
+
+        def rows_of(part: list[str]) -> FloatArray:
+            counts = hstack([_weighted(block.transform(part)) for block in blocks])
+            rows: FloatArray = (csr_array(counts) @ _projection(self.dim)).toarray()
+            return rows
+
+        return unit_batches("hashing texts", texts, self.dim, self.progress, rows_of)
 
     def save(self, directory: str | PathLike[str]) -> None:
         """Write ``encoder.json``."""

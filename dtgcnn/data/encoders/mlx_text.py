@@ -45,8 +45,7 @@ class MlxTextEncoder(PretrainedEncoder):
         network, tokenizer = model
         longest = min(tokenizer.model_max_length, _LONGEST)
         tokens = tokenizer(texts, truncation=True, max_length=longest, padding=False)["input_ids"]
-        for batch in equal_shapes([len(ids) for ids in tokens], self.batch_size):
-            filled = batch + batch[-1:] * (self.batch_size - len(batch))
+        for batch, filled in equal_shapes([len(ids) for ids in tokens], self.batch_size):
             ids = mx.array([tokens[i] for i in filled])
             found = network(ids, attention_mask=mx.ones_like(ids)).text_embeds
             rows = np.asarray(found.astype(mx.float32))

@@ -62,8 +62,7 @@ class SentenceTransformerEncoder(PretrainedEncoder):
             return library.SentenceTransformer(str(folder), device=self.device)
 
     def _rows(self, model: Any, texts: list[str]) -> Iterator[tuple[list[int], FloatArray]]:
-        for batch in equal_shapes(_lengths(model, texts), self.batch_size):
-            filled = batch + batch[-1:] * (self.batch_size - len(batch))
+        for batch, filled in equal_shapes(_lengths(model, texts), self.batch_size):
             rows = model.encode(
                 [texts[i] for i in filled],
                 batch_size=self.batch_size,

@@ -21,8 +21,8 @@ from .encoding import (
     checked_dim,
     checked_texts,
     digest,
-    progress_bar,
     require,
+    unit_batches,
     write_description,
 )
 
@@ -39,7 +39,6 @@ _WORDS: dict[str, Any] = {
 _CHARACTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5), "max_features": 30_000}
 _KEPT = ("analyzer", "ngram_range", "token_pattern")  # what still matters for a known vocabulary
 _RARE = 1000  # above this many texts, an n-gram of characters has to occur in two of them
-_BATCH = 4096
 
 
 class TfidfEncoder:
@@ -119,19 +118,14 @@ class TfidfEncoder:
         """
         self._require_fitted("encode")
         texts = checked_texts("TfidfEncoder.encode", texts)
-        encoded = np.zeros((len(texts), self.dim), np.float32)
-        many = self.progress and len(texts) > _BATCH
-        unknown = 0
-        with progress_bar("encoding texts", len(texts), many) as advance:
-            for start in range(0, len(texts), _BATCH):
-                part = texts[start : start + _BATCH]
-                # CSR times dense sums row by row, so a row is the same in any company.
-                rows = self._weigh(part) @ self._components
-                norms = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-                unknown += int((norms == 0).sum())
-                rows /= np.where(norms == 0, 1, norms)
-                encoded[start : start + len(part), : self.rank] = rows
-                advance(len(part))
+
+        def rows_of(part: list[str]) -> FloatArray:
+            # CSR times dense sums row by row, so a row is the same in any company.
+            rows: FloatArray = self._weigh(part) @ self._components
+            return rows
+
+        encoded = unit_batches("encoding texts", texts, self.dim, self.progress, rows_of)
+        unknown = int((~encoded.any(axis=1)).sum())
         if unknown:
             _log.warning(
                 "TfidfEncoder: %d of %d texts have no known n-gram, so their rows are zero",
