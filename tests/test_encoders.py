@@ -271,8 +271,7 @@ def test_many_texts_are_encoded_in_parts(
 ) -> None:
     texts = [*corpus(50, seed=6), "猫"]
     whole, hashed = fitted.encode(texts), HashingEncoder(16).encode(texts)
-    monkeypatch.setattr("dtgcnn.data.encoders.tfidf._BATCH", 7)
-    monkeypatch.setattr("dtgcnn.data.encoders.hashing._BATCH", 7)
+    monkeypatch.setattr("dtgcnn.data.encoders.encoding._BATCH", 7)
     caplog.clear()
     np.testing.assert_array_equal(fitted.encode(texts), whole)
     np.testing.assert_array_equal(HashingEncoder(16).encode(texts), hashed)

@@ -17,7 +17,7 @@ from .dataset import TripletDataset
 from .errors import DataError
 from .reading.raw import IntArray, RawData
 from .reading.readers import read_file
-from .split import equal_groups
+from .split import components, equal_groups
 
 __all__ = ["Examination", "Finding", "examine"]
 
@@ -213,8 +213,7 @@ def _of_triplets(raw: RawData, same: IntArray) -> Iterator[Finding]:
         shown = tuple(" and ".join(_places(raw, pair)) for pair in reversed_)
         message = f"{len(reversed_)} triplets say the opposite of an earlier one"
         yield Finding("fault", "contradictory triplets", message, shown)
-    joined = TripletDataset._from_raw(raw).labels
-    assert joined is not None
+    joined = components(raw.triplets[:, :2], len(same))
     within = np.flatnonzero(joined[raw.triplets[:, 0]] == joined[raw.triplets[:, 2]])
     if len(within):
         message = f"{len(within)} triplets have a negative that positives join to their anchor"
