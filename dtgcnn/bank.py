@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .graph import BLOCK_ROWS as LINKED_ROWS
 from .graph import Graph
 from .ops import Array, ArrayOps, HostArray, Tree
 
 if TYPE_CHECKING:
     from .network import Network
 
-__all__ = ["Bank", "choose_rows", "nodes_of"]
+__all__ = ["Bank", "attached", "choose_rows", "nodes_of"]
 
 BLOCK_ROWS = 2048
 """Rows propagated at a time, which bounds the gathered neighbours that are held."""
@@ -55,6 +56,24 @@ def nodes_of(ops: ArrayOps, network: Network, params: Tree, rows: Array) -> Arra
         blocks.append(network.nodes(ops, params, rows[start : start + BLOCK_ROWS]))
         ops.evaluate(blocks[-1])
     return ops.concat(blocks)
+
+
+def attached(ops: ArrayOps, network: Network, nodes: Array, source: Array, exclude: Array) -> Graph:
+    """Links of nodes to rows of a bank, in blocks; see ``EfficientGraphConstructor.attach``."""
+    count = nodes.shape[0]
+    if count <= LINKED_ROWS:
+        return network.constructor.attach(ops, nodes, source, exclude)
+    blocks = []
+    for start in range(0, count, LINKED_ROWS):
+        rows = slice(start, start + LINKED_ROWS)
+        blocks.append(network.constructor.attach(ops, nodes[rows], source, exclude[rows]))
+        # A lazy backend would hold the similarities of all blocks at once.
+        ops.evaluate(blocks[-1].neighbors, blocks[-1].weights, blocks[-1].own)
+    neighbors, weights, own = (
+        ops.concat([getattr(block, name) for block in blocks])
+        for name in ("neighbors", "weights", "own")
+    )
+    return Graph(neighbors, weights, own, None)
 
 
 @dataclass
@@ -97,7 +116,7 @@ class Bank:
     def link(self, ops: ArrayOps, network: Network) -> None:
         """Make the graph anew from ``states[0]``."""
         nodes = self.states[0]
-        self.graph = network.constructor.attach(ops, nodes, nodes, ops.arange(len(self)))
+        self.graph = attached(ops, network, nodes, nodes, ops.arange(len(self)))
 
     def layer_outputs(
         self, ops: ArrayOps, network: Network, params: Tree, state: Tree, stride: int = 1

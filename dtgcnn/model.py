@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Sequence
 from functools import cache
+from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing_extensions import Self
 
 from . import numerics
 from .backends import load_ops
-from .bank import Bank, choose_rows, nodes_of
+from .bank import Bank, attached, choose_rows, nodes_of
 from .config import DTGCNNConfig
 from .graph import Graph
 from .network import Network
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["DTGCNN", "create_model", "device_option"]
 
 version = cache(metadata.version)  # it reads files, and every save asks for it
+
+DEVICE_ROWS = 1 << 14
+"""Rows checked and normalised at a time, which bounds what is held beside them."""
 
 ENCODE_ROWS = 256
 """Rows encoded at a time. Blocks are padded to this height, so that a row's arithmetic, and with
@@ -162,11 +166,13 @@ class DTGCNN:
         if rows.ndim != 2 or rows.shape[1] != width:
             name = self.config.width_name
             raise ValueError(f"x must have shape (N, {name} = {width}), received {rows.shape}")
-        rows = rows.astype("float32") + 0.0  # −0.0 becomes 0.0: equal rows have equal bytes
-        finite = self.ops.isfinite(self.ops.asarray(rows))
-        bad = self.ops.to_numpy(self.ops.sum(~finite, axis=1)).nonzero()[0]
-        if len(bad):
-            raise ValueError(f"x must be finite; row {bad[0]} holds nan or infinity")
+        rows = rows.astype("float32")  # a copy
+        rows += 0.0  # −0.0 becomes 0.0: equal rows have equal bytes
+        for start in range(0, len(rows), DEVICE_ROWS):
+            finite = self.ops.isfinite(self.ops.asarray(rows[start : start + DEVICE_ROWS]))
+            bad = self.ops.to_numpy(self.ops.sum(~finite, axis=1)).nonzero()[0]
+            if len(bad):
+                raise ValueError(f"x must be finite; row {start + bad[0]} holds nan or infinity")
         if self.config.vocab_size is not None:
             self._check_pieces(rows, self.config.vocab_size)
         return rows
@@ -186,9 +192,18 @@ class DTGCNN:
         ops = self.ops
         if self.config.vocab_size is not None:
             return ops.asarray(host_x, "int32")
-        x = ops.asarray(host_x)
+        if len(host_x) <= DEVICE_ROWS:
+            return self._unit_rows(ops.asarray(host_x))
+        blocks = []
+        for start in range(0, len(host_x), DEVICE_ROWS):
+            blocks.append(self._unit_rows(ops.asarray(host_x[start : start + DEVICE_ROWS])))
+            ops.evaluate(blocks[-1])
+        return ops.concat(blocks)
+
+    def _unit_rows(self, x: Array) -> Array:
         if x.shape[0] == 0:
             return x
+        ops = self.ops
         largest = ops.max(ops.abs(x), axis=1, keepdims=True)
         return numerics.l2_normalize(ops, x / ops.where(largest > 0, largest, 1.0))
 
@@ -197,7 +212,7 @@ class DTGCNN:
         drawn evenly over ``labels`` (N,). Its states are those of the present parameters."""
         first: dict[bytes, int] = {}
         for row, vector in enumerate(host_x):
-            first.setdefault(vector.tobytes(), row)
+            first.setdefault(sha256(vector.tobytes()).digest(), row)
         distinct = sorted(first.values())
         chosen = choose_rows(
             [int(labels[row]) for row in distinct], self.config.bank_size, self.config.seed
@@ -211,7 +226,7 @@ class DTGCNN:
         """Links from nodes to the bank; a row that is in the bank is not its own neighbour."""
         bank = self.trained_bank()
         exclude = self.ops.asarray(bank.rows_of(host_x), "int32")
-        return self.network.constructor.attach(self.ops, nodes, bank.states[0], exclude)
+        return attached(self.ops, self.network, nodes, bank.states[0], exclude)
 
     def nodes(self, host_x: HostArray) -> Array:
         """The nodes (N, input_dim) of host rows, as the parameters are now."""

@@ -39,6 +39,30 @@ def test_a_bank_row_is_not_its_own_neighbour(trained: DTGCNN) -> None:
     assert not (trained.ops.to_numpy(links.neighbors) == own).any()
 
 
+def test_many_rows_are_normalised_and_linked_in_blocks(
+    trained: DTGCNN, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bank, ops = trained.bank, trained.ops
+    assert bank is not None
+    assert bank.graph is not None
+    nodes, before = trained.nodes(bank.host_x), bank.graph
+    links = trained.attach(bank.host_x, nodes)
+    monkeypatch.setattr("dtgcnn.model.DEVICE_ROWS", 7)
+    monkeypatch.setattr("dtgcnn.bank.LINKED_ROWS", 9)
+    x = np.concatenate([bank.host_x, np.full((1, 12), np.nan, np.float32)])
+    with pytest.raises(ValueError, match=f"row {len(bank)} holds nan"):
+        trained.vectors(x)
+    np.testing.assert_array_equal(
+        ops.to_numpy(trained.nodes(bank.host_x)), ops.to_numpy(nodes), strict=True
+    )
+    bank.link(ops, trained.network)
+    for whole, parts in ((links, trained.attach(bank.host_x, nodes)), (before, bank.graph)):
+        for name in ("neighbors", "weights", "own"):
+            wanted, got = (ops.to_numpy(getattr(graph, name)) for graph in (whole, parts))
+            np.testing.assert_allclose(got, wanted, atol=1e-6)
+    bank.graph = before  # the model is shared
+
+
 def test_embeddings_are_float32_at_unit_length(trained: DTGCNN) -> None:
     z = trained.encode(blobs()[0])
     assert z.dtype == np.float32
