@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import DataError
 from .encoding import digest, require
@@ -87,8 +88,8 @@ def _matching(folder: Path, pattern: str) -> list[Path]:
     return found
 
 
-def _hash(file: object) -> str:
+def _hash(file: BinaryIO) -> str:
     whole = hashlib.sha256()
-    while block := file.read(1 << 20):  # type: ignore[attr-defined]
+    while block := file.read(1 << 20):
         whole.update(block)
     return whole.hexdigest()
