@@ -27,8 +27,9 @@ import quality
 from quality import CLOSED, line
 
 from dtgcnn import TfidfEncoder, TripletAugmenter, TripletDataset
-from dtgcnn.data import MissingExtraError, SentenceTransformerEncoder
-from dtgcnn.evaluate import retrieval_metrics
+from dtgcnn.data import SentenceTransformerEncoder
+from dtgcnn.errors import MissingExtraError
+from dtgcnn.evaluation.metrics import retrieval_metrics
 
 WIDTH = 384
 TEXTS = {

@@ -31,10 +31,10 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from dtgcnn.backends import load_ops
-from dtgcnn.batch_all import BatchAllTripletLoss
-from dtgcnn.losses import TripletLoss
-from dtgcnn.mining import semi_hard_all
+from dtgcnn.array.backends import load_ops
+from dtgcnn.losses.batch_all import BatchAllTripletLoss
+from dtgcnn.losses.mining import semi_hard_all
+from dtgcnn.losses.triplet import TripletLoss
 
 WIDTH, PER_CLASS, MARGIN, TOLERANCE = 128, 8, 0.2, 1e-5
 GRADIENT_TOLERANCE = 1e-4

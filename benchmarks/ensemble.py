@@ -18,8 +18,8 @@ from typing import Any, get_args
 from quality import closed, line
 
 from dtgcnn import DTGCNN, DTGCNNConfig, Ensemble, TripletDataset
-from dtgcnn.ensemble import Mode
-from dtgcnn.templates import suggest
+from dtgcnn.config.templates import suggest
+from dtgcnn.training.ensemble import Mode
 
 
 def encode_once(model: DTGCNN) -> None:

@@ -21,10 +21,10 @@ os.environ.setdefault("MLX_ENABLE_TF32", "0")
 import numpy as np
 
 from dtgcnn import DTGCNN, ArrayOps, DTGCNNConfig, TripletDataset, load_ops
-from dtgcnn.optim import adamw
-from dtgcnn.random import bernoulli, derive_key
-from dtgcnn.step import TrainingStep
-from dtgcnn.tree import flatten, tree_map
+from dtgcnn.array.random import bernoulli, derive_key
+from dtgcnn.array.tree import flatten, tree_map
+from dtgcnn.optim.optimizers import adamw
+from dtgcnn.training.step import TrainingStep
 
 LIMIT = 1e-4
 

@@ -22,7 +22,7 @@ import quality
 from quality import CLOSED, closed, line
 
 from dtgcnn import DTGCNN, TripletDataset
-from dtgcnn.evaluate import retrieval_metrics
+from dtgcnn.evaluation.metrics import retrieval_metrics
 
 SEARCH_SEED = 1000
 Settings = dict[str, Any]

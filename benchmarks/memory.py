@@ -21,16 +21,16 @@ from typing import Any, NamedTuple
 import mlx.core as mx
 import numpy as np
 
-from dtgcnn.accumulation import AccumulatedStep
-from dtgcnn.backends import load_ops
-from dtgcnn.config import DTGCNNConfig
-from dtgcnn.network import Network
-from dtgcnn.ops import ArrayOps
-from dtgcnn.optim import adamw
-from dtgcnn.random import derive_key
-from dtgcnn.settings import GraphScope
-from dtgcnn.step import TrainingStep
-from dtgcnn.tree import flatten
+from dtgcnn.array.backends import load_ops
+from dtgcnn.array.ops import ArrayOps
+from dtgcnn.array.random import derive_key
+from dtgcnn.array.tree import flatten
+from dtgcnn.config.choices import GraphScope
+from dtgcnn.config.config import DTGCNNConfig
+from dtgcnn.model.network import Network
+from dtgcnn.optim.optimizers import adamw
+from dtgcnn.training.accumulation import AccumulatedStep
+from dtgcnn.training.step import TrainingStep
 
 INPUT_DIM, PER_CLASS, BANK, PARTS = 384, 8, 4096, 4
 ROWS = ("x", "neighbors", "weights", "own")

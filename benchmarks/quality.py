@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
-from dtgcnn.evaluate import retrieval_metrics
-from dtgcnn.templates import suggest
+from dtgcnn.config.templates import suggest
+from dtgcnn.evaluation.metrics import retrieval_metrics
 
 VARIANTS = {
     "default": {},

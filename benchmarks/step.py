@@ -31,11 +31,11 @@ from torch import Tensor, nn
 from torch_geometric.nn import GCNConv
 from torch_geometric.nn.conv.gcn_conv import gcn_norm
 
-from dtgcnn.config import DTGCNNConfig
-from dtgcnn.network import Network
-from dtgcnn.optim import adamw
-from dtgcnn.random import derive_key
-from dtgcnn.step import TrainingStep
+from dtgcnn.array.random import derive_key
+from dtgcnn.config.config import DTGCNNConfig
+from dtgcnn.model.network import Network
+from dtgcnn.optim.optimizers import adamw
+from dtgcnn.training.step import TrainingStep
 
 PER_CLASS = 4
 PAUSE = 0.05

@@ -7,11 +7,15 @@ library.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .backends import BackendError, available_backends, load_ops
-    from .batch_all import BatchAllTripletLoss
+    from .array import (
+        ArrayOps,
+        available_backends,
+        load_ops,
+    )
     from .callbacks import (
         Callback,
         DebugCallback,
@@ -25,12 +29,10 @@ if TYPE_CHECKING:
         TensorboardLogger,
         WandbLogger,
     )
-    from .checkpoint import CheckpointError
-    from .config import DTGCNNConfig
-    from .contrastive import CircleLoss, InfoNCELoss, MultiSimilarityLoss, SupConLoss
-    from .curriculum import CurriculumScheduler
+    from .config import (
+        DTGCNNConfig,
+    )
     from .data import (
-        DataError,
         DataPreprocessor,
         Encoder,
         HashingEncoder,
@@ -44,70 +46,101 @@ if TYPE_CHECKING:
         TripletGenerator,
         TripletLoader,
     )
-    from .ensemble import Ensemble
-    from .graph import EfficientGraphConstructor
-    from .losses import AdaptiveMarginScheduler, FocalTripletLoss, TripletLoss
-    from .model import DTGCNN, create_model
-    from .multitask import MultiTaskDTGCNN
-    from .ops import ArrayOps
-    from .plots import visualize_embeddings
-    from .progressive import ProgressiveTrainer, Stage
-    from .trainer import AdvancedTrainer, Trainer, TrainingError
+    from .errors import (
+        BackendError,
+        CheckpointError,
+        DataError,
+        DTGCNNError,
+        MissingExtraError,
+        TrainingError,
+    )
+    from .losses import (
+        AdaptiveMarginScheduler,
+        BatchAllTripletLoss,
+        CircleLoss,
+        FocalTripletLoss,
+        InfoNCELoss,
+        MultiSimilarityLoss,
+        SupConLoss,
+        TripletLoss,
+    )
+    from .model import (
+        DTGCNN,
+        EfficientGraphConstructor,
+        MultiTaskDTGCNN,
+        create_model,
+    )
+    from .plots import (
+        visualize_embeddings,
+    )
+    from .training import (
+        AdvancedTrainer,
+        CurriculumScheduler,
+        Ensemble,
+        ProgressiveTrainer,
+        Stage,
+        Trainer,
+    )
+
+    __version__: str
 
 _HOME = {
     "AdaptiveMarginScheduler": "losses",
-    "AdvancedTrainer": "trainer",
-    "ArrayOps": "ops",
-    "BackendError": "backends",
-    "BatchAllTripletLoss": "batch_all",
+    "AdvancedTrainer": "training",
+    "ArrayOps": "array",
+    "BackendError": "errors",
+    "BatchAllTripletLoss": "losses",
     "Callback": "callbacks",
-    "CheckpointError": "checkpoint",
-    "CircleLoss": "contrastive",
-    "CurriculumScheduler": "curriculum",
+    "CheckpointError": "errors",
+    "CircleLoss": "losses",
+    "CurriculumScheduler": "training",
     "DTGCNN": "model",
     "DTGCNNConfig": "config",
-    "DataError": "data",
+    "DTGCNNError": "errors",
+    "DataError": "errors",
     "DataPreprocessor": "data",
     "DebugCallback": "callbacks",
     "EarlyStopping": "callbacks",
-    "EfficientGraphConstructor": "graph",
+    "EfficientGraphConstructor": "model",
     "Encoder": "data",
-    "Ensemble": "ensemble",
+    "Ensemble": "training",
     "FocalTripletLoss": "losses",
     "HashingEncoder": "data",
-    "InfoNCELoss": "contrastive",
+    "InfoNCELoss": "losses",
     "LearningRateMonitor": "callbacks",
     "MemoryManager": "callbacks",
     "MetricsTracker": "callbacks",
+    "MissingExtraError": "errors",
     "MlxTextEncoder": "data",
     "Model2VecEncoder": "data",
     "ModelCheckpoint": "callbacks",
-    "MultiSimilarityLoss": "contrastive",
-    "MultiTaskDTGCNN": "multitask",
+    "MultiSimilarityLoss": "losses",
+    "MultiTaskDTGCNN": "model",
     "PieceEncoder": "data",
     "ProgressBar": "callbacks",
-    "ProgressiveTrainer": "progressive",
+    "ProgressiveTrainer": "training",
     "SaveEveryEpoch": "callbacks",
     "SentenceTransformerEncoder": "data",
-    "Stage": "progressive",
-    "SupConLoss": "contrastive",
+    "Stage": "training",
+    "SupConLoss": "losses",
     "TensorboardLogger": "callbacks",
     "TfidfEncoder": "data",
-    "Trainer": "trainer",
-    "TrainingError": "trainer",
+    "Trainer": "training",
+    "TrainingError": "errors",
     "TripletAugmenter": "data",
     "TripletDataset": "data",
     "TripletGenerator": "data",
     "TripletLoader": "data",
     "TripletLoss": "losses",
     "WandbLogger": "callbacks",
-    "available_backends": "backends",
+    "available_backends": "array",
     "create_model": "model",
-    "load_ops": "backends",
+    "load_ops": "array",
     "visualize_embeddings": "plots",
 }
 
 __all__ = [  # noqa: RUF022 - the order of _HOME
+    "__version__",
     "AdaptiveMarginScheduler",
     "AdvancedTrainer",
     "ArrayOps",
@@ -119,6 +152,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "CurriculumScheduler",
     "DTGCNN",
     "DTGCNNConfig",
+    "DTGCNNError",
     "DataError",
     "DataPreprocessor",
     "DebugCallback",
@@ -132,6 +166,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "LearningRateMonitor",
     "MemoryManager",
     "MetricsTracker",
+    "MissingExtraError",
     "MlxTextEncoder",
     "Model2VecEncoder",
     "ModelCheckpoint",
@@ -162,6 +197,8 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return version(__name__)
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOME[name]}", __name__), name)

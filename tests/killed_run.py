@@ -32,7 +32,7 @@ from dtgcnn import (
     Trainer,
     TripletDataset,
 )
-from dtgcnn.tree import flatten
+from dtgcnn.array.tree import flatten
 
 calls: Counter[str] = Counter()
 """How often the run has come by each point at which it may be killed."""
@@ -126,7 +126,12 @@ def train(folder: Path, backend: str, point: str, number: float) -> None:
 
 def main() -> None:
     """Serve requests until there are no more."""
-    for name in ("dtgcnn_numpy", "dtgcnn_mlx", "dtgcnn.checkpoint", "dtgcnn.data.prefetch"):
+    for name in (
+        "dtgcnn_numpy",
+        "dtgcnn_mlx",
+        "dtgcnn.storage.checkpoint",
+        "dtgcnn.data.batches.prefetch",
+    ):
         with suppress(ImportError):
             import_module(name)
     for line in sys.stdin:

@@ -11,24 +11,17 @@ import numpy as np
 import pytest
 from dtgcnn_numpy import NumpyOps
 
-from dtgcnn import (
-    DTGCNN,
-    Callback,
-    DTGCNNConfig,
-    MultiTaskDTGCNN,
-    Trainer,
-    TripletDataset,
-    loss_scale,
-)
-from dtgcnn.accumulation import AccumulatedStep
-from dtgcnn.data.loader import Batch
-from dtgcnn.data.regroup import join
-from dtgcnn.network import Network
-from dtgcnn.optim import make_optimizer
-from dtgcnn.random import derive_key, split
-from dtgcnn.schedules import learning_rate_at
-from dtgcnn.step import TrainingStep
-from dtgcnn.tree import flatten, tree_map
+from dtgcnn import DTGCNN, Callback, DTGCNNConfig, MultiTaskDTGCNN, Trainer, TripletDataset
+from dtgcnn.array import half_precision
+from dtgcnn.array.random import derive_key, split
+from dtgcnn.array.tree import flatten, tree_map
+from dtgcnn.data.batches.join import join
+from dtgcnn.data.batches.loader import Batch
+from dtgcnn.model.network import Network
+from dtgcnn.optim.optimizers import make_optimizer
+from dtgcnn.optim.schedules import learning_rate_at
+from dtgcnn.training.accumulation import AccumulatedStep
+from dtgcnn.training.step import TrainingStep
 
 from .conftest import SETTINGS, blobs, text_triplets
 
@@ -201,7 +194,7 @@ def test_cached_gradients_with_frozen_parts(part: str) -> None:
 def test_cached_gradients_in_half_precision(
     precision: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loss_scale, "INITIAL", 256.0)  # no step is to be skipped
+    monkeypatch.setattr(half_precision, "INITIAL", 256.0)  # no step is to be skipped
     settings = {"mixed_precision": precision, "loss": "supcon"}
     cached, metrics = train(labelled_data(), False, **settings)
     whole, _ = train(labelled_data(), True, **settings)
@@ -262,7 +255,7 @@ def test_cached_gradients_with_dropout_and_batch_norm_by_finite_differences() ->
 
 
 def refilled(params: Any, flat: dict[str, Any]) -> Any:
-    from dtgcnn.tree import refill
+    from dtgcnn.array.tree import refill
 
     return refill(params, flat, "p")
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from dtgcnn import DataError, TripletDataset
 from dtgcnn.cli import main
 from dtgcnn.data import write_file
-from dtgcnn.data.split import equal_groups
+from dtgcnn.data.reading.equality import equal_groups
 
 from .conftest import blobs, sentences, text_triplets
 

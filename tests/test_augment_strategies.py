@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 
 from dtgcnn import DataError, TripletAugmenter
-from dtgcnn.data import MissingExtraError, Seq2Seq
+from dtgcnn.data import Seq2Seq
 from dtgcnn.data.augmentation.noise import NoiseInjection
 from dtgcnn.data.augmentation.rewriter import Rewriter, RoundTrip
 from dtgcnn.data.augmentation.thesaurus import SynonymReplacement, read_thesaurus
+from dtgcnn.errors import MissingExtraError
 
 QUESTION = "Why isn't my card payment of 100 USD to John not showing up, after 3 days?"
 

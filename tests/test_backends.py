@@ -7,7 +7,7 @@ from importlib.metadata import EntryPoint
 import pytest
 from dtgcnn_numpy import NumpyOps
 
-import dtgcnn.backends as backends
+import dtgcnn.array.backends as backends
 from dtgcnn import ArrayOps, BackendError, load_ops
 
 

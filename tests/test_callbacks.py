@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, Callback, Trainer, TrainingError, TripletDataset
+from dtgcnn.array.tree import flatten
 from dtgcnn.callbacks import (
     DebugCallback,
     EarlyStopping,
@@ -25,8 +26,8 @@ from dtgcnn.callbacks import (
     TensorboardLogger,
     WandbLogger,
 )
-from dtgcnn.diagnostics import effective_rank, mean_cosine, plot_curves
-from dtgcnn.tree import flatten
+from dtgcnn.evaluation.diagnostics import effective_rank, mean_cosine
+from dtgcnn.plots.curves import plot_curves
 
 from .conftest import SETTINGS, blobs
 
@@ -232,7 +233,7 @@ def test_what_it_did_not_write_stays(labelled: TripletDataset, tmp_path: Path) -
 def test_a_save_that_fails_costs_no_older_model(
     labelled: TripletDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dtgcnn import checkpoint
+    from dtgcnn.storage import checkpoint
 
     real = checkpoint.write_arrays
 

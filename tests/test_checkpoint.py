@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from dtgcnn import DTGCNN, CheckpointError, Trainer, TripletDataset
-from dtgcnn.files import read_arrays, write_arrays
-from dtgcnn.tree import flatten
+from dtgcnn.array.tree import flatten
+from dtgcnn.storage.files import read_arrays, write_arrays
 
 from .conftest import SETTINGS, blobs
 

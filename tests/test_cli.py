@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 
 from dtgcnn import DTGCNN, DTGCNNConfig
 from dtgcnn.cli import main
-from dtgcnn.config_file import read_settings
+from dtgcnn.config.files import read_settings
 
 from .conftest import blobs
 

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 
 from dtgcnn import DTGCNN, DTGCNNConfig
 from dtgcnn.cli import main
-from dtgcnn.config_file import describe_settings, parse_value
-from dtgcnn.settings import rule_of
-from dtgcnn.templates import LARGE, MEDIUM, SMALL, suggest, template_of
+from dtgcnn.config.files import describe_settings, parse_value
+from dtgcnn.config.rules import rule_of
+from dtgcnn.config.templates import LARGE, MEDIUM, SMALL, suggest, template_of
 
 FIELDS = {field.name: field.default for field in dataclasses.fields(DTGCNNConfig)}
 OTHERS: dict[str, Any] = {

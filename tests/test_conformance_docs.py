@@ -53,5 +53,5 @@ def test_the_walk_through_is_the_port() -> None:
         assert part in source
         source = source.replace(part, "", 1)
     left = [line for line in source.splitlines() if line.strip()]
-    assert left == ['"""``TorchOps``: ``dtgcnn.ops.ArrayOps`` on PyTorch."""']
+    assert left == ['"""``TorchOps``: ``dtgcnn.array.ops.ArrayOps`` on PyTorch."""']
     assert blocks("porting.md", "toml") == [(PORT / "pyproject.toml").read_text(encoding="utf-8")]

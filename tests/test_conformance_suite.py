@@ -25,8 +25,8 @@ from dtgcnn_conformance.tolerances import TOLERANCES, Tolerance
 from dtgcnn_numpy import NumpyOps
 from hypothesis.strategies import integers
 
-from dtgcnn import numerics
-from dtgcnn.backends import protocol_operations
+from dtgcnn.array import numerics
+from dtgcnn.array.backends import protocol_operations
 
 from .wrong_backends import FAULTS, Fault, rejecting_check
 from .wrong_backends.differentiation import NoAux

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, Callback, CurriculumScheduler, Trainer, TripletDataset
-from dtgcnn.tree import flatten
+from dtgcnn.array.tree import flatten
 
 from .conftest import SETTINGS, blobs, text_triplets
 

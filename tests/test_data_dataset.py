@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn.data import DataError, TripletDataset, TripletLoader, load_sample, sample_path
+from dtgcnn.data import TripletDataset, TripletLoader, load_sample, sample_path
+from dtgcnn.errors import DataError
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

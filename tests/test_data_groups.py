@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dtgcnn.data import DataError, TripletDataset, TripletLoader
-from dtgcnn.data.group_split import held_out_shares, join_groups, split_grouped
+from dtgcnn.data import TripletDataset, TripletLoader
+from dtgcnn.data.splits.groups import held_out_shares, join_groups, split_grouped
+from dtgcnn.errors import DataError
 
 
 def grouped(

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as save_safetensors
 
-from dtgcnn.data import DataError, read_file
+from dtgcnn.data import read_file
+from dtgcnn.errors import DataError
 
 TRIPLETS = [
     {"anchor": "The cat sat", "positive": "A feline rested", "negative": "The market crashed"},

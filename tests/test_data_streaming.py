@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, Trainer
-from dtgcnn.data import DataError, MissingExtraError, TripletDataset, read_blocks, read_file
+from dtgcnn.data import TripletDataset, read_blocks, read_file
 from dtgcnn.data.reading.readers import read_records
+from dtgcnn.errors import DataError, MissingExtraError
 
 
 class Lengths:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, Callback, ProgressiveTrainer, Trainer, TripletDataset, load_ops
-from dtgcnn.embedding import EmbeddingBag
-from dtgcnn.evaluate import retrieval_metrics
-from dtgcnn.progressive import Stage
-from dtgcnn.tree import flatten
+from dtgcnn.array.tree import flatten
+from dtgcnn.evaluation.metrics import retrieval_metrics
+from dtgcnn.model.embedding_bag import EmbeddingBag
+from dtgcnn.training.progressive import Stage
 
 from .conftest import SETTINGS, bags
 

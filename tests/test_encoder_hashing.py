@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn.data import DataError, Encoder, HashingEncoder, load_encoder
+from dtgcnn.data import Encoder, HashingEncoder, load_encoder
+from dtgcnn.errors import DataError
 
 from .test_encoders import corpus
 

@@ -13,9 +13,7 @@ import numpy as np
 import pytest
 
 from dtgcnn.data import (
-    DataError,
     Encoder,
-    MissingExtraError,
     MlxTextEncoder,
     Model2VecEncoder,
     SentenceTransformerEncoder,
@@ -25,6 +23,7 @@ from dtgcnn.data.encoders import registry as encoders
 from dtgcnn.data.encoders.encoding import equal_shapes
 from dtgcnn.data.encoders.model_files import find_model, revision_of, weights_of
 from dtgcnn.data.encoders.pretrained import PretrainedEncoder
+from dtgcnn.errors import DataError, MissingExtraError
 
 from .test_encoders import corpus
 

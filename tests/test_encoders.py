@@ -20,10 +20,8 @@ from typing_extensions import Self
 from dtgcnn import DTGCNN
 from dtgcnn.cli import main
 from dtgcnn.data import (
-    DataError,
     Encoder,
     HashingEncoder,
-    MissingExtraError,
     TfidfEncoder,
     available_encoders,
     load_encoder,
@@ -31,6 +29,7 @@ from dtgcnn.data import (
     register_encoder,
 )
 from dtgcnn.data.encoders import registry as encoders
+from dtgcnn.errors import DataError, MissingExtraError
 
 WORDS = ["card", "cash", "loan", "rate", "limit", "transfer", "pin", "lost", "late", "fee", "when"]
 

@@ -17,7 +17,6 @@ import pytest
 
 from dtgcnn import DTGCNN
 from dtgcnn.data import (
-    DataError,
     Encoder,
     MlxTextEncoder,
     Model2VecEncoder,
@@ -25,7 +24,8 @@ from dtgcnn.data import (
     load_encoder,
     load_sample,
 )
-from dtgcnn.evaluate import retrieval_metrics
+from dtgcnn.errors import DataError
+from dtgcnn.evaluation.metrics import retrieval_metrics
 
 # The libraries and what they import warn of their own affairs.
 pytestmark = pytest.mark.filterwarnings("default")

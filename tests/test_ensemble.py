@@ -26,11 +26,11 @@ from dtgcnn import (
     TripletDataset,
     TripletLoader,
 )
+from dtgcnn.array.tree import flatten
 from dtgcnn.cli import main
-from dtgcnn.ensemble import Mode, _rotate, procrustes
-from dtgcnn.evaluate import retrieval_metrics
-from dtgcnn.files import write_arrays
-from dtgcnn.tree import flatten
+from dtgcnn.evaluation.metrics import retrieval_metrics
+from dtgcnn.storage.files import write_arrays
+from dtgcnn.training.ensemble import Mode, _rotate, procrustes
 
 from .conftest import SETTINGS, blobs, sentences
 

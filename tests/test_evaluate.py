@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn import evaluate
-from dtgcnn.evaluate import (
+from dtgcnn.evaluation import metrics as evaluate
+from dtgcnn.evaluation.metrics import (
     comparison_table,
     pair_correlations,
     retrieval_metrics,

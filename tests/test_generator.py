@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from dtgcnn import TripletDataset, TripletGenerator
-from dtgcnn.data import DataError
 from dtgcnn.data.generation.negatives import NONZERO_LOSS_CUTOFF, STEP, draw_negatives
 from dtgcnn.data.generation.similarity import unit_rows
+from dtgcnn.errors import DataError
 
 STRATEGIES = ("random", "hard", "semi_hard", "distance_weighted")
 Vectors = np.ndarray[Any, np.dtype[np.float32]]

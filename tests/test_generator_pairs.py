@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 
 from dtgcnn import TripletDataset, TripletGenerator
 from dtgcnn.cli import main
-from dtgcnn.data import DataError, Pairs, load_sample, read_pairs
+from dtgcnn.data import Pairs, load_sample, read_pairs
+from dtgcnn.errors import DataError
 
 from .conftest import WORDS, sentences
 

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from dtgcnn import DTGCNN, Callback, Trainer, TripletDataset, adaptive, load_ops
-from dtgcnn.adaptive import out_of_memory
-from dtgcnn.network import Network
-from dtgcnn.run import TrainingRun
-from dtgcnn.threads import limit_threads, thread_count
-from dtgcnn.tree import flatten
+from dtgcnn import DTGCNN, Callback, Trainer, TripletDataset, load_ops
+from dtgcnn.array.threads import limit_threads, thread_count
+from dtgcnn.array.tree import flatten
+from dtgcnn.model.network import Network
+from dtgcnn.training import adaptive_step as adaptive
+from dtgcnn.training.adaptive_step import out_of_memory
+from dtgcnn.training.training_run import TrainingRun
 
 from .conftest import SETTINGS, blobs
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset, load_ops
-from dtgcnn.layers import BatchNorm, Initializer, LayerNorm, dropout, initial_weight
-from dtgcnn.random import derive_key
-from dtgcnn.tree import flatten
+from dtgcnn.array.random import derive_key
+from dtgcnn.array.tree import flatten
+from dtgcnn.config.choices import Initializer
+from dtgcnn.model.layers import BatchNorm, LayerNorm, dropout, initial_weight
 
 from .conftest import SETTINGS, blobs
 

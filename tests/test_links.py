@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, TripletDataset
-from dtgcnn.links import (
+from dtgcnn.evaluation.links import (
     Links,
     bank_items,
     bank_labels,

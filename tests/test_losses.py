@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from dtgcnn_numpy import NumpyOps
 
-from dtgcnn import DTGCNNConfig, contrastive, mining
-from dtgcnn.batch_all import BatchAllTripletLoss
-from dtgcnn.losses import AdaptiveMarginScheduler, FocalTripletLoss, TripletLoss, softplus
-from dtgcnn.objective import objective
+from dtgcnn import DTGCNNConfig
+from dtgcnn.losses import contrastive, mining
+from dtgcnn.losses.batch_all import BatchAllTripletLoss
+from dtgcnn.losses.objective import objective
+from dtgcnn.losses.triplet import AdaptiveMarginScheduler, FocalTripletLoss, TripletLoss, softplus
 
 OPS = NumpyOps(dtype="float64")
 X = np.random.default_rng(2).normal(size=(8, 4))

@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as save_safetensors
 
-from dtgcnn.data import DataError, RawData, read_blocks, read_file, read_pairs
+from dtgcnn.data import RawData, read_blocks, read_file, read_pairs
+from dtgcnn.errors import DataError
 
 HEAD = "text,label\n"
 TRIPLET = {"anchor": "a", "positive": "b", "negative": "c"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from dtgcnn_numpy import NumpyOps
 
-from dtgcnn import mining
+from dtgcnn.losses import mining
 
 OPS = NumpyOps(dtype="float64")
 X = np.random.default_rng(2).normal(size=(8, 4))

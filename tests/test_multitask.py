@@ -10,10 +10,10 @@ import pytest
 from dtgcnn_numpy import NumpyOps
 
 from dtgcnn import DTGCNN, Callback, DTGCNNConfig, MultiTaskDTGCNN, Trainer, TripletDataset
-from dtgcnn.evaluate import retrieval_metrics
-from dtgcnn.multitask import cross_entropy, masked_squared_error
-from dtgcnn.objective import config_objective
-from dtgcnn.tree import flatten, refill
+from dtgcnn.array.tree import flatten, refill
+from dtgcnn.evaluation.metrics import retrieval_metrics
+from dtgcnn.losses.objective import config_objective
+from dtgcnn.model.multitask import cross_entropy, masked_squared_error
 
 from .conftest import SETTINGS, blobs
 

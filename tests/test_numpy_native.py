@@ -10,7 +10,7 @@ import pytest
 from dtgcnn_numpy import NumpyOps
 from dtgcnn_numpy.sorting import stable_argsort
 
-from dtgcnn import numerics, random
+from dtgcnn.array import numerics, random
 
 FLOATS = np.array([0, -0.0, np.nan, np.inf, -np.inf, 1e-45, -1e-45, 3e38, -3e38, 1, -1], np.float32)
 INTEGERS = np.array([0, 1, -1, 2**31 - 1, -(2**31)], np.int32)
@@ -58,7 +58,7 @@ def test_squared_distances_show_nan_where_it_is() -> None:
 
 @pytest.mark.parametrize("block", [1, 3 * 11 * 5, 1 << 20])
 def test_squared_distances_derived_in_blocks(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    monkeypatch.setattr("dtgcnn.numerics._BLOCK", block)
+    monkeypatch.setattr("dtgcnn.array.numerics._BLOCK", block)
     x = np.random.default_rng(1).normal(size=(11, 5))
     derived = inspect.unwrap(numerics.squared_distances)(NumpyOps(dtype="float64"), x)
     np.testing.assert_allclose(derived, exact_squares(x), rtol=1e-14)

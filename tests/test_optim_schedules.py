@@ -9,16 +9,9 @@ import numpy as np
 import pytest
 from dtgcnn_numpy import NumpyOps
 
-from dtgcnn.optim import (
-    Optimizer,
-    OptimizerName,
-    adam,
-    adamw,
-    apply_updates,
-    make_optimizer,
-    sgd,
-)
-from dtgcnn.schedules import SCHEDULES, ScheduleName, learning_rate_at
+from dtgcnn.config.choices import OptimizerName, ScheduleName
+from dtgcnn.optim.optimizers import Optimizer, adam, adamw, apply_updates, make_optimizer, sgd
+from dtgcnn.optim.schedules import SCHEDULES, learning_rate_at
 
 OPS = NumpyOps(dtype="float64")
 

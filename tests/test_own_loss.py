@@ -14,10 +14,10 @@ from dtgcnn import (
     FocalTripletLoss,
     Trainer,
     TripletDataset,
-    numerics,
 )
-from dtgcnn.evaluate import retrieval_metrics
-from dtgcnn.tree import flatten
+from dtgcnn.array import numerics
+from dtgcnn.array.tree import flatten
+from dtgcnn.evaluation.metrics import retrieval_metrics
 
 from .conftest import SETTINGS, blobs, text_triplets
 
@@ -135,7 +135,7 @@ def test_adaptive_margin_scheduler_is_the_guides() -> None:
 def test_focal_loss_looks_at_hard_triplets(backend: str) -> None:
     """The guide's formula, and that a larger gamma moves the gradient to the harder triplet."""
     from dtgcnn import load_ops
-    from dtgcnn.mining import explicit
+    from dtgcnn.losses.mining import explicit
 
     ops = load_ops(backend)
     z = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float32)

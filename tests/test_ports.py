@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import dtgcnn
-from dtgcnn.backends import GROUP
+from dtgcnn.array.backends import GROUP
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -77,9 +77,16 @@ def test_lines_are_counted() -> None:
 def test_private_imports_are_seen() -> None:
     source = "import dtgcnn\nimport torch\nfrom dtgcnn import ArrayOps\nfrom . import ops\n"
     assert private_imports(source) == []
-    source += "import dtgcnn.tree\nfrom dtgcnn import tree\nfrom dtgcnn.random import split\n"
+    source += (
+        "import dtgcnn.array.tree\nfrom dtgcnn import tree\nfrom dtgcnn.array.random import split\n"
+    )
     source += "def late():\n    from dtgcnn_numpy import NumpyOps\n"
-    private = ["dtgcnn.tree", "dtgcnn.tree", "dtgcnn.random.split", "dtgcnn_numpy.NumpyOps"]
+    private = [
+        "dtgcnn.array.tree",
+        "dtgcnn.array.tree",
+        "dtgcnn.array.random.split",
+        "dtgcnn_numpy.NumpyOps",
+    ]
     assert private_imports(source) == private
 
 

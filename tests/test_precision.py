@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, Callback, Trainer, TrainingError, TripletDataset, loss_scale, numerics
-from dtgcnn.layers import GCNLayer
-from dtgcnn.run import TrainingRun
-from dtgcnn.tree import flatten
+from dtgcnn import DTGCNN, Callback, Trainer, TrainingError, TripletDataset
+from dtgcnn.array import half_precision, numerics
+from dtgcnn.array.tree import flatten
+from dtgcnn.model.layers import GCNLayer
+from dtgcnn.training.training_run import TrainingRun
 
 from .conftest import SETTINGS, blobs
 
@@ -162,8 +163,8 @@ def test_skipped_steps_are_counted_in_accumulation(backend: str) -> None:
 def test_the_scale_grows_after_steps_without_overflow(
     monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
-    monkeypatch.setattr(loss_scale, "GROWTH_INTERVAL", 3)
-    monkeypatch.setattr(loss_scale, "INITIAL", 4.0)
+    monkeypatch.setattr(half_precision, "GROWTH_INTERVAL", 3)
+    monkeypatch.setattr(half_precision, "INITIAL", 4.0)
     steps, _ = train(backend, mixed_precision="float16", num_epochs=2)
     assert [out["loss_scale"] for out in steps.outputs] == [4.0] * 3 + [8.0] * 3 + [16.0] * 2
 
@@ -173,7 +174,7 @@ def test_small_gradients_vanish_without_the_scale(
 ) -> None:
     settings = {"mixed_precision": "float16", "learning_rate": 1e6}
     scaled = moves(train(backend, times(1e-6), **settings)[0])["params.gcn.0.linear.weight"]
-    monkeypatch.setattr(loss_scale, "INITIAL", 1.0)
+    monkeypatch.setattr(half_precision, "INITIAL", 1.0)
     lost = moves(train(backend, times(1e-6), **settings)[0])["params.gcn.0.linear.weight"]
     exact = moves(train(backend, times(1e-6), learning_rate=1e6)[0])["params.gcn.0.linear.weight"]
     assert np.linalg.norm(scaled - exact) < 0.05 * np.linalg.norm(exact)
@@ -189,13 +190,13 @@ def test_the_scale_is_torchs(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     from dtgcnn_numpy import NumpyOps
 
-    monkeypatch.setattr(loss_scale, "GROWTH_INTERVAL", 7)
+    monkeypatch.setattr(half_precision, "GROWTH_INTERVAL", 7)
     ops, rng = NumpyOps(), np.random.default_rng(0)
-    state, seen = loss_scale.init(ops), set[float]()
+    state, seen = half_precision.init_loss_scale(ops), set[float]()
     scale, tracker = torch.tensor(65536.0), torch.tensor(0, dtype=torch.int32)
     for _ in range(200):
         finite = rng.random() > 0.1
-        state = loss_scale.update(ops, state, np.asarray(finite))
+        state = half_precision.update_loss_scale(ops, state, np.asarray(finite))
         found = torch.tensor(0.0 if finite else 1.0)
         torch._amp_update_scale_(scale, tracker, found, 2.0, 0.5, 7)
         seen.add(float(scale))

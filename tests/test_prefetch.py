@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dtgcnn import TripletDataset
-from dtgcnn.data.prefetch import Prefetcher
+from dtgcnn.data.batches.prefetch import Prefetcher
 
 from .conftest import blobs
 

@@ -18,9 +18,9 @@ from dtgcnn import (
     Trainer,
     TripletDataset,
 )
+from dtgcnn.array.tree import flatten
 from dtgcnn.callbacks import SaveEveryEpoch
-from dtgcnn.progressive import guide_stages
-from dtgcnn.tree import flatten
+from dtgcnn.training.progressive import guide_stages
 
 from .conftest import SETTINGS, blobs
 

@@ -12,7 +12,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from dtgcnn import DTGCNN, Callback, DTGCNNConfig, Trainer, TripletDataset, load_ops
-from dtgcnn.tree import flatten
+from dtgcnn.array.tree import flatten
 
 from .conftest import SETTINGS, bags, blobs
 

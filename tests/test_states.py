@@ -28,10 +28,10 @@ from dtgcnn import (
     TrainingError,
     TripletDataset,
 )
+from dtgcnn.array.tree import flatten
 from dtgcnn.cli import main
-from dtgcnn.files import draft, read_arrays, remove_drafts, replace_file, write_arrays
-from dtgcnn.resume import TrainingState, holds_state, remove_states
-from dtgcnn.tree import flatten
+from dtgcnn.storage.files import draft, read_arrays, remove_drafts, replace_file, write_arrays
+from dtgcnn.training.resume import TrainingState, holds_state, remove_states
 
 from .conftest import SETTINGS, blobs
 
@@ -454,7 +454,7 @@ def test_an_interrupt_once_the_model_is_in_place(
     def interrupted(path: Path, content: bytes) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dtgcnn.checkpoint.replace_file", interrupted)
+    monkeypatch.setattr("dtgcnn.storage.checkpoint.replace_file", interrupted)
     trainer = trainer_of(tmp_path / "state", callbacks=[saving])
     with pytest.raises(KeyboardInterrupt):
         trainer.train()
@@ -506,7 +506,7 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
         """
         import sys
         from pathlib import Path
-        from dtgcnn.keeper import hold
+        from dtgcnn.training.state_keeper import hold
 
         with hold(Path(sys.argv[1])):
             print("held", flush=True)

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from dtgcnn import DTGCNN, DataPreprocessor, PieceEncoder, TripletDataset
 from dtgcnn.cli import main
-from dtgcnn.data import DataError, MissingExtraError, load_encoder, load_sample
+from dtgcnn.data import load_encoder, load_sample
+from dtgcnn.errors import DataError, MissingExtraError
 
 from .conftest import sentences
 

@@ -18,11 +18,11 @@ from dtgcnn import (
     TrainingError,
     TripletDataset,
 )
-from dtgcnn.config import LossName, MiningStrategy
+from dtgcnn.array.tree import flatten
+from dtgcnn.config.config import LossName, MiningStrategy
 from dtgcnn.data import Batch
-from dtgcnn.evaluate import retrieval_metrics
-from dtgcnn.schedules import learning_rate_at
-from dtgcnn.tree import flatten
+from dtgcnn.evaluation.metrics import retrieval_metrics
+from dtgcnn.optim.schedules import learning_rate_at
 
 from .conftest import SETTINGS, blobs
 

@@ -18,8 +18,8 @@ from click.testing import CliRunner
 import dtgcnn
 from dtgcnn import DTGCNN, DTGCNNConfig, TripletDataset
 from dtgcnn.cli import main
-from dtgcnn.mining import explicit
-from dtgcnn.settings import LossName, MiningStrategy
+from dtgcnn.config.choices import LossName, MiningStrategy
+from dtgcnn.losses.mining import explicit
 
 from .conftest import WORDS, sentences
 

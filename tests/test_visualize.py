@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, Trainer, TripletDataset, visualize_embeddings
-from dtgcnn.links import (
+from dtgcnn.evaluation.links import (
     bank_items,
     bank_labels,
     class_purity,

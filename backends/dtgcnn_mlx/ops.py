@@ -1,4 +1,4 @@
-"""``MlxOps``: ``dtgcnn.ops.ArrayOps`` on MLX."""
+"""``MlxOps``: ``dtgcnn.array.ops.ArrayOps`` on MLX."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class MlxOps:
     def evaluate(self, *trees: Any) -> None:
         mx.eval(*trees)
 
-    # -- native forms of functions of dtgcnn.numerics
+    # -- native forms of functions of dtgcnn.array.numerics
     def layer_norm(self, x: Any, weight: Any, bias: Any, eps: float) -> Any:
         return mx.fast.layer_norm(x, weight, bias, eps)
 

@@ -1,4 +1,4 @@
-"""Native forms of functions of ``dtgcnn.numerics``.
+"""Native forms of functions of ``dtgcnn.array.numerics``.
 
 What the gradient needs again is computed beside the primitive, and handed to it.
 """

@@ -1,4 +1,4 @@
-"""``NumpyOps``: the definition of every operation of ``dtgcnn.ops.ArrayOps``."""
+"""``NumpyOps``: the definition of every operation of ``dtgcnn.array.ops.ArrayOps``."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ class NumpyOps:
     def evaluate(self, *trees: Any) -> None:
         return None
 
-    # -- native forms of functions of dtgcnn.numerics
+    # -- native forms of functions of dtgcnn.array.numerics
     gelu = staticmethod(native.gelu)
     half_matmul = staticmethod(native.half_matmul)
     layer_norm = staticmethod(native.layer_norm)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dtgcnn.backends import BackendError
+from dtgcnn.errors import BackendError
 
 from .registry import TIERS
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn.accumulation import AccumulatedStep
-from dtgcnn.graph import Graph
-from dtgcnn.ops import Array, ArrayOps, Tree
-from dtgcnn.random import split
-from dtgcnn.tree import flatten, tree_map
+from dtgcnn.array.ops import Array, ArrayOps, Tree
+from dtgcnn.array.random import split
+from dtgcnn.array.tree import flatten, tree_map
+from dtgcnn.model.graph import Graph
+from dtgcnn.training.accumulation import AccumulatedStep
 
 from .comparison import require
 from .probe import Probe, to_device, to_host

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from dtgcnn import DTGCNN
-from dtgcnn.ops import ArrayOps, Tree
-from dtgcnn.tree import tree_map
+from dtgcnn.array.ops import ArrayOps, Tree
+from dtgcnn.array.tree import tree_map
 
 from .probe import Probe, to_device, to_host
 from .registry import check

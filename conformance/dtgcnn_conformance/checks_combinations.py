@@ -13,12 +13,11 @@ from typing import Any, get_args
 
 import numpy as np
 
-from dtgcnn.config import DTGCNNConfig
-from dtgcnn.losses import Distance, Reduction
-from dtgcnn.objective import objective
-from dtgcnn.ops import ArrayOps, HostArray, Tree
-from dtgcnn.random import derive_key
-from dtgcnn.settings import LossName, MiningStrategy
+from dtgcnn.array.ops import ArrayOps, HostArray, Tree
+from dtgcnn.array.random import derive_key
+from dtgcnn.config.choices import Distance, LossName, MiningStrategy, Reduction
+from dtgcnn.config.config import DTGCNNConfig
+from dtgcnn.losses.objective import objective
 
 from .checks_losses import CHOSEN, EMBEDDINGS, ITEMS, LABELS
 from .checks_objectives import differentiated

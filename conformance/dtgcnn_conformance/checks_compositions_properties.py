@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from dtgcnn import numerics
-from dtgcnn.ops import Array, ArrayOps, Tree
+from dtgcnn.array import numerics
+from dtgcnn.array.ops import Array, ArrayOps, Tree
 
 from .probe import Probe, integers, to_device
 from .properties_strategies import SEEDS, distinct, hold_for_all

@@ -6,17 +6,17 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from dtgcnn import mining
-from dtgcnn.batch_all import BatchAllTripletLoss
-from dtgcnn.contrastive import (
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.losses import mining
+from dtgcnn.losses.batch_all import BatchAllTripletLoss
+from dtgcnn.losses.contrastive import (
     CircleLoss,
     InfoNCELoss,
     MultiSimilarityLoss,
     SupConLoss,
     WithUniformity,
 )
-from dtgcnn.mining import Triplets
-from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.losses.mining import Triplets
 
 from .checks_losses import CASES, EMBEDDINGS, ITEMS, LABELS, exact_distances
 from .comparison import require

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from dtgcnn.ops import HostArray
+from dtgcnn.array.ops import HostArray
 
 from .checks_ops_properties import BITS, EDGE, TRUTH, WHOLE
 from .probe import Probe

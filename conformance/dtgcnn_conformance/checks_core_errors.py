@@ -10,16 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn import DTGCNN, MultiTaskDTGCNN, Trainer, TrainingError, layers, mining, numerics
-from dtgcnn.backends import available_backends
-from dtgcnn.batch_all import BatchAllTripletLoss
-from dtgcnn.checkpoint import CheckpointError, load_model
+from dtgcnn import DTGCNN, MultiTaskDTGCNN, Trainer, TrainingError
+from dtgcnn.array import numerics
+from dtgcnn.array.backends import available_backends
+from dtgcnn.array.ops import Array, ArrayOps, Tree
 from dtgcnn.data import TripletDataset, TripletLoader
-from dtgcnn.files import read_arrays, write_arrays
-from dtgcnn.graph import EfficientGraphConstructor
-from dtgcnn.losses import FocalTripletLoss, TripletLoss
-from dtgcnn.objective import objective
-from dtgcnn.ops import Array, ArrayOps, Tree
+from dtgcnn.errors import CheckpointError
+from dtgcnn.losses import mining
+from dtgcnn.losses.batch_all import BatchAllTripletLoss
+from dtgcnn.losses.objective import objective
+from dtgcnn.losses.triplet import FocalTripletLoss, TripletLoss
+from dtgcnn.model import layers
+from dtgcnn.model.graph import EfficientGraphConstructor
+from dtgcnn.storage.files import read_arrays, write_arrays
 
 from .checks_combinations import BATCHES, accepted, pairings
 from .checks_determinism import another, model_of
@@ -196,7 +199,7 @@ def loading_refuses(probe: Probe) -> None:
             kept = {name: array for name, array in arrays.items() if name != without}
             write_arrays(path, kept, metadata)
             try:
-                load_model(path.parent, backend=probe.ops.name)
+                DTGCNN.load(path.parent, backend=probe.ops.name)
             finally:
                 another(probe.ops)  # MLX computes on the device of the object that was made last
 

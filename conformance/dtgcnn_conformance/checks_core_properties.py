@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from dtgcnn import random
-from dtgcnn.graph import EfficientGraphConstructor, Graph, propagate
-from dtgcnn.ops import HostArray
+from dtgcnn.array import random
+from dtgcnn.array.ops import HostArray
+from dtgcnn.model.graph import EfficientGraphConstructor, Graph, propagate
 
 from .checks_graph import dense_of, dense_propagation, hold_neighbours, nearest, unit
 from .checks_random import KEY, KEYS, key_array, words

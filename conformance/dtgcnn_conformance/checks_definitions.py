@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn.graph import Graph
-from dtgcnn.heads import ProjectionHead
-from dtgcnn.layers import BatchNorm, GCNLayer, LayerNorm, dropout
-from dtgcnn.ops import Array, HostArray, Tree
+from dtgcnn.array.ops import Array, HostArray, Tree
+from dtgcnn.model.graph import Graph
+from dtgcnn.model.heads import ProjectionHead
+from dtgcnn.model.layers import BatchNorm, GCNLayer, LayerNorm, dropout
 
 from .checks_graph import dense_adjacency, dense_propagation
 from .checks_layers import BANK_STATE, KEY, as_graph, bank_graph, batch_graph, disturbed

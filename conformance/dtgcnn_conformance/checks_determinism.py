@@ -12,13 +12,14 @@ from typing import Any, get_args
 
 import numpy as np
 
-from dtgcnn import DTGCNN, Trainer, numerics, random
+from dtgcnn import DTGCNN, Trainer
+from dtgcnn.array import numerics, random
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.array.tree import flatten
+from dtgcnn.config.choices import Initializer
 from dtgcnn.data import TripletDataset
-from dtgcnn.layers import Initializer
-from dtgcnn.model import ENCODE_ROWS
-from dtgcnn.network import Network
-from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
-from dtgcnn.tree import flatten
+from dtgcnn.model.dtgcnn import ENCODE_ROWS
+from dtgcnn.model.network import Network
 
 from .checks_combinations import BATCHES, accepted, pairings
 from .checks_objectives import differentiated

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn import numerics
-from dtgcnn.ops import Array, ArrayOps, Tree
-from dtgcnn.tree import flatten, tree_map
+from dtgcnn.array import numerics
+from dtgcnn.array.ops import Array, ArrayOps, Tree
+from dtgcnn.array.tree import flatten, tree_map
 
 from .comparison import require
 from .probe import Probe, integers, normal, to_device

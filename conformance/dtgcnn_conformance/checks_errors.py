@@ -7,8 +7,8 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from dtgcnn import numerics
-from dtgcnn.ops import Array, Tree
+from dtgcnn.array import numerics
+from dtgcnn.array.ops import Array, Tree
 
 from .comparison import ConformanceFailure, require
 from .probe import Probe, normal

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn import numerics
-from dtgcnn.ops import Array, ArrayOps, Tree
+from dtgcnn.array import numerics
+from dtgcnn.array.ops import Array, ArrayOps, Tree
 
 from .probe import Probe, integers, normal, to_device
 from .registry import check
@@ -210,7 +210,7 @@ _NUMERICS: dict[str, Callable[[ArrayOps, Tree], Array]] = {
 
 @check("gradients")
 def numerics_functions(probe: Probe) -> None:
-    """The functions of ``dtgcnn.numerics``, a backend's native forms held to the derived ones."""
+    """The functions of ``dtgcnn.array``, a backend's native forms held to the derived ones."""
     wide = np.concatenate([A, 4.0 * B, np.array([[-8.0, 9.0, -0.01, 1e-4]])])
     for what, fn in _NUMERICS.items():
         probe.derivative(what, fn, {"x": wide})

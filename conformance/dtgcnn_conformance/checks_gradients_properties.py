@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from hypothesis import strategies as st
 
-from dtgcnn import numerics
-from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.array import numerics
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
 
 from .probe import Probe
 from .properties_strategies import SEEDS, TOGETHER, axes, distinct, hold_for_all

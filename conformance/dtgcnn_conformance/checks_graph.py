@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn.graph import EfficientGraphConstructor, Graph, knn, propagate
-from dtgcnn.ops import ArrayOps, HostArray
+from dtgcnn.array.ops import ArrayOps, HostArray
+from dtgcnn.model.graph import EfficientGraphConstructor, Graph, knn, propagate
 
 from .comparison import require
 from .probe import Probe, integers, normal

@@ -8,9 +8,10 @@ from typing import get_args
 import numpy as np
 from dtgcnn_numpy import NumpyOps
 
-from dtgcnn.layers import Initializer, initial_weight
-from dtgcnn.ops import ArrayOps, HostArray
-from dtgcnn.random import derive_key
+from dtgcnn.array.ops import ArrayOps, HostArray
+from dtgcnn.array.random import derive_key
+from dtgcnn.config.choices import Initializer
+from dtgcnn.model.layers import initial_weight
 
 from .comparison import require
 from .probe import Probe

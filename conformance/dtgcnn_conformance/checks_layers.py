@@ -7,14 +7,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dtgcnn import DTGCNNConfig, numerics
-from dtgcnn.embedding import EmbeddingBag
-from dtgcnn.graph import EfficientGraphConstructor, Graph
-from dtgcnn.layers import Activation, BatchNorm, GCNLayer, LayerNorm, Linear, dropout
-from dtgcnn.network import Network
-from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
-from dtgcnn.random import derive_key, uniform
-from dtgcnn.tree import flatten, tree_map
+from dtgcnn import DTGCNNConfig
+from dtgcnn.array import numerics
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.array.random import derive_key, uniform
+from dtgcnn.array.tree import flatten, tree_map
+from dtgcnn.config.choices import Activation
+from dtgcnn.model.embedding_bag import EmbeddingBag
+from dtgcnn.model.graph import EfficientGraphConstructor, Graph
+from dtgcnn.model.layers import BatchNorm, GCNLayer, LayerNorm, Linear, dropout
+from dtgcnn.model.network import Network
 
 from .comparison import require
 from .probe import Probe, integers, normal, to_device, to_host

@@ -9,10 +9,10 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from dtgcnn.graph import propagate
-from dtgcnn.layers import BatchNorm, GCNLayer, LayerNorm, Linear
-from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
-from dtgcnn.optim import Optimizer, adam, adamw, apply_updates, clip_by_global_norm, sgd
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.model.graph import propagate
+from dtgcnn.model.layers import BatchNorm, GCNLayer, LayerNorm, Linear
+from dtgcnn.optim.optimizers import Optimizer, adam, adamw, apply_updates, clip_by_global_norm, sgd
 
 from .checks_layers import as_graph, disturbed, hold, initial
 from .checks_optimisers import RATES, Formula, adam_of_one_number, sgd_of_one_number

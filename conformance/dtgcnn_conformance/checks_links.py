@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dtgcnn.graph import EfficientGraphConstructor, Graph, graph_figures
-from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.model.graph import EfficientGraphConstructor, Graph, graph_figures
 
 from .checks_graph import ISOLATED, NODES, dense_adjacency, hold_neighbours
 from .probe import Probe, integers, normal, to_device

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn import TripletLoss, mining
-from dtgcnn.losses import FocalTripletLoss, softplus
-from dtgcnn.mining import Triplets
-from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn import TripletLoss
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.losses import mining
+from dtgcnn.losses.mining import Triplets
+from dtgcnn.losses.triplet import FocalTripletLoss, softplus
 
 from .comparison import require
 from .probe import Probe, integers, normal, to_device, to_host

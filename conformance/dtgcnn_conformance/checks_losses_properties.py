@@ -9,8 +9,8 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from dtgcnn import TripletLoss
-from dtgcnn.losses import FocalTripletLoss
-from dtgcnn.ops import HostArray
+from dtgcnn.array.ops import HostArray
+from dtgcnn.losses.triplet import FocalTripletLoss
 
 from .checks_contrastive import LOSSES, hold, pairs_of
 from .checks_losses import exact_distances, hold_loss

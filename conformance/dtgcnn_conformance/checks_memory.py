@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dtgcnn.accumulation import AccumulatedStep
-from dtgcnn.ops import ArrayOps, Tree
-from dtgcnn.tree import flatten, tree_map
+from dtgcnn.array.ops import ArrayOps, Tree
+from dtgcnn.array.tree import flatten, tree_map
+from dtgcnn.training.accumulation import AccumulatedStep
 
 from .checks_accumulation import whole
 from .comparison import require

@@ -12,9 +12,9 @@ import numpy as np
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from dtgcnn import mining
-from dtgcnn.mining import Triplets
-from dtgcnn.ops import Array, HostArray
+from dtgcnn.array.ops import Array, HostArray
+from dtgcnn.losses import mining
+from dtgcnn.losses.mining import Triplets
 
 from .checks_contrastive import pairs_of
 from .checks_losses import exact_distances

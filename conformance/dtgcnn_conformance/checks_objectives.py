@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn import numerics
-from dtgcnn.config import DTGCNNConfig
-from dtgcnn.losses import AdaptiveMarginScheduler, softplus
-from dtgcnn.objective import as_objective, objective
-from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.array import numerics
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.config.config import DTGCNNConfig
+from dtgcnn.losses.objective import as_objective, objective
+from dtgcnn.losses.triplet import AdaptiveMarginScheduler, softplus
 
 from .checks_losses import EMBEDDINGS, ITEMS, LABELS
 from .comparison import require

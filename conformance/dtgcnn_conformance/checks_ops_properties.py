@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from dtgcnn.ops import HostArray
+from dtgcnn.array.ops import HostArray
 
 from .checks_operators import ARITHMETIC, COMPARISONS
 from .probe import Probe

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
-from dtgcnn.optim import Optimizer, adam, adamw, apply_updates, clip_by_global_norm, sgd
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.optim.optimizers import Optimizer, adam, adamw, apply_updates, clip_by_global_norm, sgd
 
 from .probe import Probe, normal, to_device, to_host
 from .registry import check

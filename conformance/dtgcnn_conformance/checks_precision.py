@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dtgcnn import DTGCNN, loss_scale, numerics
-from dtgcnn.ops import Array, HostArray, Tree
-from dtgcnn.tree import tree_map
+from dtgcnn import DTGCNN
+from dtgcnn.array import half_precision
+from dtgcnn.array.ops import Array, HostArray, Tree
+from dtgcnn.array.tree import tree_map
 
 from .comparison import require
 from .counting import Counting
@@ -44,7 +45,7 @@ def to_half(x: HostArray, precision: str) -> HostArray:
 
 def product(probe: Probe, x: HostArray, w: HostArray, precision: str) -> HostArray:
     """The backend's product, on the host."""
-    out = numerics.half_matmul(probe.ops, probe.array(x), probe.array(w), precision)
+    out = half_precision.half_matmul(probe.ops, probe.array(x), probe.array(w), precision)
     return np.asarray(probe.ops.to_numpy(out))
 
 
@@ -52,7 +53,7 @@ def gradients(probe: Probe, cotangent: HostArray, precision: str) -> Tree:
     """The backend's gradients of ``Σ cotangent · half_matmul(X, W)``, on the host."""
 
     def loss(p: Tree) -> tuple[Array, Tree]:
-        out = numerics.half_matmul(probe.ops, p["x"], p["w"], precision)
+        out = half_precision.half_matmul(probe.ops, p["x"], p["w"], precision)
         return probe.ops.sum(out * probe.array(cotangent)), {}
 
     params = {"x": probe.array(X), "w": probe.array(W)}
@@ -196,9 +197,9 @@ def steps_that_overflow(probe: Probe) -> None:
 def scale_that_grows(probe: Probe) -> None:
     """Gradients lose the scale again; it doubles after a row of finite steps, not to infinity."""
     task = task_of(probe.reference, graph_scope="bank", mixed_precision="float16")
-    last = loss_scale.GROWTH_INTERVAL - 1.0
+    last = half_precision.GROWTH_INTERVAL - 1.0
     start = _numbers({**task.start, "metrics": {"skipped_steps": 0.0}})
-    require(start == (loss_scale.INITIAL, 0.0, 0.0), f"the first scale, finite steps: {start}")
+    require(start == (half_precision.INITIAL, 0.0, 0.0), f"the first scale, finite steps: {start}")
     for scale, steps, wanted in (
         (1024.0, 7.0, (1024.0, 8.0, 0.0)),
         (1024.0, last, (2048.0, 0.0, 0.0)),
@@ -213,6 +214,6 @@ def scale_that_grows(probe: Probe) -> None:
     require(abs(norms[0] / norms[1] - 1.0) < 1e-2, f"the scale is in the gradient's norm: {norms}")
     ops, largest = probe.ops, 1.5 * 2.0 ** (127 if probe.ops.dtype == "float32" else 1023)
     state = {"loss_scale": ops.asarray(largest), "finite_steps": ops.asarray(last)}
-    grown = loss_scale.update(ops, state, ops.asarray(True))
+    grown = half_precision.update_loss_scale(ops, state, ops.asarray(True))
     kept = float(ops.to_numpy(grown["loss_scale"]))
     require(kept == largest, f"the scale {largest:g} grows to {kept}")

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn import random
-from dtgcnn.ops import HostArray
+from dtgcnn.array import random
+from dtgcnn.array.ops import HostArray
 
 from .comparison import require
 from .probe import Probe
@@ -31,14 +31,14 @@ def key_array(probe: Probe, key: tuple[int, int]) -> Any:
 
 
 def words(key: tuple[int, int], n: int) -> HostArray:
-    """``n`` words by the definition in ``dtgcnn.random``."""
+    """``n`` words by the definition in ``dtgcnn.array.random``."""
     pairs = [random.threefry2x32(key, (j, 0)) for j in range((n + 1) // 2)]
     return np.array(pairs, np.uint32).reshape(-1)[:n]
 
 
 @check("random")
 def definition(probe: Probe) -> None:
-    """``dtgcnn.random.threefry2x32`` gives the known answers of Random123."""
+    """``dtgcnn.array.random.threefry2x32`` gives the known answers of Random123."""
     for key, counter, cipher in KNOWN_ANSWERS:
         got = random.threefry2x32(key, counter)
         shown = " ".join(f"{word:08x}" for word in got)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from dtgcnn import numerics
-from dtgcnn.ops import Array, ArrayOps, Tree
+from dtgcnn.array import numerics
+from dtgcnn.array.ops import Array, ArrayOps, Tree
 
 from .checks_gradients_properties import ROWS, Function, every, hold
 from .probe import Probe, to_device

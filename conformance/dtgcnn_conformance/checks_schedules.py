@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import get_args
 
-from dtgcnn.optim import OptimizerName, make_optimizer
-from dtgcnn.schedules import SCHEDULES, learning_rate_at
+from dtgcnn.config.choices import OptimizerName
+from dtgcnn.optim.optimizers import make_optimizer
+from dtgcnn.optim.schedules import SCHEDULES, learning_rate_at
 
 from .checks_optimisers import RATES, step_of, train
 from .checks_training import compile_really

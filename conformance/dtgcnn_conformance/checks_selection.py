@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn import numerics
+from dtgcnn.array import numerics
 
 from .comparison import describe
 from .probe import Probe, integers, normal

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from dtgcnn import numerics
-from dtgcnn.ops import HostArray
+from dtgcnn.array import numerics
+from dtgcnn.array.ops import HostArray
 
 from .checks_selection import gather_definition, scatter_definition, top_k_definition
 from .comparison import describe

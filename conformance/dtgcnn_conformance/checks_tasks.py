@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn.curriculum import CurriculumScheduler
-from dtgcnn.multitask import MultiTaskDTGCNN, cross_entropy, masked_squared_error
-from dtgcnn.ops import ArrayOps, HostArray, Tree
+from dtgcnn.array.ops import ArrayOps, HostArray, Tree
+from dtgcnn.model.multitask import MultiTaskDTGCNN, cross_entropy, masked_squared_error
+from dtgcnn.training.curriculum import CurriculumScheduler
 
 from .checks_accumulation import QUARTERS, UNEVEN, hold_parts
 from .comparison import require

@@ -9,9 +9,9 @@ from typing import Any
 from dtgcnn_numpy import NumpyOps
 
 from dtgcnn import DTGCNN
-from dtgcnn.network import Network
-from dtgcnn.ops import ArrayOps, Tree
-from dtgcnn.tree import flatten
+from dtgcnn.array.ops import ArrayOps, Tree
+from dtgcnn.array.tree import flatten
+from dtgcnn.model.network import Network
 
 from .comparison import require
 from .lock_step import lock_step, sensitivity

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn.ops import Array, Tree
-from dtgcnn.tree import tree_map
+from dtgcnn.array.ops import Array, Tree
+from dtgcnn.array.tree import tree_map
 
 from .probe import Probe, integers, normal, to_device, to_host
 from .registry import check

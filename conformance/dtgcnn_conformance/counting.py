@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, cast
 
-from dtgcnn import numerics
-from dtgcnn.ops import Array, ArrayOps
+from dtgcnn.array import half_precision
+from dtgcnn.array.ops import Array, ArrayOps
 
 __all__ = ["Counting"]
 
@@ -37,4 +37,4 @@ class Counting:
 
     def half_matmul(self, x: Array, weight: Array, precision: str) -> Array:
         self.calls["half_matmul"] += 1
-        return numerics.half_matmul(self._inner, x, weight, precision)
+        return half_precision.half_matmul(self._inner, x, weight, precision)

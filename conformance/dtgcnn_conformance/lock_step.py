@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dtgcnn.ops import HostArray, Tree
-from dtgcnn.tree import flatten, partition, tree_map
+from dtgcnn.array.ops import HostArray, Tree
+from dtgcnn.array.tree import flatten, partition, tree_map
 
 from .comparison import require
 from .probe import Probe, to_host

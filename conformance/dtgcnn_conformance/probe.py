@@ -11,8 +11,8 @@ import numpy as np
 from dtgcnn_numpy import NumpyOps
 from hypothesis.strategies import SearchStrategy
 
-from dtgcnn.ops import Array, ArrayOps, HostArray, Tree
-from dtgcnn.tree import flatten, tree_map
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
+from dtgcnn.array.tree import flatten, tree_map
 
 from .comparison import compare, describe, require
 from .tolerances import DIFFERENCES, TierTolerance, Tolerance, tolerance_of

@@ -13,7 +13,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dtgcnn.ops import HostArray
+from dtgcnn.array.ops import HostArray
 
 from .probe import Probe
 

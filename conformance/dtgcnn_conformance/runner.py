@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dtgcnn.backends import load_ops
-from dtgcnn.ops import ArrayOps
+from dtgcnn.array.backends import load_ops
+from dtgcnn.array.ops import ArrayOps
 
 from .comparison import ConformanceFailure
 from .probe import EXAMPLES, Probe

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig
-from dtgcnn.network import Network
-from dtgcnn.objective import LossFunction, Objective, as_objective, config_objective
-from dtgcnn.ops import ArrayOps, HostArray, Tree
-from dtgcnn.optim import adamw
-from dtgcnn.random import derive_key
-from dtgcnn.step import TrainingStep
-from dtgcnn.tree import tree_map
+from dtgcnn.array.ops import ArrayOps, HostArray, Tree
+from dtgcnn.array.random import derive_key
+from dtgcnn.array.tree import tree_map
+from dtgcnn.losses.objective import LossFunction, Objective, as_objective, config_objective
+from dtgcnn.model.network import Network
+from dtgcnn.optim.optimizers import adamw
+from dtgcnn.training.step import TrainingStep
 
 from .probe import integers, normal, to_device, to_host
 

@@ -6,8 +6,8 @@ import functools
 
 import pytest
 
-from dtgcnn.backends import BackendError
-from dtgcnn.ops import ArrayOps
+from dtgcnn.array.ops import ArrayOps
+from dtgcnn.errors import BackendError
 
 from .probe import EXAMPLES, Probe
 from .registry import Check, all_checks

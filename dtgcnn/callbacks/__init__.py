@@ -1,6 +1,6 @@
 """Callbacks: what happens around training, kept out of the training loop."""
 
-from .base import Callback
+from .base import Callback, TrainerView
 from .debug import DebugCallback, Finding
 from .early_stopping import EarlyStopping
 from .learning_rate import LearningRateMonitor
@@ -28,5 +28,6 @@ __all__ = [
     "ProgressBar",
     "SaveEveryEpoch",
     "TensorboardLogger",
+    "TrainerView",
     "WandbLogger",
 ]

@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from ..ops import Tree
+from ..array import HostArray, Tree
+from ..config import DTGCNNConfig
+from ..model import DTGCNN
 
 if TYPE_CHECKING:
-    from ..trainer import Trainer
+    from ..data import TripletLoader
 
-__all__ = ["Callback"]
+__all__ = ["Callback", "TrainerView"]
+
+
+class TrainerView(Protocol):
+    """What a callback may use of the ``Trainer`` that calls it."""
+
+    model: DTGCNN
+    config: DTGCNNConfig
+    train_loader: TripletLoader | None
+    val_loader: TripletLoader | None
+    history: list[dict[str, float]]
+    should_stop: bool
+    global_step: int
+    steps_per_epoch: int
+    resumed: bool
+
+    def embed_side(self, loader: TripletLoader) -> HostArray:
+        """Embeddings of ``loader.items``, in order, under the present model."""
+        ...
 
 
 class Callback:
@@ -35,37 +55,37 @@ class Callback:
     running epoch. An error that a hook raises ends training.
     """
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: TrainerView) -> None:
         """Before any work, texts not yet encoded. An error raised here stops training."""
 
-    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+    def on_epoch_begin(self, trainer: TrainerView, epoch: int) -> None:
         """Before the first batch of ``epoch`` = 1, 2, …; again where a run is resumed within it."""
 
-    def on_batch_begin(self, trainer: Trainer, batch: Any, batch_idx: int) -> None:
+    def on_batch_begin(self, trainer: TrainerView, batch: Any, batch_idx: int) -> None:
         """Before each step, the parameters still those that it starts from. ``batch`` is the
         loader's, the last of them where a step accumulates several; ``batch_idx`` counts from 0 in
         the epoch."""
 
-    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+    def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         """After each step. ``outputs`` holds the step's metrics as floats (``"loss"``, …), which
         may be NaN: training that has to end for it does so after this hook."""
 
-    def on_validation_begin(self, trainer: Trainer) -> None:
+    def on_validation_begin(self, trainer: TrainerView) -> None:
         """After an epoch's last step, before its validation, the model ready to encode."""
 
-    def on_validation_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_validation_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         """After it. ``metrics`` are those of the validation side, their names with ``val_``; what
         is added to them is added to the epoch's."""
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         """After an epoch and its validation, the model ready to encode. ``metrics`` are the epoch's
         means; those of validation begin with ``val_``. They are the entry of ``history``: what is
         added to them is kept there."""
 
-    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+    def on_exception(self, trainer: TrainerView, error: BaseException) -> None:
         """When ``error`` ends training, ``KeyboardInterrupt`` too, just before ``on_train_end``."""
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: TrainerView) -> None:
         """After the last epoch; also when training stops early by an error or an interrupt."""
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..ops import Tree
-from .base import Callback
+from ..array import Tree
+from .base import Callback, TrainerView
 from .paths import free_path
 
 if TYPE_CHECKING:
-    from ..bank import Bank
-    from ..trainer import Trainer
+    from ..model import Bank
 
 __all__ = ["DebugCallback", "Finding"]
 
@@ -48,9 +47,9 @@ class DebugCallback(Callback):
         every_n_epochs: look at embeddings after epochs n, 2n, … only.
         sample: the most rows that are embedded for it, spread evenly over the bank.
         max_gradient_norm: of all gradients together, before clipping.
-        min_effective_rank: see ``dtgcnn.diagnostics.effective_rank``. A well-trained space has
+        min_effective_rank: see ``dtgcnn.evaluation.effective_rank``. A well-trained space has
             about as many dimensions as classes, so lower it for data of two classes.
-        max_mean_cosine: see ``dtgcnn.diagnostics.mean_cosine``.
+        max_mean_cosine: see ``dtgcnn.evaluation.mean_cosine``.
         max_layer_cosine: the same of each graph convolution's outputs.
         debug_dir: where to keep what there is to know of a step that is not finite, see
             ``save_debug_info``; nowhere where not given. It costs the memory of the parameters
@@ -90,7 +89,7 @@ class DebugCallback(Callback):
         self._epoch = 0
         self._before: tuple[Tree, Tree] | None = None  # parameters and state before the step
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: TrainerView) -> None:
         self.findings = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -99,14 +98,14 @@ class DebugCallback(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.findings = [Finding(**found) for found in state["findings"]]
 
-    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+    def on_epoch_begin(self, trainer: TrainerView, epoch: int) -> None:
         self._epoch = epoch
 
-    def on_batch_begin(self, trainer: Trainer, batch: Any, batch_idx: int) -> None:
+    def on_batch_begin(self, trainer: TrainerView, batch: Any, batch_idx: int) -> None:
         if self.debug_dir is not None:
             self._before = trainer.model.params, trainer.model.state
 
-    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+    def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self.outputs, loss, norm = outputs, outputs["loss"], outputs["gradient_norm"]
         if not (math.isfinite(loss) and math.isfinite(norm)):
             self._report_step(trainer, loss, norm, batch)
@@ -122,7 +121,7 @@ class DebugCallback(Callback):
             "learning_rate or gradient_clip_val, or lengthen warmup_epochs",
         )
 
-    def _report_step(self, trainer: Trainer, loss: float, norm: float, batch: Any) -> None:
+    def _report_step(self, trainer: TrainerView, loss: float, norm: float, batch: Any) -> None:
         path = None if self.debug_dir is None else self.save_debug_info(trainer, batch)
         self._report(
             trainer,
@@ -133,7 +132,7 @@ class DebugCallback(Callback):
             + ("" if path is None else f"; {path} holds the step's batch and model"),
         )
 
-    def save_debug_info(self, trainer: Trainer, batch: Any) -> Path:
+    def save_debug_info(self, trainer: TrainerView, batch: Any) -> Path:
         """Write what is known of the last step into a new folder in ``debug_dir``, and return it.
 
         ``batch.json`` holds the step, its metrics, the config, and the batch's items (rows of the
@@ -144,8 +143,7 @@ class DebugCallback(Callback):
             ValueError: there is no ``debug_dir``.
             OSError: it cannot be written.
         """
-        from ..checkpoint import save_model
-        from ..files import write_json
+        from ..storage import write_json
 
         if self.debug_dir is None:
             raise ValueError("save_debug_info needs a debug_dir to write in")
@@ -155,7 +153,7 @@ class DebugCallback(Callback):
         if self._before is not None:
             model.params, model.state = self._before
         try:
-            save_model(model, path)
+            model.save(path)
         finally:
             model.params, model.state = after
         known = {
@@ -170,7 +168,7 @@ class DebugCallback(Callback):
         write_json(path / "batch.json", known)
         return path
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         bank = trainer.model.bank
         if self._epoch % self.every_n_epochs or bank is None or len(bank) < 2:
             return
@@ -178,8 +176,8 @@ class DebugCallback(Callback):
         self._check_layers(trainer, bank, stride)
         self._check_embeddings(trainer, trainer.model.encode(bank.host_x[::stride]))
 
-    def _check_layers(self, trainer: Trainer, bank: Bank, stride: int) -> None:
-        from ..diagnostics import mean_cosine
+    def _check_layers(self, trainer: TrainerView, bank: Bank, stride: int) -> None:
+        from ..evaluation import mean_cosine
 
         model = trainer.model
         outputs = bank.layer_outputs(model.ops, model.network, model.params, model.state, stride)
@@ -196,8 +194,8 @@ class DebugCallback(Callback):
                     "graph_k_neighbors",
                 )
 
-    def _check_embeddings(self, trainer: Trainer, embeddings: Any) -> None:
-        from ..diagnostics import effective_rank, mean_cosine
+    def _check_embeddings(self, trainer: TrainerView, embeddings: Any) -> None:
+        from ..evaluation import effective_rank, mean_cosine
 
         total = float(embeddings.sum())
         if not math.isfinite(total):
@@ -229,7 +227,7 @@ class DebugCallback(Callback):
                 "triplet_margin, or choose another mining_strategy than 'batch_hard'",
             )
 
-    def _report(self, trainer: Trainer, kind: str, value: float, message: str) -> None:
+    def _report(self, trainer: TrainerView, kind: str, value: float, message: str) -> None:
         found = Finding(kind, self._epoch, trainer.global_step, value, message)
         self.findings.append(found)
         logger.warning("epoch %d, step %d: %s", found.epoch, found.step, message)

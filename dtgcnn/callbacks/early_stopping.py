@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .base import Callback
+from .base import Callback, TrainerView
 from .monitor import Mode, Monitor
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
 
 __all__ = ["EarlyStopping"]
 
@@ -50,7 +47,7 @@ class EarlyStopping(Callback):
         """The epoch after which training was ended; 0 where it was not."""
         self._waited = 0
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: TrainerView) -> None:
         self.monitor.check(trainer)
         self.best, self.best_epoch = self.monitor.worst, 0
         self.stopped_epoch = self._waited = 0
@@ -62,7 +59,7 @@ class EarlyStopping(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         value, epoch = self.monitor.value(metrics), int(metrics["epoch"])
         if self.monitor.better(value, self.best):
             self.best, self.best_epoch, self._waited = value, epoch, 0

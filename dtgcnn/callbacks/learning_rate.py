@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..ops import Tree
-from .base import Callback
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from ..array import Tree
+from .base import Callback, TrainerView
 
 __all__ = ["LearningRateMonitor"]
 
@@ -23,7 +20,7 @@ class LearningRateMonitor(Callback):
     def __init__(self) -> None:
         self.rates: list[tuple[int, float]] = []
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: TrainerView) -> None:
         self.rates = []
 
     def state_dict(self) -> dict[str, Any]:
@@ -32,9 +29,9 @@ class LearningRateMonitor(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rates = [(step, rate) for step, rate in state["rates"]]
 
-    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+    def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self.rates.append((trainer.global_step, outputs["learning_rate"]))
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         if self.rates:
             metrics["learning_rate"] = self.rates[-1][1]

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..ops import Tree
-from .base import Callback
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from ..array import Tree
+from .base import Callback, TrainerView
 
 __all__ = ["MetricLogger"]
 
@@ -33,10 +30,10 @@ class MetricLogger(Callback, ABC):
     def log_epoch(self, values: Mapping[str, float], epoch: int) -> None:
         """Write the values of an epoch, counted from 1."""
 
-    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+    def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         values = {f"train/{name}": outputs[name] for name in STEP_METRICS if name in outputs}
         self.log_step(values, trainer.global_step)
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         values = {f"epoch/{name}": value for name, value in metrics.items() if name != "epoch"}
         self.log_epoch(values, int(metrics["epoch"]))

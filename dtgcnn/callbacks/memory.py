@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..ops import Tree
-from .base import Callback
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from ..array import Tree
+from .base import Callback, TrainerView
 
 __all__ = ["MemoryManager"]
 
@@ -43,7 +40,7 @@ class MemoryManager(Callback):
         self._steps = 0
         self._former: int | None = None
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: TrainerView) -> None:
         self.peak = self.cleared = self._steps = 0
         self._former = self._limit(trainer, self.cache_limit)
 
@@ -53,7 +50,7 @@ class MemoryManager(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
 
-    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+    def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self._steps += 1
         if not self.clear_every or self._steps % self.clear_every:
             return
@@ -63,17 +60,17 @@ class MemoryManager(Callback):
             clear()
             self.cleared += 1
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         self._record(trainer)
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: TrainerView) -> None:
         self._limit(trainer, self._former)
 
-    def _limit(self, trainer: Trainer, limit: int | None) -> int | None:
+    def _limit(self, trainer: TrainerView, limit: int | None) -> int | None:
         """Set the limit where there is one to set, and return the former."""
         own = getattr(trainer.model.ops, "set_cache_limit", None)
         return None if own is None or limit is None else int(own(limit))
 
-    def _record(self, trainer: Trainer) -> None:
+    def _record(self, trainer: TrainerView) -> None:
         figures: dict[str, int] = getattr(trainer.model.ops, "memory", dict)()
         self.peak = max(self.peak, figures.get("peak", figures.get("active", 0)))

@@ -7,14 +7,11 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .base import Callback
+from .base import Callback, TrainerView
 from .monitor import Mode, Monitor
 from .paths import free_path
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
 
 __all__ = ["ModelCheckpoint"]
 
@@ -82,9 +79,9 @@ class ModelCheckpoint(Callback):
         """The monitored value of the best model; infinite, on the worse side, without one."""
         return self._kept[0].value if self._kept else self.monitor.worst
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: TrainerView) -> None:
         self.monitor.check(trainer)
-        from ..files import remove_drafts
+        from ..storage import remove_drafts
 
         remove_drafts(self.directory)
         self._kept, self._before = [], sorted(path.name for path in self.directory.glob("epoch=*"))
@@ -102,7 +99,7 @@ class ModelCheckpoint(Callback):
         ]
         self._before = state["before"]
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         value, epoch = self.monitor.value(metrics), int(metrics["epoch"])
         if epoch % self.every_n_epochs:
             return
@@ -115,12 +112,11 @@ class ModelCheckpoint(Callback):
         if full:
             _remove(self._kept.pop())
 
-    def _save(self, trainer: Trainer, name: str, value: float) -> _Saved:
-        from ..checkpoint import WEIGHTS, save_model
-        from ..files import draft, flush
+    def _save(self, trainer: TrainerView, name: str, value: float) -> _Saved:
+        from ..storage import WEIGHTS, draft, flush
 
         with draft(self.directory / name) as part:
-            save_model(trainer.model, part)
+            trainer.model.save(part)
             files = [file.relative_to(part) for file in part.rglob("*") if file.is_file()]
 
             def own(path: Path) -> bool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from .base import TrainerView
 
 __all__ = ["Mode", "Monitor"]
 
@@ -52,7 +51,7 @@ class Monitor:
         """The value that every number is better than."""
         return float("-inf") if self.larger_is_better else float("inf")
 
-    def check(self, trainer: Trainer) -> None:
+    def check(self, trainer: TrainerView) -> None:
         """Refuse a metric of validation where there is nothing to validate on.
 
         Raises:

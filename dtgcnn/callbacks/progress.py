@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..ops import Tree
-from .base import Callback
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from ..array import Tree
+from .base import Callback, TrainerView
 
 __all__ = ["ProgressBar"]
 
@@ -20,7 +17,7 @@ class ProgressBar(Callback):
         self._progress: Any = None
         self._task: Any = None
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: TrainerView) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -42,7 +39,7 @@ class ProgressBar(Callback):
         )
         self._progress.start()
 
-    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+    def on_epoch_begin(self, trainer: TrainerView, epoch: int) -> None:
         total = trainer.config.num_epochs
         if self._task is not None:
             self._progress.remove_task(self._task)
@@ -50,16 +47,16 @@ class ProgressBar(Callback):
             f"epoch {epoch}/{total}", total=trainer.steps_per_epoch
         )
 
-    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+    def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self._progress.update(self._task, completed=batch_idx + 1)
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         shown = ("loss", "triplet_accuracy", "active_fraction", "val_loss", "val_triplet_accuracy")
         parts = [f"{name} {metrics[name]:.4f}" for name in shown if name in metrics]
         epoch, total = int(metrics["epoch"]), trainer.config.num_epochs
         line = f"epoch {epoch:>{len(str(total))}}/{total}  " + "  ".join(parts)
         self._progress.console.print(f"{line}  {metrics['seconds']:.1f} s")
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: TrainerView) -> None:
         if self._progress is not None:
             self._progress.stop()

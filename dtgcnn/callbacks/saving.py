@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .base import Callback
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
+from .base import Callback, TrainerView
 
 __all__ = ["SaveEveryEpoch"]
 
@@ -28,8 +25,8 @@ class SaveEveryEpoch(Callback):
         self.last_epoch = 0
         """The last epoch whose model is saved, 0 for none."""
 
-    def on_train_begin(self, trainer: Trainer) -> None:
-        from ..checkpoint import check_folder
+    def on_train_begin(self, trainer: TrainerView) -> None:
+        from ..storage import check_folder
 
         own = self.last_epoch > 0  # the model there is this callback's, of a stage before
         check_folder(self.directory, self.overwrite or trainer.resumed or own)
@@ -41,12 +38,10 @@ class SaveEveryEpoch(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.last_epoch = state["last_epoch"]
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
-        from ..checkpoint import save_model
-
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         again, before = self.last_epoch > 0, self._stamp()
         try:
-            save_model(trainer.model, self.directory, overwrite=True, same_encoder=again)
+            trainer.model.save(self.directory, overwrite=True, same_encoder=again)
         finally:  # an interrupt may come when the model is in place already
             if self._stamp() != before:
                 self.last_epoch = int(metrics["epoch"])
@@ -56,7 +51,7 @@ class SaveEveryEpoch(Callback):
 
     def _stamp(self) -> tuple[int, int] | None:
         """What tells one saved model from the next; None where there is none."""
-        from ..checkpoint import WEIGHTS
+        from ..storage import WEIGHTS
 
         path = self.directory / WEIGHTS
         if not path.exists():

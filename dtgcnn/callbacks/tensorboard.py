@@ -6,14 +6,12 @@ import time
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..ops import Tree
+from ..array import Tree
+from .base import TrainerView
 from .logger import MetricLogger
 from .paths import free_path
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
 
 __all__ = ["TensorboardLogger"]
 
@@ -53,7 +51,7 @@ class TensorboardLogger(MetricLogger):
         self._writer: Any = None
         self._steps = self._restart = 0
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: TrainerView) -> None:
         self.path = free_path(self.directory, self.name or time.strftime("%Y%m%d-%H%M%S"))
         self._steps = self._restart = 0
 
@@ -66,16 +64,16 @@ class TensorboardLogger(MetricLogger):
         self.path, self._steps = Path(state["path"]), state["steps"]
         self._restart = self._steps + 1
 
-    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+    def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         super().on_batch_end(trainer, outputs, batch, batch_idx)
         self._steps = trainer.global_step
 
-    def on_epoch_end(self, trainer: Trainer, metrics: dict[str, float]) -> None:
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         super().on_epoch_end(trainer, metrics)
         if self._writer is not None:
             self._writer.flush()
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: TrainerView) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None

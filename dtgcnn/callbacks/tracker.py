@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..ops import Tree
-from .base import Callback
+from ..array import Tree
+from .base import Callback, TrainerView
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..trainer import Trainer
 
 __all__ = ["MetricsTracker"]
 
@@ -43,7 +42,7 @@ class MetricsTracker(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.metrics = state["metrics"]
 
-    def on_batch_end(self, trainer: Trainer, outputs: Tree, batch: Any, batch_idx: int) -> None:
+    def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self.update(outputs)
 
     def update(self, batch_metrics: Mapping[str, float]) -> None:
@@ -63,6 +62,6 @@ class MetricsTracker(Callback):
             ImportError: without matplotlib.
             ValueError: for an unknown suffix.
         """
-        from ..diagnostics import plot_curves
+        from ..plots import plot_curves
 
         return plot_curves(self.metrics, path)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .base import TrainerView
 from .logger import MetricLogger
-
-if TYPE_CHECKING:
-    from ..trainer import Trainer
 
 __all__ = ["WandbLogger"]
 
@@ -38,7 +36,7 @@ class WandbLogger(MetricLogger):
         """The run of ``wandb.init``, once training has begun."""
         self._failed = False
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: TrainerView) -> None:
         self._failed = False
         self.init = {"config": trainer.config.to_dict(), **self.init}
         if not trainer.resumed:
@@ -55,10 +53,10 @@ class WandbLogger(MetricLogger):
         self.run.define_metric("train/*", step_metric="step")
         self.run.define_metric("epoch/*", step_metric="epoch")
 
-    def on_exception(self, trainer: Trainer, error: BaseException) -> None:
+    def on_exception(self, trainer: TrainerView, error: BaseException) -> None:
         self._failed = True
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: TrainerView) -> None:
         if self.run is not None:
             self.run.finish(exit_code=1 if self._failed else 0)
 

@@ -1,6 +1,31 @@
-"""The ``dtgcnn`` command line: one module for the commands of each kind."""
+"""The ``dtgcnn`` command line: a file a command, named as the command, and ``main``."""
 
-from . import about, augment, check, generate, plot, train, use
+from . import (
+    augment,
+    backends,
+    check,
+    encode,
+    evaluate,
+    generate,
+    plot,
+    sample,
+    search,
+    settings,
+    train,
+)
 from .main import main
 
-__all__ = ["about", "augment", "check", "generate", "main", "plot", "train", "use"]
+__all__ = [
+    "augment",
+    "backends",
+    "check",
+    "encode",
+    "evaluate",
+    "generate",
+    "main",
+    "plot",
+    "sample",
+    "search",
+    "settings",
+    "train",
+]

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..data import TripletAugmenter, TripletDataset, write_file
-from ..data.augmentation.augmenter import STRATEGIES
-from ..data.reading.writers import check_format
+from ..data import STRATEGIES, TripletAugmenter, TripletDataset, check_format, write_file
 from .main import main
 from .options import check_file, file_argument, overwrite_option
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from ..data.doctor import Examination, Finding, examine
-from ..files import write_json
+from ..data import Examination, Finding, examine
+from ..storage import write_json
 from .main import main
 from .options import check_file, file_argument
 

@@ -7,10 +7,7 @@ from typing import get_args
 
 import click
 
-from ..data import TripletDataset, TripletGenerator
-from ..data.generation.negatives import NegativeSampling
-from ..data.reading.pairs import holds_pairs
-from ..data.reading.writers import record_format
+from ..data import NegativeSampling, TripletDataset, TripletGenerator, holds_pairs, record_format
 from .main import main
 from .options import check_file, file_argument, overwrite_option
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..trainer import TrainingError
+from ..errors import DTGCNNError
 
 __all__ = ["INTERRUPTED", "main"]
 
@@ -30,7 +30,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise
-        except (ValueError, OSError, ImportError, TrainingError) as error:
+        except (ValueError, OSError, ImportError, DTGCNNError) as error:
             raise _Refusal(_one_message(error)) from error
         except MemoryError as error:
             raise _Refusal(f"not enough memory: {error}") from error

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..config_file import parse_value
+from ..config import parse_value
 from ..data import TripletDataset
 
 __all__ = ["backend_option", "check_file", "file_argument", "model_argument", "named"]

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from ..data import TripletDataset
-from ..ensemble_files import load_embedder
+from ..evaluation import Method
 from ..model import DTGCNN
 from ..plots import plot_degrees, plot_purity, visualize_embeddings
-from ..projection import Method
+from ..training import load_embedder
 from .main import main
 from .options import backend_option, check_file, file_argument, model_argument, overwrite_option
 

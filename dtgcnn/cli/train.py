@@ -9,26 +9,23 @@ from typing import Any
 
 import click
 
-from ..backends import load_ops
+from ..array import load_ops
 from ..callbacks import SaveEveryEpoch
-from ..checkpoint import check_folder, holds_model
-from ..config import DTGCNNConfig
-from ..config_file import read_settings
-from ..data import Encoder, PieceEncoder, TripletDataset, default_encoder, make_encoder
-from ..files import write_json
-from ..model import DTGCNN, device_option
-from ..report import Comparison, compare
-from ..resume import holds_state, remove_states
-from ..templates import TEMPLATES, suggest, template_of
-from ..trainer import Trainer
-from .main import INTERRUPTED, main
-from .options import (
-    backend_option,
-    file_argument,
-    named,
-    overwrite_option,
-    parse_settings,
+from ..config import TEMPLATES, DTGCNNConfig, read_settings, suggest, template_of
+from ..data import (
+    Encoder,
+    PieceEncoder,
+    TripletDataset,
+    TripletLoader,
+    default_encoder,
+    make_encoder,
 )
+from ..evaluation import Comparison, compare
+from ..model import DTGCNN, device_option
+from ..storage import check_folder, holds_model, write_json
+from ..training import Trainer, holds_state, remove_states
+from .main import INTERRUPTED, main
+from .options import backend_option, file_argument, named, overwrite_option, parse_settings
 
 __all__ = ["train"]
 
@@ -116,6 +113,61 @@ def train(
       dtgcnn train vectors.npz --output model --set "hidden_dims=[512, 256]"
     """
     state_dir = output / STATE
+    unfinished = _check_output(output, resume, overwrite)
+    options: dict[str, Any] = {
+        "num_epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "triplet_margin": margin,
+        "graph_k_neighbors": k,
+        "seed": seed,
+    }
+    named_options = {name: value for name, value in options.items() if value is not None}
+    chosen = {} if config_file is None else read_settings(config_file)
+    chosen |= parse_settings(settings) | named_options
+    if encoder_spec == PieceEncoder.name:
+        chosen = PIECES | chosen
+    config = DTGCNNConfig.from_dict(chosen)
+    ops = load_ops(backend, **device_option(config))
+    dataset = TripletDataset(file)
+    rows = len(dataset.training_items() if dataset.triplets is None else dataset)
+    if dataset.features is not None and encoder_spec is not None:
+        raise ValueError(f"--encoder goes with texts, {file} holds vectors")
+    cautious = {} if template is None else TEMPLATES.get(template, template_of(rows))
+    config, encoder = _inputs(dataset, cautious | chosen, encoder_spec, cache=not no_cache)
+    loader, val_loader = dataset.create_dataloaders(
+        config.batch_size, train_split, config.seed, config.samples_per_class
+    )
+    config = config.replace(**_by_size(config, cautious, rows, loader) | chosen)
+    model = DTGCNN(config, ops=ops, encoder=encoder)
+    if unfinished and not resume:
+        remove_states(state_dir)
+    saving = SaveEveryEpoch(output, overwrite=overwrite)
+    trainer = Trainer(
+        model,
+        train_loader=loader,
+        val_loader=val_loader,
+        callbacks=[saving],
+        state_dir=state_dir,
+        save_every_n_steps=save_every,
+    )
+    click.echo(f"{file}: {_summary(dataset, loader, model, encoder_spec)}", err=True)
+    try:
+        _fit_and_train(trainer, resume)
+        _report(trainer, output, draw=not no_map)
+    except KeyboardInterrupt:
+        done = saving.last_epoch
+        kept = f"{output} holds the model of epoch {done}" if done else "nothing was saved"
+        more = "; --resume goes on" if holds_state(state_dir) else ""
+        click.echo(f"\ninterrupted: {kept}{more}", err=True)
+        sys.exit(INTERRUPTED)
+    remove_states(state_dir)
+    click.echo(f"model saved in {output}")
+
+
+def _check_output(output: Path, resume: bool, overwrite: bool) -> bool:
+    """Refuse a folder that the model cannot go to; whether it holds an unfinished run."""
+    state_dir = output / STATE
     unfinished = holds_state(state_dir)
     if holds_state(state_dir, begun=True) and not (resume or overwrite):
         raise ValueError(
@@ -128,81 +180,69 @@ def train(
             "begins anew"
         )
     named("--output", check_folder, output, overwrite or (resume and unfinished))
-    given: dict[str, Any] = {
-        "num_epochs": epochs,
-        "batch_size": batch_size,
-        "learning_rate": learning_rate,
-        "triplet_margin": margin,
-        "graph_k_neighbors": k,
-        "seed": seed,
-    }
-    chosen = {} if config_file is None else read_settings(config_file)
-    chosen |= parse_settings(settings) | {name: v for name, v in given.items() if v is not None}
-    if encoder_spec == PieceEncoder.name:
-        chosen = PIECES | chosen
-    config = DTGCNNConfig.from_dict(chosen)
-    ops = load_ops(backend, **device_option(config))
-    dataset = TripletDataset(file)
-    rows = len(dataset.training_items() if dataset.triplets is None else dataset)
-    cautious = {} if template is None else TEMPLATES.get(template, template_of(rows))
-    config = DTGCNNConfig.from_dict(cautious | chosen)
-    if dataset.features is not None and encoder_spec is not None:
-        raise ValueError(f"--encoder goes with texts, {file} holds vectors")
-    encoder = None
-    if "input_dim" not in chosen and config.vocab_size is None:
+    return unfinished
+
+
+def _inputs(
+    dataset: TripletDataset, settings: dict[str, Any], spec: str | None, cache: bool
+) -> tuple[DTGCNNConfig, Encoder | None]:
+    """The config, as wide as the vectors that go in, and what makes these of texts."""
+    config = DTGCNNConfig.from_dict(settings)
+    encoder, open_width = None, "input_dim" not in settings and config.vocab_size is None
+    if open_width:
         width = TEXT_INPUT_DIM if dataset.features is None else dataset.features.shape[1]
         config = config.replace(input_dim=width)
     if dataset.features is None:
-        encoder = _encoder_of(encoder_spec, config, cache=not no_cache)
-        if "input_dim" not in chosen and config.vocab_size is None:
+        encoder = _encoder_of(spec, config, cache)
+        if open_width:
             config = config.replace(input_dim=encoder.dim)
-    loader, val_loader = dataset.create_dataloaders(
-        config.batch_size, train_split, config.seed, config.samples_per_class
+    return config, encoder
+
+
+def _by_size(
+    config: DTGCNNConfig, cautious: dict[str, Any], rows: int, loader: TripletLoader
+) -> dict[str, Any]:
+    """What the size of the data asks for, where the user names nothing else."""
+    nearest = max(1, min(config.graph_k_neighbors, len(loader.items) - 1))
+    return (cautious or suggest(rows, len(loader))) | {"graph_k_neighbors": nearest}
+
+
+def _summary(
+    dataset: TripletDataset, loader: TripletLoader, model: DTGCNN, spec: str | None
+) -> str:
+    """What is about to be trained, in one line."""
+    encoder, ops = model.encoder, model.ops
+    return (
+        f"{len(dataset):,} {'triplets' if dataset.triplets is not None else 'rows'}; "
+        f"{len(loader)} steps an epoch, {model.config.num_epochs} epochs, "
+        f"{'' if encoder is None else f'encoder {spec or encoder.name}, '}"
+        f"backend {ops.name} ({ops.device})"
     )
-    few = {"graph_k_neighbors": max(1, min(config.graph_k_neighbors, len(loader.items) - 1))}
-    config = config.replace(**((cautious or suggest(rows, len(loader))) | few | chosen))
-    model = DTGCNN(config, ops=ops, encoder=encoder)
-    saving = SaveEveryEpoch(output, overwrite=overwrite)
-    if unfinished and not resume:
-        remove_states(state_dir)
-    trainer = Trainer(
-        model,
-        train_loader=loader,
-        val_loader=val_loader,
-        callbacks=[saving],
-        state_dir=state_dir,
-        save_every_n_steps=save_every,
-    )
-    click.echo(
-        f"{file}: {len(dataset):,} {'triplets' if dataset.triplets is not None else 'rows'}; "
-        f"{len(loader)} steps an epoch, {config.num_epochs} epochs, "
-        f"{'' if encoder is None else f'encoder {encoder_spec or encoder.name}, '}"
-        f"backend {ops.name} ({ops.device})",
-        err=True,
-    )
-    begin = time.perf_counter()
-    try:
-        if encoder is not None and dataset.texts is not None:
-            encoder.fit([dataset.texts[item] for item in loader.items])
-        trainer.train(resume=resume)
-        click.echo(f"trained in {time.perf_counter() - begin:.0f} s", err=True)
-        result = compare(model, dataset, loader, val_loader)
-        figures = {} if result is None else result.to_dict()
-        write_json(output / "metrics.json", {**figures, "history": trainer.history})
-        if result is None:
-            click.echo("nothing was held out that could be measured", err=True)
-        else:
-            click.echo(f"\n{result.protocol}\n\n{result.table()}\n")
-            if not no_map:
-                _draw_map(result, output / "map.png")
-    except KeyboardInterrupt:
-        done = saving.last_epoch
-        kept = f"{output} holds the model of epoch {done}" if done else "nothing was saved"
-        more = "; --resume goes on" if holds_state(state_dir) else ""
-        click.echo(f"\ninterrupted: {kept}{more}", err=True)
-        sys.exit(INTERRUPTED)
-    remove_states(state_dir)
-    click.echo(f"model saved in {output}")
+
+
+def _fit_and_train(trainer: Trainer, resume: bool) -> None:
+    begin, loader = time.perf_counter(), trainer.train_loader
+    assert loader is not None
+    encoder, texts = trainer.model.encoder, loader.dataset.texts
+    if encoder is not None and texts is not None:
+        encoder.fit([texts[item] for item in loader.items])
+    trainer.train(resume=resume)
+    click.echo(f"trained in {time.perf_counter() - begin:.0f} s", err=True)
+
+
+def _report(trainer: Trainer, output: Path, draw: bool) -> None:
+    """Measure the trained model; write the figures and, with ``draw``, the picture."""
+    loader = trainer.train_loader
+    assert loader is not None
+    result = compare(trainer.model, loader.dataset, loader, trainer.val_loader)
+    figures = {} if result is None else result.to_dict()
+    write_json(output / "metrics.json", {**figures, "history": trainer.history})
+    if result is None:
+        click.echo("nothing was held out that could be measured", err=True)
+        return
+    click.echo(f"\n{result.protocol}\n\n{result.table()}\n")
+    if draw:
+        _draw_map(result, output / "map.png")
 
 
 def _encoder_of(spec: str | None, config: DTGCNNConfig, cache: bool) -> Encoder:

@@ -1,12 +1,17 @@
-"""Data: files, datasets, leak-free splits, batches and text encoders."""
+"""Data: files, datasets, leak-free splits, batches, text encoders, generation, augmentation."""
 
-from .augmentation.augmenter import TripletAugmenter
+from ..errors import DataError, MissingExtraError
+from .augmentation.augmenter import STRATEGIES, TripletAugmenter
 from .augmentation.seq2seq import Seq2Seq
+from .batches.join import halves, join
+from .batches.loader import Batch, TripletLoader
+from .batches.prefetch import Prefetcher
+from .batches.sampler import ClassBalancedSampler
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
+from .encoders.encoder import Encoder
 from .encoders.preprocessor import DataPreprocessor
 from .encoders.registry import (
-    Encoder,
     HashingEncoder,
     MlxTextEncoder,
     Model2VecEncoder,
@@ -19,18 +24,18 @@ from .encoders.registry import (
     make_encoder,
     register_encoder,
 )
-from .errors import DataError, MissingExtraError
 from .generation.generator import TripletGenerator
+from .generation.negatives import NegativeSampling
 from .generation.report import GenerationReport
-from .loader import Batch, TripletLoader
-from .reading.pairs import Pairs, read_pairs
+from .items import Items
+from .reading.blocks import Block, read_blocks
+from .reading.pairs import Pairs, holds_pairs, read_pairs
 from .reading.readers import RawData, read_file, read_records
-from .reading.streaming import Block, read_blocks
-from .reading.writers import write_file
 from .sample import load_sample, sample_path
-from .sampler import ClassBalancedSampler
+from .writing.files import check_format, record_format, write_file
 
 __all__ = [
+    "STRATEGIES",
     "Batch",
     "Block",
     "ClassBalancedSampler",
@@ -41,11 +46,14 @@ __all__ = [
     "Finding",
     "GenerationReport",
     "HashingEncoder",
+    "Items",
     "MissingExtraError",
     "MlxTextEncoder",
     "Model2VecEncoder",
+    "NegativeSampling",
     "Pairs",
     "PieceEncoder",
+    "Prefetcher",
     "RawData",
     "SentenceTransformerEncoder",
     "Seq2Seq",
@@ -55,8 +63,12 @@ __all__ = [
     "TripletGenerator",
     "TripletLoader",
     "available_encoders",
+    "check_format",
     "default_encoder",
     "examine",
+    "halves",
+    "holds_pairs",
+    "join",
     "load_encoder",
     "load_sample",
     "make_encoder",
@@ -64,6 +76,7 @@ __all__ = [
     "read_file",
     "read_pairs",
     "read_records",
+    "record_format",
     "register_encoder",
     "sample_path",
     "write_file",

@@ -1,65 +1,35 @@
-"""TripletDataset: texts or features, and which of them belong together."""
+"""``TripletDataset``: items from a file or from Python, and the loaders and parts of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from typing_extensions import Self
 
-from .classes import consistent, names_in_order
-from .division import split_dataset
-from .errors import Source, shorten
-from .loader import TripletLoader, make_loaders
+from .batches.loader import TripletLoader, make_loaders
+from .encoders.encoder import Encoder
+from .items import Items
 from .reading.arrays import as_features, check_length, column
-from .reading.raw import FloatArray, IntArray, Kind, RawData, Record, from_records
+from .reading.raw import IntArray, RawData, Record, from_records
 from .reading.readers import read_file
-from .reading.streaming import stream_file
-from .split import components
-
-if TYPE_CHECKING:
-    from .encoders.registry import Encoder
+from .reading.source import Source, shorten
+from .splits.divide import split_dataset
+from .streaming import stream_file
 
 __all__ = ["TripletDataset"]
 
 
-class TripletDataset:
+class TripletDataset(Items):
     """Items (texts or feature vectors) with triplets over them, with class labels, or with neither.
 
-    Attributes:
-        kind: "triplets", "labelled", or "texts" for items without labels.
-        texts: N texts, or None where the items are features.
-        features: (N, D) float32, or None where the items are texts.
-        labels: (N,) int64 classes, indices into ``label_names``. Of triplets: the connected
-            component of each item in the graph that joins anchors with their positives.
-        label_names: class names in order (by number where all are whole numbers), None for
-            triplets.
-        triplets: (T, 3) int64 item indices of anchor, positive and negative.
-        splits: the split name of each item, where the source gives one.
-        groups: the name of the group of each triplet, or of each item where there are no triplets,
-            where the source gives one: ``create_dataloaders`` parts no group.
-        targets: (N,) float32, what a regression head is to predict of each item, NaN where that is
-            not known; None where nothing is to be predicted. See ``set_targets``.
-        source: the file or the call that the data came from, for messages.
+    What it holds is told by ``Items``.
 
     Raises:
         DataError: the data breaks a rule; the message names file, row, rule and value.
     """
-
-    kind: Kind
-    texts: list[str] | None
-    features: FloatArray | None
-    labels: IntArray | None
-    label_names: list[str] | None
-    triplets: IntArray | None
-    splits: list[str] | None
-    groups: list[str] | None
-    equal: IntArray | None
-    targets: NDArray[np.float32] | None
-    source: str
 
     def __init__(self, path: str | PathLike[str]) -> None:
         """Read a file; see ``read_file`` for the formats."""
@@ -146,94 +116,6 @@ class TripletDataset:
             )
         )
 
-    @property
-    def num_items(self) -> int:
-        """N, the number of texts or feature rows."""
-        return len(self.inputs)
-
-    @property
-    def inputs(self) -> list[str] | FloatArray:
-        """The items as a model takes them: the texts, or else the features."""
-        items = self.features if self.texts is None else self.texts
-        assert items is not None
-        return items
-
-    def __len__(self) -> int:
-        """The number of triplets, or of items where there are no triplets."""
-        return self.num_items if self.triplets is None else len(self.triplets)
-
-    def __repr__(self) -> str:
-        classes = "" if self.label_names is None else f", {len(self.label_names)} classes"
-        items = "texts" if self.features is None else f"vectors of {self.features.shape[1]}"
-        triplets = "" if self.triplets is None else f"{len(self.triplets)} triplets over "
-        return f"<TripletDataset {self.source}: {triplets}{self.num_items} {items}{classes}>"
-
-    def set_targets(self, targets: ArrayLike) -> None:
-        """Name the number (N,) that a regression head is to predict of each item.
-
-        Raises:
-            DataError: they are not N numbers, one of them is infinite, or none is known.
-        """
-        source = Source(f"{self.source}: targets")
-        try:
-            values = np.asarray(targets, np.float32)
-        except (TypeError, ValueError) as error:
-            raise source.error(f"must be numbers: {error}") from None
-        if values.shape != (self.num_items,):
-            raise source.error(f"must have shape ({self.num_items},), received {values.shape}")
-        infinite = np.flatnonzero(np.isinf(values))
-        if len(infinite):
-            raise source.error(f"must be finite or NaN; row {infinite[0]} is infinite")
-        if np.isnan(values).all():
-            raise source.error("must hold one number or more, all are NaN")
-        self.targets = values
-
-    def split_items(self, prefix: str) -> IntArray:
-        """Indices of the items whose split begins with ``prefix`` (any case): "train" is train_5
-        too. Empty where no item is in such a split or the data names no splits."""
-        splits = self.splits or []
-        found = [
-            i for i, split in enumerate(splits) if split.casefold().startswith(prefix.casefold())
-        ]
-        return np.array(found, np.int64)
-
-    def training_items(self) -> IntArray:
-        """Indices of the items to train on: of split "train", or all where no splits are named.
-
-        Raises:
-            DataError: as ``require_trainable``.
-        """
-        source = Source(self.source)
-        if self.labels is None:
-            raise source.error("has no labels and no triplets, so there is nothing to train on")
-        if self.triplets is not None:
-            return np.arange(self.num_items)
-        items = np.arange(self.num_items) if self.splits is None else self.split_items("train")
-        if not len(items):
-            names = ", ".join(sorted(set(self.splits or [])))
-            raise source.error(f"no item is in the split 'train'; found the splits {names}")
-        counts = np.bincount(self.labels[items])
-        counts = counts[counts > 0]
-        if len(counts) < 2:
-            raise source.error(
-                f"training needs at least two classes, found one class only, of {counts[0]} items"
-            )
-        if counts.max() < 2:
-            raise source.error(
-                "training needs a class with at least two items, "
-                f"found {len(counts)} classes of one item each"
-            )
-        return items
-
-    def require_trainable(self) -> None:
-        """Check that training can learn from this: triplets, or classes that give triplets.
-
-        Raises:
-            DataError: there are no labels; splits are named but none is "train"; the training
-                items are of one class only; or no class has two of them.
-        """
-        self.training_items()
-
     def create_dataloaders(
         self,
         batch_size: int = 512,
@@ -289,30 +171,3 @@ class TripletDataset:
             DataError: the data cannot be trained on.
         """
         return split_dataset(self, shares, seed, groups)
-
-    @classmethod
-    def _from_raw(cls, raw: RawData) -> Self:
-        dataset = cls.__new__(cls)
-        dataset._fill(raw)
-        return dataset
-
-    def _fill(self, raw: RawData) -> None:
-        self.kind = raw.kind
-        self.source = raw.source.name
-        self.texts = raw.texts
-        self.features = raw.features
-        self.splits = raw.splits
-        self.groups = raw.groups
-        self.equal = raw.equal
-        self.targets = None
-        self.labels = self.label_names = self.triplets = None
-        if raw.labels is not None:
-            self.label_names = names_in_order(raw.labels)
-            index = {name: i for i, name in enumerate(self.label_names)}
-            self.labels = np.fromiter((index[name] for name in raw.labels), np.int64)
-        if raw.triplets is not None:
-            self.labels = components(raw.triplets[:, :2], self.num_items)
-            kept = consistent(raw, self.labels)
-            self.triplets = raw.triplets[kept]
-            if raw.groups is not None:
-                self.groups = [name for name, keep in zip(raw.groups, kept, strict=True) if keep]

@@ -12,12 +12,12 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..templates import TEMPLATES, suggest, template_of
+from ..config import TEMPLATES, suggest, template_of
+from ..errors import DataError
 from .dataset import TripletDataset
-from .errors import DataError
+from .reading.equality import components, equal_groups
 from .reading.raw import IntArray, RawData
 from .reading.readers import read_file
-from .split import components, equal_groups
 
 __all__ = ["Examination", "Finding", "examine"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..links import Links, bank_items, bank_labels, graph_links, in_degrees, skewness
+from ..evaluation import Links, bank_items, bank_labels, graph_links, in_degrees, skewness
 from .figure import AFTER, BEFORE, WORSE, new_figure, picture_path, save_figure, shorten_name
 from .rows import Data, Rows, read_rows
 
@@ -36,8 +36,8 @@ def plot_degrees(
 ) -> Figure:
     """Draw how many links of ``data`` end at each row of the bank, and at which most: the hubs.
 
-    The title tells the skewness (see ``dtgcnn.links.skewness``). Of each hub it is shown how many
-    of its links come from its own class, where that is known.
+    The title tells the skewness (see ``dtgcnn.evaluation.skewness``). Of each hub it is shown how
+    many of its links come from its own class, where that is known.
 
     Args:
         model: whose graph is drawn.

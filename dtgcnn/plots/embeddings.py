@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..projection import Method, choose_method, project, stratified_sample
+from ..evaluation import Method, choose_method, project, stratified_sample
 from .figure import class_styles, new_figure, picture_path, save_figure, shorten_name
 from .rows import Data, read_rows
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
 
-    from ..ensemble import Ensemble
-    from ..model import DTGCNN
+    from ..model import Embedder
 
 __all__ = ["plot_embedding_map", "visualize_embeddings"]
 
@@ -33,7 +32,7 @@ _TITLES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 
 
 def visualize_embeddings(
-    model: DTGCNN | Ensemble,
+    model: Embedder,
     data: Data,
     path: str | os.PathLike[str] | None = None,
     *,
@@ -54,7 +53,7 @@ def visualize_embeddings(
             for all; a list of texts; or an array of vectors (N, input_dim).
         path: the ``.png`` or ``.svg`` to write; it appears only once complete.
         labels: a class for each row of texts or of an array; without it all have one colour.
-        method: the projection, see ``dtgcnn.projection.project``.
+        method: the projection, see ``dtgcnn.evaluation.projection.project``.
         num_samples: embed and draw at most so many rows, every class in proportion.
         seed: of the sample and of the projection.
         title: printed above; without it, what is drawn and how.
@@ -107,7 +106,7 @@ def plot_embedding_map(
         labels: (N,) classes, integers or strings.
         path: the ``.png`` or ``.svg`` to write; it appears only once complete. Returned.
         label_names: names of the classes 0, 1, …; without it the labels name themselves.
-        method: the projection, see ``dtgcnn.projection.project``.
+        method: the projection, see ``dtgcnn.evaluation.projection.project``.
         max_points: draw at most so many rows, every class in proportion.
         seed: of the sample and of the projection.
         title: printed above the panels.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..files import draft, remove_drafts
+from ..storage import draft, remove_drafts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..links import bank_items, bank_labels, class_purity, embedding_links, graph_links
+from ..evaluation import bank_items, bank_labels, class_purity, embedding_links, graph_links
 from .figure import AFTER, BEFORE, WORSE, new_figure, picture_path, save_figure, shorten_name
 from .rows import Data, read_rows
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn.evaluate import retrieval_metrics
+from dtgcnn.evaluation.metrics import retrieval_metrics
 
 torch = pytest.importorskip("torch", reason="pytorch-metric-learning runs on PyTorch")
 pytest.importorskip("pytorch_metric_learning", reason="it is the peer compared with")

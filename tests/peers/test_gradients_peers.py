@@ -11,10 +11,10 @@ from dtgcnn_numpy import NumpyOps
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from dtgcnn.config import DTGCNNConfig  # noqa: E402
-from dtgcnn.network import Network  # noqa: E402
-from dtgcnn.objective import objective  # noqa: E402
-from dtgcnn.tree import flatten, unflatten  # noqa: E402
+from dtgcnn.array.tree import flatten, unflatten  # noqa: E402
+from dtgcnn.config.config import DTGCNNConfig  # noqa: E402
+from dtgcnn.losses.objective import objective  # noqa: E402
+from dtgcnn.model.network import Network  # noqa: E402
 
 OPS = NumpyOps(dtype="float64")
 RNG = np.random.default_rng(8)

@@ -14,9 +14,9 @@ pytest.importorskip("pytorch_metric_learning", reason="it is not installed")
 
 from pytorch_metric_learning import distances, losses, miners, reducers  # noqa: E402
 
-from dtgcnn import contrastive, mining  # noqa: E402
-from dtgcnn.batch_all import BatchAllTripletLoss  # noqa: E402
-from dtgcnn.losses import FocalTripletLoss, TripletLoss  # noqa: E402
+from dtgcnn.losses import contrastive, mining  # noqa: E402
+from dtgcnn.losses.batch_all import BatchAllTripletLoss  # noqa: E402
+from dtgcnn.losses.triplet import FocalTripletLoss, TripletLoss  # noqa: E402
 
 OPS = NumpyOps(dtype="float64")
 LABELS = np.array([0, 0, 0, 1, 1, 2, 2, 2, 2, 3, 4, 4, 0, 5, 5, 1], np.int32)

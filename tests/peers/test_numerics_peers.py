@@ -15,10 +15,10 @@ pml = pytest.importorskip("pytorch_metric_learning", reason="it is not installed
 from pytorch_metric_learning import losses as pml_losses  # noqa: E402
 from pytorch_metric_learning import miners as pml_miners  # noqa: E402
 
-from dtgcnn import mining  # noqa: E402
-from dtgcnn.graph import EfficientGraphConstructor, propagate  # noqa: E402
-from dtgcnn.layers import BatchNorm, GCNLayer, LayerNorm  # noqa: E402
-from dtgcnn.losses import TripletLoss  # noqa: E402
+from dtgcnn.losses import mining  # noqa: E402
+from dtgcnn.losses.triplet import TripletLoss  # noqa: E402
+from dtgcnn.model.graph import EfficientGraphConstructor, propagate  # noqa: E402
+from dtgcnn.model.layers import BatchNorm, GCNLayer, LayerNorm  # noqa: E402
 
 OPS = NumpyOps(dtype="float64")
 RNG = np.random.default_rng(0)

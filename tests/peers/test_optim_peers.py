@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from torch.optim import lr_scheduler as peers  # noqa: E402
 
-from dtgcnn.optim import (  # noqa: E402
+from dtgcnn.optim.optimizers import (  # noqa: E402
     Optimizer,
     adam,
     adamw,
@@ -22,7 +22,7 @@ from dtgcnn.optim import (  # noqa: E402
     make_optimizer,
     sgd,
 )
-from dtgcnn.schedules import learning_rate_at  # noqa: E402
+from dtgcnn.optim.schedules import learning_rate_at  # noqa: E402
 
 OPS = NumpyOps(dtype="float64")
 STEPS = 200

@@ -18,9 +18,10 @@ pytest.importorskip("sklearn", reason="scikit-learn is the peer of the nearest n
 from pytorch_metric_learning import distances, miners  # noqa: E402
 from sklearn.neighbors import NearestNeighbors  # noqa: E402
 
-from dtgcnn import mining, numerics  # noqa: E402
-from dtgcnn.graph import EfficientGraphConstructor, knn, propagate  # noqa: E402
-from dtgcnn.layers import BatchNorm, LayerNorm  # noqa: E402
+from dtgcnn.array import numerics  # noqa: E402
+from dtgcnn.losses import mining  # noqa: E402
+from dtgcnn.model.graph import EfficientGraphConstructor, knn, propagate  # noqa: E402
+from dtgcnn.model.layers import BatchNorm, LayerNorm  # noqa: E402
 
 OPS = NumpyOps(dtype="float64")
 RNG = np.random.default_rng(8)

@@ -38,7 +38,7 @@ class Derived(NumpyOps):
 
 
 def in_the_core(table: Mapping[str, Sequence[Row]]) -> None:
-    """Register the rows of each function, named as in ``"dtgcnn.graph:knn"``, as faults."""
+    """Register the rows of each function, named as in ``"dtgcnn.model.graph:knn"``, as faults."""
     for target, rows in table.items():
         for what, right, wrong, *checks in rows:
             name = f"{target.removeprefix('dtgcnn.').replace(':', '.')}: {what}"

@@ -6,10 +6,10 @@ from .core import in_the_core
 
 in_the_core(
     {
-        "dtgcnn.random:uniform": [
+        "dtgcnn.array.random:uniform": [
             ("31 bits, so that 1 can come out", "bits >> 8", "bits >> 1", "random/uniform"),
         ],
-        "dtgcnn.random:bernoulli": [
+        "dtgcnn.array.random:bernoulli": [
             (
                 "a draw at the limit counts",
                 "(words >> 16) < limit",
@@ -23,10 +23,10 @@ in_the_core(
                 "random/bernoulli",
             ),
         ],
-        "dtgcnn.random:split": [
+        "dtgcnn.array.random:split": [
             ("every key is the first", "words[i]", "words[0]", "random/split"),
         ],
-        "dtgcnn.numerics:mean": [
+        "dtgcnn.array.numerics:mean": [
             (
                 "divided by rows and columns",
                 "else (x.shape[axis],)",
@@ -34,7 +34,7 @@ in_the_core(
                 "gradients/numerics_functions",
             ),
         ],
-        "dtgcnn.numerics:var": [
+        "dtgcnn.array.numerics:var": [
             (
                 "the mean square",
                 "x - mean(ops, x, axis, keepdims=True)",
@@ -42,10 +42,10 @@ in_the_core(
                 "gradients/numerics_functions",
             ),
         ],
-        "dtgcnn.numerics:relu": [
+        "dtgcnn.array.numerics:relu": [
             ("the gradient at 0 is 1", "x <= 0", "x < 0", "gradients/ties_and_kinks"),
         ],
-        "dtgcnn.numerics:layer_norm": [
+        "dtgcnn.array.numerics:layer_norm": [
             (
                 "eps outside of the root",
                 "ops.sqrt(variance + eps)",
@@ -54,7 +54,7 @@ in_the_core(
             ),
             ("no bias", "* weight + bias\n", "* weight\n", "gradients/numerics_functions"),
         ],
-        "dtgcnn.numerics:l2_normalize": [
+        "dtgcnn.array.numerics:l2_normalize": [
             (
                 "eps added to the length",
                 "1.0 / ops.sqrt(ops.where(zero, 1.0, squares))",
@@ -74,7 +74,7 @@ in_the_core(
                 "gradients/zero_rows",
             ),
         ],
-        "dtgcnn.numerics:row_distance": [
+        "dtgcnn.array.numerics:row_distance": [
             (
                 "squared",
                 "equal, 0.0, ops.sqrt(ops.where(equal, 1.0, squares))",
@@ -94,7 +94,7 @@ in_the_core(
                 "gradients/numerics_functions",
             ),
         ],
-        "dtgcnn.numerics:global_norm": [
+        "dtgcnn.array.numerics:global_norm": [
             (
                 "the sum of norms",
                 "total + ops.sum(leaf * leaf)",
@@ -102,7 +102,7 @@ in_the_core(
                 "gradients/numerics_functions",
             ),
         ],
-        "dtgcnn.graph:propagate": [
+        "dtgcnn.model.graph:propagate": [
             (
                 "links are not taken backwards",
                 "graph.reverse is not None",
@@ -111,7 +111,7 @@ in_the_core(
             ),
             ("no self loop", "graph.own * h", "0.0 * h", "graph/kipf_normalisation"),
         ],
-        "dtgcnn.graph:Graph.rows": [
+        "dtgcnn.model.graph:Graph.rows": [
             (
                 "own shares of the first rows",
                 "ops.take(self.own, indices)",
@@ -119,7 +119,7 @@ in_the_core(
                 "graph/some_rows_of_a_graph",
             ),
         ],
-        "dtgcnn.graph:graph_figures": [
+        "dtgcnn.model.graph:graph_figures": [
             (
                 "homophily of every place of a list",
                 "ops.sum(linked & same)",
@@ -127,7 +127,7 @@ in_the_core(
                 "graph/figures_of_a_graph",
             ),
         ],
-        "dtgcnn.graph:knn": [
+        "dtgcnn.model.graph:knn": [
             (
                 "the threshold is not met by what equals it",
                 "values >= threshold",
@@ -159,7 +159,7 @@ in_the_core(
                 "graph/threshold",
             ),
         ],
-        "dtgcnn.graph:EfficientGraphConstructor.construct_graph_batch": [
+        "dtgcnn.model.graph:EfficientGraphConstructor.construct_graph_batch": [
             (
                 "a mutual edge counts twice",
                 "ops.where(ops.sum(back, axis=-1) > 0, 0.0, weights)",
@@ -191,7 +191,7 @@ in_the_core(
                 "graph/graph_is_a_constant",
             ),
         ],
-        "dtgcnn.graph:EfficientGraphConstructor.attach": [
+        "dtgcnn.model.graph:EfficientGraphConstructor.attach": [
             (
                 "the row itself is not left out",
                 "self.threshold, exclude)",
@@ -205,7 +205,7 @@ in_the_core(
                 "graph/attach",
             ),
         ],
-        "dtgcnn.graph:EfficientGraphConstructor._shares": [
+        "dtgcnn.model.graph:EfficientGraphConstructor._shares": [
             (
                 "no self loop",
                 "return scale, scale",
@@ -231,7 +231,7 @@ in_the_core(
                 "graph/self_weight",
             ),
         ],
-        "dtgcnn.graph:EfficientGraphConstructor._weigh": [
+        "dtgcnn.model.graph:EfficientGraphConstructor._weigh": [
             (
                 "links of negative weight",
                 "similarity > 0.0",

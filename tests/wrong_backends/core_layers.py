@@ -6,7 +6,7 @@ from .core import in_the_core
 
 in_the_core(
     {
-        "dtgcnn.layers:initial_weight": [
+        "dtgcnn.model.layers:initial_weight": [
             (
                 "He's by the width of the output",
                 "else in_dim))",
@@ -15,11 +15,11 @@ in_the_core(
             ),
             ("uniform on [0, 1)", "(2.0 * u - 1.0)", "u", "layers/initialisers"),
         ],
-        "dtgcnn.embedding:EmbeddingBag.init": [
+        "dtgcnn.model.embedding_bag:EmbeddingBag.init": [
             ("uniform on [0, 1)", "(2.0 * drawn - 1.0)", "drawn", "layers/embedding_bag"),
             ("a variance of 1", "3.0 / self.dim", "3.0", "layers/embedding_bag"),
         ],
-        "dtgcnn.embedding:EmbeddingBag.__call__": [
+        "dtgcnn.model.embedding_bag:EmbeddingBag.__call__": [
             ("padding counts", "pieces > 0", "pieces >= 0", "layers/embedding_bag"),
             (
                 "not at unit length",
@@ -28,7 +28,7 @@ in_the_core(
                 "layers/embedding_bag",
             ),
         ],
-        "dtgcnn.network:Network.nodes": [
+        "dtgcnn.model.network:Network.nodes": [
             (
                 "the embedding layer learns nothing",
                 'self.embedding(ops, params["embedding"], rows)',
@@ -36,7 +36,7 @@ in_the_core(
                 "training/steps_of_pieces",
             ),
         ],
-        "dtgcnn.layers:dropout": [
+        "dtgcnn.model.layers:dropout": [
             (
                 "what is kept is not scaled",
                 "1.0 / (1.0 - rate)",
@@ -62,10 +62,10 @@ in_the_core(
                 "layers/dropout_by_definition",
             ),
         ],
-        "dtgcnn.layers:Linear.__call__": [
+        "dtgcnn.model.layers:Linear.__call__": [
             ("no bias", '+ params["bias"]', "", "layers/graph_convolution_by_definition"),
         ],
-        "dtgcnn.layers:LayerNorm.__call__": [
+        "dtgcnn.model.layers:LayerNorm.__call__": [
             (
                 "over the batch",
                 'ops, x, params["weight"], params["bias"], self.eps',
@@ -73,7 +73,7 @@ in_the_core(
                 "layers/layer_norm_by_definition",
             ),
         ],
-        "dtgcnn.layers:BatchNorm.__call__": [
+        "dtgcnn.model.layers:BatchNorm.__call__": [
             (
                 "the running variance is biased",
                 "(n / max(n - 1, 1))",
@@ -118,7 +118,7 @@ in_the_core(
                 "layers/batch_norm",
             ),
         ],
-        "dtgcnn.layers:GCNLayer.__call__": [
+        "dtgcnn.model.layers:GCNLayer.__call__": [
             (
                 "no residual connection",
                 "out = out + h",
@@ -163,7 +163,7 @@ in_the_core(
                 "layers/graph_convolution",
             ),
         ],
-        "dtgcnn.heads:ProjectionHead.__call__": [
+        "dtgcnn.model.heads:ProjectionHead.__call__": [
             (
                 "rows are not at unit length",
                 "numerics.l2_normalize(ops, z)",
@@ -177,7 +177,7 @@ in_the_core(
                 "layers/head_by_definition",
             ),
         ],
-        "dtgcnn.network:Network.__call__": [
+        "dtgcnn.model.network:Network.__call__": [
             (
                 "one dropout key for every layer",
                 "split(ops, key, count)",

@@ -6,7 +6,7 @@ from .core import in_the_core
 
 in_the_core(
     {
-        "dtgcnn.losses:softplus": [
+        "dtgcnn.losses.triplet:softplus": [
             (
                 "overflows",
                 "numerics.relu(ops, x) + ops.log(total) + lost",
@@ -26,7 +26,7 @@ in_the_core(
                 "losses/kinds_of_triplet_loss",
             ),
         ],
-        "dtgcnn.losses:_rows": [
+        "dtgcnn.losses.triplet:_rows": [
             (
                 "the larger distance is swapped in",
                 "other < to_negative",
@@ -46,7 +46,7 @@ in_the_core(
                 "losses/kinds_of_triplet_loss",
             ),
         ],
-        "dtgcnn.losses:_reduce": [
+        "dtgcnn.losses.triplet:_reduce": [
             (
                 "the mean over all triplets",
                 "ops.maximum(ops.sum(valid), 1.0)",
@@ -72,7 +72,7 @@ in_the_core(
                 "losses/loss_of_mined_triplets",
             ),
         ],
-        "dtgcnn.losses:TripletLoss.__call__": [
+        "dtgcnn.losses.triplet:TripletLoss.__call__": [
             (
                 "the margin is subtracted",
                 "rows.to_negative + self.margin",
@@ -86,7 +86,7 @@ in_the_core(
                 "losses/loss_of_explicit_triplets",
             ),
         ],
-        "dtgcnn.losses:FocalTripletLoss.__call__": [
+        "dtgcnn.losses.triplet:FocalTripletLoss.__call__": [
             (
                 "gamma divides",
                 "self.gamma * ops.log",
@@ -100,7 +100,7 @@ in_the_core(
                 "losses/kinds_of_triplet_loss",
             ),
         ],
-        "dtgcnn.batch_all:_slope": [
+        "dtgcnn.losses.batch_all:_slope": [
             (
                 "a squared distance has the slope of a distance",
                 "2.0 if",
@@ -114,10 +114,10 @@ in_the_core(
                 "losses/losses_of_all_pairs",
             ),
         ],
-        "dtgcnn.batch_all:_Rows.sort": [
+        "dtgcnn.losses.batch_all:_Rows.sort": [
             ("no margin", "values + margin", "values", "losses/losses_of_all_pairs"),
         ],
-        "dtgcnn.contrastive:_log_sum_exp": [
+        "dtgcnn.losses.contrastive:_log_sum_exp": [
             (
                 "nothing is subtracted before exp",
                 "largest = ops.stop_gradient(largest)",
@@ -131,7 +131,7 @@ in_the_core(
                 "losses/losses_of_all_pairs",
             ),
         ],
-        "dtgcnn.contrastive:SupConLoss.__call__": [
+        "dtgcnn.losses.contrastive:SupConLoss.__call__": [
             (
                 "a row is in its own denominator",
                 "batch.positive | batch.negative",
@@ -158,7 +158,7 @@ in_the_core(
             ),
             ("NaN is hidden", "+ batch.zero", "", "losses/losses_hide_no_nan"),
         ],
-        "dtgcnn.contrastive:InfoNCELoss.__call__": [
+        "dtgcnn.losses.contrastive:InfoNCELoss.__call__": [
             (
                 "other positives are negatives",
                 "scaled, batch.negative)",
@@ -166,7 +166,7 @@ in_the_core(
                 "losses/losses_of_all_pairs",
             ),
         ],
-        "dtgcnn.contrastive:MultiSimilarityLoss.__call__": [
+        "dtgcnn.losses.contrastive:MultiSimilarityLoss.__call__": [
             (
                 "beta for alpha",
                 "pull / self.alpha",
@@ -175,7 +175,7 @@ in_the_core(
             ),
             ("the miner keeps easy negatives", "> least", "< least", "losses/losses_of_all_pairs"),
         ],
-        "dtgcnn.contrastive:CircleLoss.__call__": [
+        "dtgcnn.losses.contrastive:CircleLoss.__call__": [
             (
                 "the factors are differentiated",
                 "ops.stop_gradient(batch.similarity)",
@@ -189,7 +189,7 @@ in_the_core(
                 "losses/losses_of_all_pairs",
             ),
         ],
-        "dtgcnn.contrastive:uniformity": [
+        "dtgcnn.losses.contrastive:uniformity": [
             (
                 "a row and itself are a pair",
                 "items[:, None] != items[None, :]",
@@ -197,7 +197,7 @@ in_the_core(
                 "losses/losses_of_all_pairs",
             ),
         ],
-        "dtgcnn.multitask:cross_entropy": [
+        "dtgcnn.model.multitask:cross_entropy": [
             (
                 "the label's logit is not shifted",
                 "shifted, labels[:, None]",
@@ -217,7 +217,7 @@ in_the_core(
                 "losses/cross_entropy_of_classes",
             ),
         ],
-        "dtgcnn.multitask:masked_squared_error": [
+        "dtgcnn.model.multitask:masked_squared_error": [
             (
                 "the mean over all rows",
                 "ops.astype(ops.sum(known), ops.dtype)",

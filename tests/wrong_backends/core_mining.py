@@ -6,7 +6,7 @@ from .core import in_the_core
 
 in_the_core(
     {
-        "dtgcnn.mining:masks": [
+        "dtgcnn.losses.mining:masks": [
             (
                 "a row is its own positive",
                 "same & (items[:, None] != items[None, :])",
@@ -20,7 +20,7 @@ in_the_core(
                 "losses/batch_hard_triplets",
             ),
         ],
-        "dtgcnn.mining:batch_hard": [
+        "dtgcnn.losses.mining:batch_hard": [
             (
                 "the nearest positive",
                 "ops.where(pairs.positive, distances,",
@@ -40,7 +40,7 @@ in_the_core(
                 "losses/batch_hard_triplets",
             ),
         ],
-        "dtgcnn.mining:_distances": [
+        "dtgcnn.losses.mining:_distances": [
             (
                 "the length of rows is left out",
                 "ops.sum(rows * rows, axis=1)[None, :] - ",
@@ -48,7 +48,7 @@ in_the_core(
                 "losses/batch_hard_triplets",
             ),
         ],
-        "dtgcnn.mining:semi_hard": [
+        "dtgcnn.losses.mining:semi_hard": [
             (
                 "nearer than the positive",
                 "distances > to_positive",
@@ -68,7 +68,7 @@ in_the_core(
                 "losses/semi_hard_triplets",
             ),
         ],
-        "dtgcnn.mining:easy_positive": [
+        "dtgcnn.losses.mining:easy_positive": [
             (
                 "the farthest positive",
                 "ops.where(pairs.positive, -distances,",
@@ -82,7 +82,7 @@ in_the_core(
                 "losses/semi_hard_triplets_of_equal_rows",
             ),
         ],
-        "dtgcnn.mining:count_before": [
+        "dtgcnn.losses.mining:count_before": [
             (
                 "among equals the second list first",
                 "order = ops.argsort(ops.concat([first, second], axis=1), axis=1)",
@@ -90,7 +90,7 @@ in_the_core(
                 "losses/semi_hard_triplets_of_equal_rows",
             ),
         ],
-        "dtgcnn.mining:distance_weighted": [
+        "dtgcnn.losses.mining:distance_weighted": [
             (
                 "near negatives are not held back",
                 "ops.maximum(distances, cutoff)",
@@ -104,7 +104,7 @@ in_the_core(
                 "losses/distance_weighted_triplets",
             ),
         ],
-        "dtgcnn.objective:objective": [
+        "dtgcnn.losses.objective:objective": [
             (
                 "a margin that changes is not followed",
                 'batch.get("margin", config.triplet_margin)',
@@ -118,7 +118,7 @@ in_the_core(
                 "losses/margin_of_the_batch",
             ),
         ],
-        "dtgcnn.objective:_mine": [
+        "dtgcnn.losses.objective:_mine": [
             (
                 "one positive too many",
                 "config.samples_per_class - 1",

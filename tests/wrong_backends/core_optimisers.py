@@ -6,7 +6,7 @@ from .core import in_the_core
 
 in_the_core(
     {
-        "dtgcnn.optim:_adam": [
+        "dtgcnn.optim.optimizers:_adam": [
             (
                 "the mean has no bias correction",
                 "learning_rate / m_weight",
@@ -51,7 +51,7 @@ in_the_core(
                 "optimisers/adamw_formula",
             ),
         ],
-        "dtgcnn.optim:adamw": [
+        "dtgcnn.optim.optimizers:adamw": [
             (
                 "weight decay in the gradient",
                 "moments.update(ops, gradients, state, params, learning_rate)",
@@ -78,7 +78,7 @@ in_the_core(
                 "optimisers/adamw_formula",
             ),
         ],
-        "dtgcnn.optim:adam": [
+        "dtgcnn.optim.optimizers:adam": [
             (
                 "decoupled weight decay",
                 "moments.update(ops, penalised, state, params, learning_rate)",
@@ -88,7 +88,7 @@ in_the_core(
                 "optimisers/adam_formula",
             ),
         ],
-        "dtgcnn.optim:sgd": [
+        "dtgcnn.optim.optimizers:sgd": [
             (
                 "dampened",
                 "momentum * m + g, state",
@@ -115,7 +115,7 @@ in_the_core(
                 "optimisers/sgd_formula",
             ),
         ],
-        "dtgcnn.optim:clip_by_global_norm": [
+        "dtgcnn.optim.optimizers:clip_by_global_norm": [
             (
                 "leaf by leaf",
                 "return tree_map(lambda g: g * scale, gradients), norm",
@@ -143,7 +143,7 @@ in_the_core(
                 "optimisers/clipping",
             ),
         ],
-        "dtgcnn.loss_scale:update": [
+        "dtgcnn.array.half_precision:update": [
             ("not halved", "scale * BACKOFF", "scale", "training/steps_in_half_precision"),
             (
                 "finite steps are counted on",

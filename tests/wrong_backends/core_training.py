@@ -6,7 +6,7 @@ from .core import in_the_core
 
 in_the_core(
     {
-        "dtgcnn.step:TrainingStep.update": [
+        "dtgcnn.training.step:TrainingStep.update": [
             (
                 "gradients keep the scale of the loss",
                 "g / scale",
@@ -55,7 +55,7 @@ in_the_core(
                 "training/steps_of_an_own_loss",
             ),
         ],
-        "dtgcnn.step:TrainingStep.settle": [
+        "dtgcnn.training.step:TrainingStep.settle": [
             (
                 "a skipped step moves the running state",
                 "not self.scales",
@@ -63,7 +63,7 @@ in_the_core(
                 "training/steps_that_overflow",
             ),
         ],
-        "dtgcnn.step:TrainingStep._all_finite": [
+        "dtgcnn.training.step:TrainingStep._all_finite": [
             (
                 "the last array decides",
                 "bad + self.ops.sum",
@@ -71,7 +71,7 @@ in_the_core(
                 "training/steps_in_half_precision",
             ),
         ],
-        "dtgcnn.step:TrainingStep._keep": [
+        "dtgcnn.training.step:TrainingStep._keep": [
             (
                 "running state of frozen layers moves",
                 "not self.frozen",
@@ -79,7 +79,7 @@ in_the_core(
                 "training/frozen_parameters",
             ),
         ],
-        "dtgcnn.step:TrainingStep.differentiate": [
+        "dtgcnn.training.step:TrainingStep.differentiate": [
             (
                 "the loss that is told is scaled",
                 "value if scale is None else value / scale",
@@ -87,7 +87,7 @@ in_the_core(
                 "training/steps_in_half_precision",
             ),
         ],
-        "dtgcnn.accumulation:AccumulatedStep.plain": [
+        "dtgcnn.training.accumulation:AccumulatedStep.plain": [
             ("the sum of the parts", "1.0 / len(parts)", "1.0", "training/plain_gradients"),
             (
                 "one dropout key for all parts",
@@ -102,7 +102,7 @@ in_the_core(
                 "training/plain_gradients",
             ),
         ],
-        "dtgcnn.accumulation:AccumulatedStep.cached": [
+        "dtgcnn.training.accumulation:AccumulatedStep.cached": [
             (
                 "other dropout masks the second time",
                 "sources, own_key, seeds[start:stop]",
@@ -122,10 +122,10 @@ in_the_core(
                 "training/cached_gradients_with_dropout",
             ),
         ],
-        "dtgcnn.accumulation:AccumulatedStep._summable": [
+        "dtgcnn.training.accumulation:AccumulatedStep._summable": [
             ("infinities cancel", 'float("nan")', "0.0", "training/parts_that_overflow"),
         ],
-        "dtgcnn.multitask:MultiTaskDTGCNN._weigh": [
+        "dtgcnn.model.multitask:MultiTaskDTGCNN._weigh": [
             ("no price of a small weight", " + 0.5 * s", "", "training/several_tasks_together"),
             (
                 "regression weighs as the others",
@@ -134,7 +134,7 @@ in_the_core(
                 "training/several_tasks_together",
             ),
         ],
-        "dtgcnn.bank:Bank.refresh": [
+        "dtgcnn.model.bank:Bank.refresh": [
             (
                 "states are made once",
                 "before = self.states",
@@ -154,7 +154,7 @@ in_the_core(
                 "training/bank_of_pieces_follows_the_layer",
             ),
         ],
-        "dtgcnn.bank:Bank.link": [
+        "dtgcnn.model.bank:Bank.link": [
             (
                 "a row is its own neighbour",
                 "ops.arange(len(self)))",
@@ -162,7 +162,7 @@ in_the_core(
                 "training/embeddings_agree",
             ),
         ],
-        "dtgcnn.model:DTGCNN.attach": [
+        "dtgcnn.model.dtgcnn:DTGCNN.attach": [
             (
                 "a row of the bank is its own neighbour",
                 "bank.rows_of(host_x)",
@@ -170,7 +170,7 @@ in_the_core(
                 "training/embeddings_agree",
             ),
         ],
-        "dtgcnn.model:DTGCNN.encode": [
+        "dtgcnn.model.dtgcnn:DTGCNN.encode": [
             (
                 "dropout",
                 "bank.states)",
@@ -196,7 +196,7 @@ in_the_core(
                 "determinism/embeddings_do_not_depend_on_company",
             ),
         ],
-        "dtgcnn.model:DTGCNN.vectors": [
+        "dtgcnn.model.dtgcnn:DTGCNN.vectors": [
             (
                 "−0 is another number than 0",
                 "rows += 0.0",
@@ -204,7 +204,7 @@ in_the_core(
                 "training/rows_of_any_length",
             ),
         ],
-        "dtgcnn.model:DTGCNN._unit_rows": [
+        "dtgcnn.model.dtgcnn:DTGCNN._unit_rows": [
             (
                 "rows are not at unit length",
                 "numerics.l2_normalize(ops, x / ops.where(largest > 0, largest, 1.0))",

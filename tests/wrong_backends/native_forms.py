@@ -1,4 +1,4 @@
-"""Wrong native forms of functions of ``dtgcnn.numerics``."""
+"""Wrong native forms of functions of ``dtgcnn.array.numerics``."""
 
 from __future__ import annotations
 

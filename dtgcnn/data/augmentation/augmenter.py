@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..dataset import TripletDataset
-from ..errors import Source
 from ..reading.raw import FloatArray
+from ..reading.source import Source
 from .guard import Guard
 from .mixup import MixUp
 from .noise import NoiseInjection

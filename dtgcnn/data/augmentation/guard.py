@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from ...errors import DataError
 from ..dataset import TripletDataset
-from ..errors import DataError, Source, shorten
 from ..reading.raw import IntArray, label_name
+from ..reading.source import Source, shorten
 from .rows import Addition
 
 __all__ = ["NEAR", "Guard"]

@@ -14,8 +14,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ...errors import DataError
 from ..encoders.encoding import digest, progress_bar
-from ..errors import DataError, shorten
+from ..reading.source import shorten
 from .seq2seq import Seq2Seq
 
 __all__ = ["Rewrite", "Rewriter", "RoundTrip", "as_rewrite"]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..dataset import TripletDataset
-from ..errors import Source
+from ..reading.equality import components
 from ..reading.raw import FloatArray, IntArray, RawData
-from ..split import components
+from ..reading.source import Source
 
 __all__ = ["Addition", "extended", "groups_of"]
 

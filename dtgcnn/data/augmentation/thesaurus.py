@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ...errors import MissingExtraError
 from ..encoders.encoding import require
-from ..errors import MissingExtraError, Source, shorten
 from ..reading.raw import Record
 from ..reading.readers import read_records
+from ..reading.source import Source, shorten
 
 if TYPE_CHECKING:
     import wn

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ...files import replace_file
-from ..errors import DataError, MissingExtraError, Source, shorten
+from ...errors import DataError, MissingExtraError
+from ...storage import replace_file
 from ..reading.raw import FloatArray
+from ..reading.source import Source, shorten
 
 __all__ = [
     "checked_dim",

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 from typing_extensions import Self
 
-from ..errors import DataError
+from ...errors import DataError
 from ..reading.raw import FloatArray
 from .encoding import (
     checked_dim,

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import DataError
+from ...errors import DataError
 from .encoding import digest, require
 
 __all__ = ["find_model", "revision_of", "weights_of"]

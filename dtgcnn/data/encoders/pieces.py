@@ -8,7 +8,7 @@ from os import PathLike
 import numpy as np
 from typing_extensions import Self
 
-from ..errors import DataError
+from ...errors import DataError
 from ..reading.raw import FloatArray
 from .encoding import digest, read_description, write_description
 from .preprocessor import DataPreprocessor

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
-from ...files import replace_file, write_json
-from ..dataset import TripletDataset
-from ..errors import DataError
-from ..reading.triplet_file import Triplet, read_triplets, write_triplets
-from ..reading.writers import write_file
+from ...errors import DataError
+from ...storage import replace_file, write_json
+from ..items import Items
+from ..writing.files import write_file
+from ..writing.triplets import Triplet, read_triplets, write_triplets
 from .encoding import checked_texts, require
 
 __all__ = ["DataPreprocessor"]
@@ -205,15 +205,13 @@ class DataPreprocessor:
             raise DataError(f"{folder}: is not a saved DataPreprocessor: {error}") from None
         return loaded
 
-    def save_triplets(
-        self, triplets: Iterable[Triplet] | TripletDataset, path: str | PathLike[str]
-    ) -> int:
+    def save_triplets(self, triplets: Iterable[Triplet] | Items, path: str | PathLike[str]) -> int:
         """Write triplets of texts as JSON, JSONL, CSV or TSV, by the suffix; returns how many.
 
         Raises:
             DataError, OSError: see ``write_triplets``.
         """
-        if isinstance(triplets, TripletDataset):
+        if isinstance(triplets, Items):
             if triplets.triplets is None:
                 raise DataError(f"{triplets.source}: must hold triplets, found {triplets.kind}")
             write_file(triplets, path)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from typing_extensions import Self
 
-from ..errors import DataError
+from ...errors import DataError
 from ..reading.raw import FloatArray
 from .cache import EncoderCache, cache_folder
 from .encoding import (

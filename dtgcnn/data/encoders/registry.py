@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from importlib.metadata import entry_points
 from os import PathLike
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
-
-from typing_extensions import Self
+from typing import Any, TypeVar
 
 from ...config import DTGCNNConfig
-from ..errors import DataError
-from ..reading.raw import FloatArray
+from ...errors import DataError
+from .encoder import Encoder
 from .encoding import DESCRIPTION, read_description
 from .hashing import HashingEncoder
 from .mlx_text import MlxTextEncoder
@@ -23,7 +20,6 @@ from .sentence_transformer import SentenceTransformerEncoder
 from .tfidf import TfidfEncoder
 
 __all__ = [
-    "Encoder",
     "HashingEncoder",
     "MlxTextEncoder",
     "Model2VecEncoder",
@@ -39,38 +35,6 @@ __all__ = [
 
 GROUP = "dtgcnn.encoders"
 """The entry-point group under which other packages register encoders, by their names."""
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """What turns texts into rows; the row of a text does not depend on the other texts.
-
-    The encoders here also have a ``fingerprint``, a sha256 of what their rows depend on.
-
-    Attributes:
-        name: names the class in ``encoder.json``.
-        dim: width of the rows.
-    """
-
-    name: str
-    dim: int
-
-    def fit(self, texts: Sequence[str]) -> Self:
-        """Learn from texts; returns self. A frozen encoder learns nothing."""
-        ...
-
-    def encode(self, texts: Sequence[str]) -> FloatArray:
-        """(N, dim) float32 rows."""
-        ...
-
-    def save(self, directory: str | PathLike[str]) -> None:
-        """Write ``encoder.json``, with the name in it, and whatever else ``load`` needs."""
-        ...
-
-    @classmethod
-    def load(cls, directory: str | PathLike[str]) -> Self:
-        """Read what ``save`` wrote."""
-        ...
 
 
 _Class = TypeVar("_Class", bound=type[Encoder])

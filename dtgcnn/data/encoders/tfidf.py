@@ -15,16 +15,9 @@ from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, hstack
 from typing_extensions import Self
 
-from ..errors import DataError
+from ...errors import DataError
 from ..reading.raw import FloatArray
-from .encoding import (
-    checked_dim,
-    checked_texts,
-    digest,
-    require,
-    unit_batches,
-    write_description,
-)
+from .encoding import checked_dim, checked_texts, digest, require, unit_batches, write_description
 
 __all__ = ["TfidfEncoder"]
 

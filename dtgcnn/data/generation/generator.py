@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import DataError
+from ..encoders.encoder import Encoder
 from ..encoders.encoding import progress_bar
-from ..encoders.registry import Encoder, make_encoder
-from ..errors import DataError, Source
+from ..encoders.registry import make_encoder
 from ..reading.pairs import PairSource, as_pairs
 from ..reading.raw import FloatArray
-from ..reading.triplet_file import Triplet, write_triplets
-from ..reading.writers import record_format
+from ..reading.source import Source
+from ..writing.files import record_format
+from ..writing.triplets import Triplet, write_triplets
 from .blocks import Generation, triplet_counts
 from .negatives import strategy_of
 from .relations import LabelRelations, PairRelations, Relations

@@ -13,7 +13,7 @@ __all__ = ["STEP", "NegativeSampling", "draw_negatives", "strategy_of"]
 NegativeSampling: TypeAlias = Literal["random", "hard", "semi_hard", "distance_weighted"]
 
 CUTOFF, NONZERO_LOSS_CUTOFF = 0.5, 1.4
-"""Of distances, as in ``dtgcnn.mining.distance_weighted``."""
+"""Of distances, as in ``dtgcnn.losses.mining.distance_weighted``."""
 
 STEP = np.float32(2**-22)
 """What cosines of ``unit_rows`` are multiples of."""
@@ -49,7 +49,7 @@ def draw_negatives(
     the first: ``hard`` its cosine; ``semi_hard`` its cosine, where that is below the cosine of the
     positive (Schroff et al. 2015); ``distance_weighted`` ``log w + g`` with a Gumbel-distributed g,
     which draws without replacement with probabilities in proportion to the weights w of Wu et al.
-    2017 (see ``dtgcnn.mining.distance_weighted``).
+    2017 (see ``dtgcnn.losses.mining.distance_weighted``).
 
     Args:
         cosines: (N,) float32 with the anchor, multiples of ``STEP``; minus infinity for texts that

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Source, shorten
+from ..reading.equality import components, equal_groups
 from ..reading.pairs import Pairs
 from ..reading.raw import IntArray, Record, from_records
-from ..split import components, equal_groups
+from ..reading.source import Source, shorten
 from .report import GenerationReport
 
 __all__ = ["LabelRelations", "PairRelations", "Relations"]

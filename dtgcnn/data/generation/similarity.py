@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..encoders.registry import Encoder, make_encoder
-from ..errors import Source
+from ..encoders.encoder import Encoder
+from ..encoders.registry import make_encoder
 from ..reading.arrays import as_features
 from ..reading.raw import FloatArray, IntArray
+from ..reading.source import Source
 from .negatives import STEP
 
 __all__ = ["encoded_rows", "given_rows", "unit_rows"]

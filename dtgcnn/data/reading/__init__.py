@@ -1,1 +1,1 @@
-"""Files: reading them in every format, within limits, and writing them."""
+"""Files: reading them in every format, within limits."""

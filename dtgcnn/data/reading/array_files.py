@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load as load_safetensors
 
-from ..errors import DataError, Source, shorten
+from ...errors import DataError
 from .arrays import from_arrays
 from .limits import unpacked_limit
 from .raw import RawData
+from .source import Source, shorten
 
 __all__ = ["read_npy", "read_npz", "read_safetensors"]
 

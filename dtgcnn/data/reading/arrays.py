@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Source, shorten
 from .raw import FloatArray, Kind, RawData, label_name
+from .source import Source, shorten
 
 __all__ = [
     "as_features",

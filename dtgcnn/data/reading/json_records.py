@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
 
-from ..errors import DataError, Source, shorten
+from ...errors import DataError
 from .limits import record_limit
 from .lines import read_lines
 from .raw import Record, listed
+from .source import Source, shorten
 
 __all__ = ["read_json", "read_jsonl"]
 

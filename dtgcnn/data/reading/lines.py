@@ -10,8 +10,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..errors import DataError, Source, shorten
+from ...errors import DataError
 from .limits import unpacked_limit
+from .source import Source, shorten
 
 __all__ = ["format_of", "open_bytes", "read_lines"]
 

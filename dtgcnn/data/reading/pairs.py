@@ -11,9 +11,10 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DataError, Source, shorten
+from ...errors import DataError
 from .raw import Record, TextRule
 from .readers import read_records
+from .source import Source, shorten
 
 __all__ = ["PairSource", "Pairs", "as_pairs", "holds_pairs", "read_pairs"]
 

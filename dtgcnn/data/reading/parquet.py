@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from ..errors import MissingExtraError, Source
+from ...errors import MissingExtraError
 from .raw import Record
+from .source import Source
 
 __all__ = ["read_parquet"]
 

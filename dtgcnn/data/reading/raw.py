@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import Source, shorten
 from .limits import text_limit
+from .source import Source, shorten
 
 __all__ = [
     "FloatArray",

@@ -9,13 +9,14 @@ from typing import BinaryIO, TypeAlias
 
 from typing_extensions import Self
 
-from ..errors import DataError, Source
+from ...errors import DataError
 from .array_files import read_npy, read_npz, read_safetensors
 from .json_records import read_json, read_jsonl
 from .limits import record_limit
 from .lines import format_of, open_bytes, read_lines
 from .parquet import read_parquet
 from .raw import RawData, Record, from_records
+from .source import Source
 from .tables import read_table
 
 __all__ = ["RawData", "Records", "read_file", "read_records"]

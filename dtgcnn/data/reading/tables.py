@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from ..errors import Source, shorten
 from .limits import record_limit
 from .lines import read_lines
 from .raw import Record
+from .source import Source, shorten
 
 __all__ = ["read_table"]
 

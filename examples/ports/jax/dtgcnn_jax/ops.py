@@ -1,4 +1,4 @@
-"""``JaxOps``: ``dtgcnn.ops.ArrayOps`` on JAX."""
+"""``JaxOps``: ``dtgcnn.array.ops.ArrayOps`` on JAX."""
 
 from __future__ import annotations
 

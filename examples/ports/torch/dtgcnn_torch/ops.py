@@ -1,4 +1,4 @@
-"""``TorchOps``: ``dtgcnn.ops.ArrayOps`` on PyTorch."""
+"""``TorchOps``: ``dtgcnn.array.ops.ArrayOps`` on PyTorch."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ class TorchOps:
     def evaluate(self, *trees: Any) -> None:
         return None
 
-    # -- native forms of functions of dtgcnn.numerics
+    # -- native forms of functions of dtgcnn.array.numerics
     gelu = staticmethod(functional.gelu)
 
     def layer_norm(self, x: Any, weight: Any, bias: Any, eps: float) -> Any:

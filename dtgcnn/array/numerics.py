@@ -1,0 +1,134 @@
+"""What is derived from ``ArrayOps`` once, for every backend.
+
+A backend may define any of these natively under the same name; ``native`` makes the core use it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .ops import Array, ArrayOps
+
+__all__ = ["NATIVE", "gather_sum", "gelu", "global_norm", "l2_normalize"]
+__all__ += ["layer_norm", "mean", "native", "relu", "row_distance", "squared_distances", "top_k"]
+__all__ += ["var"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_EPS = 1e-12
+_BLOCK = 1 << 18
+"""Most numbers in a block of differences of rows; a lazy backend holds several at once."""
+
+
+NATIVE: dict[str, Callable[..., Any]] = {}
+"""What a backend may define natively, by name."""
+
+
+def native(fn: F) -> F:
+    """Call the backend's own method of this name where it has one."""
+
+    @functools.wraps(fn)
+    def dispatch(ops: ArrayOps, *args: Any) -> Any:
+        own = getattr(ops, fn.__name__, None)
+        return fn(ops, *args) if own is None else own(*args)
+
+    NATIVE[fn.__name__] = dispatch
+    return dispatch  # type: ignore[return-value]
+
+
+def mean(ops: ArrayOps, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
+    """The arithmetic mean."""
+    count = 1
+    for size in x.shape if axis is None else (x.shape[axis],):
+        count *= size
+    return ops.sum(x, axis=axis, keepdims=keepdims) / max(count, 1)
+
+
+def var(ops: ArrayOps, x: Array, axis: int, keepdims: bool = False) -> Array:
+    """The biased variance ``mean((x − mean(x))²)``, in two passes."""
+    centred = x - mean(ops, x, axis, keepdims=True)
+    return mean(ops, centred * centred, axis, keepdims)
+
+
+def relu(ops: ArrayOps, x: Array) -> Array:
+    """``x`` where positive, else 0; its gradient at 0 is 0. NaN stays NaN."""
+    return ops.where(x <= 0, 0.0, x)
+
+
+@native
+def gelu(ops: ArrayOps, x: Array) -> Array:
+    """Exact GELU, ``x Φ(x)`` (Hendrycks & Gimpel 2016, arXiv:1606.08415)."""
+    return 0.5 * x * (1.0 + ops.erf(x * 0.7071067811865476))
+
+
+@native
+def layer_norm(ops: ArrayOps, x: Array, weight: Array, bias: Array, eps: float) -> Array:
+    """``(x − mean) / √(var + eps) · weight + bias`` over the last axis (Ba et al. 2016)."""
+    centred = x - mean(ops, x, -1, keepdims=True)
+    variance = mean(ops, centred * centred, -1, keepdims=True)
+    return centred / ops.sqrt(variance + eps) * weight + bias
+
+
+@native
+def top_k(ops: ArrayOps, x: Array, k: int) -> tuple[Array, Array]:
+    """The ``k`` largest floats along the last axis, descending, and their int32 indices.
+
+    Among equal values the lowest index comes first. This rule is part of the contract: duplicate
+    texts give exact ties, and 0 and −0 are equal.
+
+    Raises:
+        ValueError: ``k`` is beyond the row's length, or below 0.
+    """
+    if not 0 <= k <= x.shape[-1]:
+        raise ValueError(f"k must be between 0 and {x.shape[-1]}, received {k}")
+    indices = ops.argsort(-ops.stop_gradient(x), axis=-1)[..., :k]
+    return ops.take_along_axis(x, indices, axis=-1), indices
+
+
+@native
+def gather_sum(ops: ArrayOps, x: Array, indices: Array, weights: Array) -> Array:
+    """``out_i = Σ_k weights_ik · x[indices_ik]`` for (N, K) lists and ``x`` of shape (M, D): the
+    adjoint of ``ops.scatter_sum``, and each is the other's gradient."""
+    return ops.sum(ops.take(x, indices) * weights[..., None], axis=1)
+
+
+def l2_normalize(ops: ArrayOps, x: Array) -> Array:
+    """Rows of ``x`` at unit length; a zero row stays zero, with a zero gradient."""
+    squares = ops.sum(x * x, axis=-1, keepdims=True)
+    zero = squares <= _EPS
+    return x * ops.where(zero, 0.0, 1.0 / ops.sqrt(ops.where(zero, 1.0, squares)))
+
+
+def row_distance(ops: ArrayOps, a: Array, b: Array) -> Array:
+    """Euclidean distance of matching rows, (N, D) and (N, D) to (N,).
+
+    By direct differences: the expanded formula loses the gradient of near rows in float32. Equal
+    rows have distance 0 and gradient 0, where a bare square root would give NaN.
+    """
+    difference = a - b
+    squares = ops.sum(difference * difference, axis=-1)
+    equal = squares <= _EPS
+    return ops.where(equal, 0.0, ops.sqrt(ops.where(equal, 1.0, squares)))
+
+
+@native
+def squared_distances(ops: ArrayOps, x: Array) -> Array:
+    """(B, B) squared distances of the rows of a detached ``x`` (B, D).
+
+    By direct differences, in blocks: the expanded formula loses near rows in float32.
+    """
+    rows, blocks = max(1, _BLOCK // max(x.shape[0] * x.shape[1], 1)), []
+    for start in range(0, x.shape[0], rows):
+        difference = x[start : start + rows, None] - x[None]
+        blocks.append(ops.sum(difference * difference, axis=-1))
+    return ops.concat(blocks)
+
+
+def global_norm(ops: ArrayOps, leaves: list[Array]) -> Array:
+    """The Euclidean norm of all arrays taken as one vector."""
+    total = ops.zeros(())
+    for leaf in leaves:
+        total = total + ops.sum(leaf * leaf)
+    return ops.sqrt(total)

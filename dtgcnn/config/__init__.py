@@ -1,0 +1,24 @@
+"""Settings: ``DTGCNNConfig``, the rules that each obeys, templates, and TOML and JSON files."""
+
+from .choices import Activation, Distance, Initializer, OptimizerName, Reduction
+from .config import DTGCNNConfig
+from .description import describe_settings
+from .files import parse_value, read_settings
+from .rules import refuse_unless
+from .templates import TEMPLATES, suggest, template_of
+
+__all__ = [
+    "TEMPLATES",
+    "Activation",
+    "DTGCNNConfig",
+    "Distance",
+    "Initializer",
+    "OptimizerName",
+    "Reduction",
+    "describe_settings",
+    "parse_value",
+    "read_settings",
+    "refuse_unless",
+    "suggest",
+    "template_of",
+]

@@ -1,0 +1,182 @@
+"""The rules that the fields of ``DTGCNNConfig`` obey, each by itself: types, ranges, choices."""
+
+from __future__ import annotations
+
+import difflib
+import numbers
+from collections.abc import Iterable, Mapping
+from typing import Any, get_args
+
+from .choices import (
+    Activation,
+    Distance,
+    GraphScope,
+    Initializer,
+    LossName,
+    MiningStrategy,
+    OptimizerName,
+    Precision,
+    ScheduleName,
+)
+
+__all__ = [
+    "SHAPE_THE_MODEL",
+    "check_names",
+    "check_values",
+    "did_you_mean",
+    "refuse_unless",
+    "rule_of",
+]
+__all__ += ["to_python"]
+
+SHAPE_THE_MODEL = (
+    *("input_dim", "vocab_size", "max_length", "hidden_dims", "output_dim"),
+    *("gcn_activation", "use_batch_norm"),
+    *("dropout_rate", "normalize_output", "graph_k_neighbors", "graph_similarity_threshold"),
+    *("graph_self_weight", "initializer"),
+)
+"""The fields that must be the model's own when it is trained."""
+
+_WHOLE = {
+    **dict.fromkeys(("input_dim", "output_dim", "num_gcn_layers"), 1),
+    **dict.fromkeys(("dynamic_graph_update_freq", "bank_size", "batch_size", "num_epochs"), 1),
+    **dict.fromkeys(("scheduler_step_size", "gradient_accumulation_steps"), 1),
+    "graph_k_neighbors": 1,
+    **dict.fromkeys(("early_stopping_patience", "num_threads", "prefetch_factor"), 1),
+    **dict.fromkeys(("seed", "warmup_steps", "clear_cache_every", "cache_limit", "num_workers"), 0),
+    **dict.fromkeys(("samples_per_class", "vocab_size"), 2),
+    "max_length": 1,
+}
+"""Whole numbers and the least they may be."""
+
+_FLAGS = (
+    *("use_batch_norm", "normalize_output", "triplet_swap", "soft_margin"),
+    *("gradient_checkpointing", "adaptive_batch_size", "offload_optimizer", "persistent_workers"),
+)
+
+_OPTIONAL = {
+    *("graph_self_weight", "scheduler_gamma", "target_margin", "warmup_steps"),
+    *("early_stopping_patience", "num_threads", "cache_limit", "num_gcn_layers", "vocab_size"),
+}
+"""What may be None."""
+
+_INF = float("inf")
+_RANGES = {
+    "dropout_rate": (0.0, 1.0, "[)"),
+    "graph_similarity_threshold": (-1.0, 1.0, "[]"),
+    "graph_self_weight": (0.0, 1.0, "(]"),
+    "triplet_margin": (0.0, _INF, "()"),
+    "target_margin": (0.0, _INF, "()"),
+    "focal_gamma": (0.0, _INF, "()"),
+    "temperature": (0.0, _INF, "()"),
+    "uniformity_weight": (0.0, _INF, "[)"),
+    "learning_rate": (0.0, _INF, "()"),
+    "momentum": (0.0, 1.0, "[)"),
+    "scheduler_gamma": (0.0, 1.0, "(]"),
+    "weight_decay": (0.0, _INF, "[)"),
+    "warmup_epochs": (0.0, 1e6, "[]"),
+    "gradient_clip_val": (0.0, _INF, "(]"),
+}
+
+_CHOICES: dict[str, tuple[Any, ...]] = {
+    "gcn_activation": get_args(Activation),
+    "initializer": get_args(Initializer),
+    "graph_scope": get_args(GraphScope),
+    "loss": get_args(LossName),
+    "loss_reduction": ("mean", "mean_active", "sum"),
+    "mining_strategy": get_args(MiningStrategy),
+    "triplet_distance": get_args(Distance),
+    "optimizer": get_args(OptimizerName),
+    "scheduler": get_args(ScheduleName),
+    "gradient_accumulation": ("cached", "plain"),
+    "mixed_precision": (False, True, *get_args(Precision)),
+    "device": ("auto", "cpu", "gpu"),
+}
+
+
+_NAMES = (*_WHOLE, *_FLAGS, *_RANGES, *_CHOICES, "hidden_dims", "hidden_dim")
+"""Every setting."""
+
+
+def check_names(settings: Mapping[str, Any]) -> None:
+    """Refuse a setting that does not exist, naming the nearest that does."""
+    for name in settings:
+        if name not in _NAMES:
+            hint = did_you_mean(name, _NAMES) or "; `dtgcnn settings` lists them"
+            raise ValueError(f"unknown setting {name!r}{hint}")
+
+
+def rule_of(name: str) -> str:
+    """What a setting may be, in words that follow "must be"."""
+    if name == "hidden_dims":
+        return "a list of widths"
+    if name in _FLAGS:
+        return "true or false"
+    if name in _CHOICES:
+        shown = (str(c).lower() if isinstance(c, bool) else c for c in _CHOICES[name])
+        return f"one of {', '.join(shown)}"
+    if name in _RANGES:
+        low, high, closed = _RANGES[name]
+        return f"a number in {closed[0]}{low}, {high}{closed[1]}"
+    return f"a whole number of at least {_WHOLE[name]}"
+
+
+def to_python(value: Any) -> Any:
+    """NumPy's numbers as Python's, a list as a tuple."""
+    if isinstance(value, list):
+        return tuple(to_python(part) for part in value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
+
+
+def check_values(settings: Mapping[str, Any]) -> None:
+    """Refuse a value of a wrong type or out of range.
+
+    Raises:
+        ValueError: names the setting, the rule and the value, and for a wrong name the nearest
+            valid one.
+    """
+    dims = settings["hidden_dims"]
+    refuse_unless(isinstance(dims, tuple), "hidden_dims", f"must be {rule_of('hidden_dims')}", dims)
+    refuse_unless(bool(dims), "hidden_dims", "must name one width or more", ())
+    for width in dims:
+        refuse_unless(_is_whole(width, 1), "hidden_dims", f"must be {rule_of('input_dim')}", width)
+    for name, value in settings.items():
+        if name == "hidden_dims" or (value is None and name in _OPTIONAL):
+            continue
+        hint = did_you_mean(value, _CHOICES.get(name, ()))
+        refuse_unless(_fits(name, value), name, f"must be {rule_of(name)}", value, hint)
+
+
+def refuse_unless(holds: bool, name: str, rule: str, value: object, hint: str = "") -> None:
+    """Raise the ValueError of every setting: its name, the rule and the value."""
+    if not holds:
+        raise ValueError(f"{name} {rule}, received {value!r}{hint}")
+
+
+def did_you_mean(word: object, known: Iterable[object]) -> str:
+    """The end of a message that names the word nearest to a wrong one; empty where none is near."""
+    words = [name for name in known if isinstance(name, str)]
+    near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _fits(name: str, value: Any) -> bool:
+    if name in _FLAGS:
+        return isinstance(value, bool)
+    if name in _CHOICES:
+        return any(isinstance(value, type(c)) and value == c for c in _CHOICES[name])
+    if name in _WHOLE:
+        return _is_whole(value, _WHOLE[name])
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    low, high, closed = _RANGES[name]
+    above = low <= value if closed[0] == "[" else low < value
+    return above and (value <= high if closed[1] == "]" else value < high)
+
+
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -1,0 +1,215 @@
+"""TripletLoader: the batches of one side of a dataset, a pure function of seed and epoch; and how a
+dataset is divided into two of them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..items import Items
+from ..reading.raw import IntArray
+from ..splits.divide import Division, check_share, check_whole
+from .prefetch import Prefetcher
+from .sampler import ClassBalancedSampler, TripletSampler
+
+__all__ = ["Batch", "TripletLoader", "make_loaders"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch, as indices into its dataset.
+
+    Attributes:
+        items: (n,) item indices into the dataset.
+        labels: (n,) their classes.
+        triplets: (t, 3) positions in the batch of anchors, positives and negatives; None where
+            triplets are to be mined from the labels.
+        valid_triplets: how many triplets the batch holds: t, or the (anchor, positive, negative)
+            that its labels allow, anchor and positive being different items.
+    """
+
+    items: IntArray
+    labels: NDArray[np.int32]
+    triplets: NDArray[np.int32] | None
+    valid_triplets: int
+
+
+class _Sampler(Protocol):
+    seed: int
+
+    @property
+    def num_batches(self) -> int: ...
+
+    def batches(self, epoch: int) -> Iterator[IntArray]: ...
+
+
+class TripletLoader:
+    """Batches of one side of a dataset.
+
+    Triplets: a batch holds B = min(batch_size, T) of them and 3B items, laid out as anchors, then
+    positives, then negatives. Training shuffles them every epoch and drops a partial last batch,
+    so that every shape is the same; validation keeps order and partial batch.
+
+    Labelled data: every batch is P classes times K items; see ``ClassBalancedSampler``.
+    Validation repeats the batches of epoch 0, and has none where its items allow no triplet:
+    metrics are computed from ``items`` as a whole.
+
+    Args:
+        dataset: the data that indices refer to.
+        chosen: rows of ``dataset.triplets``, or item indices of labelled data, of this side.
+        batch_size: triplets, or items of labelled data, a batch.
+        samples_per_class: K, of labelled data only.
+        seed: decides the order of every epoch.
+        training: whether epochs differ.
+        dropped: triplets that the split left out of both sides.
+
+    Attributes:
+        items: all item indices of this side, sorted.
+        labels: the class of each of them.
+        triplets: (T, 3) item indices of this side's triplets; None for labelled data.
+        training: as given.
+    """
+
+    def __init__(
+        self,
+        dataset: Items,
+        chosen: IntArray,
+        batch_size: int,
+        *,
+        samples_per_class: int = 4,
+        seed: int = 0,
+        training: bool = True,
+        dropped: int = 0,
+    ) -> None:
+        assert dataset.labels is not None
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.samples_per_class = samples_per_class
+        self.dropped = dropped
+        self._labels = dataset.labels
+        self.training = training
+        self._epoch = 0
+        self.triplets: IntArray | None = None
+        self._sampler: _Sampler
+        if dataset.triplets is None:
+            self.items = np.sort(chosen)
+            self._sampler = ClassBalancedSampler(
+                self._labels[self.items], batch_size, samples_per_class, seed
+            )
+        else:
+            self.triplets = dataset.triplets[chosen]
+            self.items = np.unique(self.triplets)
+            self._sampler = TripletSampler(len(chosen), batch_size, seed, training)
+        self.labels = self._labels[self.items]
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return self._sampler.num_batches
+
+    @property
+    def seed(self) -> int:
+        """What decides the order of every epoch."""
+        return self._sampler.seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of epoch 0, then 1, and so on, one epoch further at every call."""
+        epoch, self._epoch = self._epoch, self._epoch + 1
+        return self.batches(epoch)
+
+    def batches(
+        self, epoch: int, start: int = 0, prefetcher: Prefetcher | None = None
+    ) -> Iterator[Batch]:
+        """The batches of one epoch, the same at every call.
+
+        Args:
+            epoch: from 0.
+            start: how many batches to leave out at the beginning.
+            prefetcher: assembles batches ahead, in threads.
+        """
+        picked = islice(self._sampler.batches(epoch if self.training else 0), start, None)
+        return (prefetcher or Prefetcher()).map(self._assemble, picked)
+
+    def with_seed(self, seed: int) -> TripletLoader:
+        """A loader of the same items and triplets, whose epochs come in the order of ``seed``."""
+        check_whole("seed", seed, 0)
+        other = copy.copy(self)
+        other._sampler, other._epoch = copy.copy(self._sampler), 0
+        other._sampler.seed = seed
+        return other
+
+    def restrict(self, rows: IntArray | None) -> None:
+        """Draw training batches from these rows of ``triplets`` only; None draws from all again.
+
+        An epoch keeps its number of batches, so each row comes more often in it.
+
+        Raises:
+            ValueError: the data are labelled, the loader validates, no row is given, or a row does
+                not exist.
+        """
+        if not isinstance(self._sampler, TripletSampler):
+            raise ValueError("rows of triplets cannot be chosen: the data are labelled")
+        if not self.training:
+            raise ValueError("rows cannot be chosen: the loader validates, always on all of them")
+        self._sampler.restrict(rows)
+
+    def _assemble(self, picked: IntArray) -> Batch:
+        if self.triplets is None:
+            return self._labelled_batch(self.items[picked])
+        return self._triplet_batch(self.triplets[picked])
+
+    def _triplet_batch(self, triplets: IntArray) -> Batch:
+        items = triplets.T.reshape(-1)
+        positions = np.arange(len(items), dtype=np.int32).reshape(3, -1).T
+        labels = self._labels[items].astype(np.int32)
+        return Batch(items, labels, np.ascontiguousarray(positions), len(triplets))
+
+    def _labelled_batch(self, items: IntArray) -> Batch:
+        labels = self._labels[items].astype(np.int32)
+        return Batch(items, labels, None, count_triplets(items, labels))
+
+
+def count_triplets(items: IntArray, labels: NDArray[np.int32]) -> int:
+    """(a, p, n) with labels a = p ≠ n and different items a, p: Σ_c (m_c² − Σ_i r_i²)(N − m_c),
+    m_c the size of class c in the batch and r_i how often item i of it occurs."""
+    _, first, repeats = np.unique(items, return_index=True, return_counts=True)
+    _, of_item = np.unique(labels[first], return_inverse=True)
+    sizes = np.bincount(of_item, weights=repeats)
+    same_item = np.bincount(of_item, weights=repeats.astype(np.float64) ** 2)
+    return int(((sizes**2 - same_item) * (len(items) - sizes)).sum())
+
+
+def make_loaders(
+    dataset: Items,
+    batch_size: int,
+    train_split: float,
+    seed: int,
+    samples_per_class: int,
+    groups: Sequence[str | int | float] | NDArray[Any] | None = None,
+) -> tuple[TripletLoader, TripletLoader]:
+    """What ``TripletDataset.create_dataloaders`` promises."""
+    check_whole("batch_size", batch_size, 1 if dataset.triplets is not None else 4)
+    check_whole("samples_per_class", samples_per_class, 2)
+    check_whole("seed", seed, 0)
+    check_share("train_split", train_split)
+    division = Division(dataset, groups)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    train, validation = division.divide(division.everything, train_split, rng)
+
+    def loader(chosen: IntArray, training: bool) -> TripletLoader:
+        return TripletLoader(
+            dataset,
+            chosen,
+            batch_size,
+            samples_per_class=samples_per_class,
+            seed=seed,
+            training=training,
+            dropped=len(division.everything) - len(train) - len(validation),
+        )
+
+    return loader(train, True), loader(validation, False)

@@ -1,0 +1,45 @@
+"""``Encoder``: what turns texts into the rows that a model reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Protocol, runtime_checkable
+
+from typing_extensions import Self
+
+from ..reading.raw import FloatArray
+
+__all__ = ["Encoder"]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """What turns texts into rows; the row of a text does not depend on the other texts.
+
+    The encoders here also have a ``fingerprint``, a sha256 of what their rows depend on.
+
+    Attributes:
+        name: names the class in ``encoder.json``.
+        dim: width of the rows.
+    """
+
+    name: str
+    dim: int
+
+    def fit(self, texts: Sequence[str]) -> Self:
+        """Learn from texts; returns self. A frozen encoder learns nothing."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> FloatArray:
+        """(N, dim) float32 rows."""
+        ...
+
+    def save(self, directory: str | PathLike[str]) -> None:
+        """Write ``encoder.json``, with the name in it, and whatever else ``load`` needs."""
+        ...
+
+    @classmethod
+    def load(cls, directory: str | PathLike[str]) -> Self:
+        """Read what ``save`` wrote."""
+        ...

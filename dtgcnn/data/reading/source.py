@@ -1,0 +1,41 @@
+"""Where records come from, and how a message says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...errors import DataError
+
+__all__ = ["Source", "shorten"]
+
+
+def shorten(value: object, limit: int = 60) -> str:
+    """``repr(value)``, cut to ``limit`` characters."""
+    text = repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where records come from: a file or a call, and the unit in which its rows are counted.
+
+    Lines count from 1, as editors do; records and array rows from 0, as Python does. ``header`` is
+    the row of a table that names its columns.
+    """
+
+    name: str
+    unit: str = "record"
+    header: int | None = None
+
+    def place(self, row: int) -> str:
+        """The words for one row, such as ``line 7`` or ``record 3 (counting from 0)``."""
+        return f"line {row}" if self.unit == "line" else f"{self.unit} {row} (counting from 0)"
+
+    def error(self, message: str, row: int | None = None, field: str | None = None) -> DataError:
+        """A ``DataError`` about the source, one of its rows, or one field of that row."""
+        parts = [self.name]
+        if row is not None:
+            parts.append(self.place(row))
+        if field is not None:
+            parts.append(f"{field!r}")
+        return DataError(f"{': '.join(parts)}: {message}")

@@ -1,0 +1,1 @@
+"""Dividing a dataset into sides that share no text and no group."""

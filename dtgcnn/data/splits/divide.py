@@ -1,0 +1,152 @@
+"""Dividing a dataset into sides, or into several parts, that share no text and no group."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..items import Items
+from ..reading.arrays import column
+from ..reading.equality import equal_groups
+from ..reading.raw import IntArray
+from ..reading.source import Source
+from .groups import held_out_shares, join_groups, split_grouped
+from .split import split_labelled, split_triplets
+
+__all__ = ["Division", "check_share", "check_whole", "split_dataset"]
+
+_log = logging.getLogger("dtgcnn")
+
+
+def split_dataset(
+    dataset: Items,
+    shares: Sequence[float],
+    seed: int = 0,
+    groups: Sequence[str | int | float] | NDArray[Any] | None = None,
+) -> tuple[IntArray, ...]:
+    """What ``TripletDataset.split`` promises."""
+    for share in shares:
+        check_share("shares", share)
+    if len(shares) < 2 or abs(sum(shares) - 1) > 1e-6:
+        raise ValueError(f"shares must be two or more that sum to 1, received {tuple(shares)}")
+    check_whole("seed", seed, 0)
+    division = Division(dataset, groups)
+    rng = np.random.Generator(np.random.PCG64(seed))
+    parts: list[IntArray] = []
+    rest, left = division.everything, 1.0
+    for share in reversed(shares[1:]):
+        rest, part = division.divide(rest, 1 - share / left, rng)
+        parts.insert(0, part)
+        left -= share
+    return rest, *parts
+
+
+class Division:
+    """What of a dataset must stay together.
+
+    Args:
+        dataset: must be one that can be trained on.
+        groups: a name for each triplet, or for each item where there are no triplets; by default
+            those of the dataset.
+
+    Attributes:
+        everything: the rows of all triplets, or the items that may be trained on.
+
+    Raises:
+        DataError: the data cannot be trained on, or ``groups`` is not one name each.
+    """
+
+    def __init__(
+        self,
+        dataset: Items,
+        groups: Sequence[str | int | float] | NDArray[Any] | None = None,
+    ) -> None:
+        items = dataset.training_items()
+        self._dataset = dataset
+        self.everything = items if dataset.triplets is None else np.arange(len(dataset.triplets))
+        equal = dataset.equal
+        self._equal = equal_groups(dataset.texts, dataset.features) if equal is None else equal
+        names = dataset.groups
+        if groups is not None:
+            names = column(Source(dataset.source), "groups", groups, len(dataset))
+        self._groups = None if names is None else np.unique(names, return_inverse=True)[1]
+
+    def divide(
+        self, chosen: IntArray, train_split: float, rng: np.random.Generator
+    ) -> tuple[IntArray, IntArray]:
+        """What of ``chosen``, rows of triplets or items, trains and what validates; the report of
+        it is logged."""
+        dataset, groups = self._dataset, self._groups
+        if dataset.triplets is not None:
+            joined = None if groups is None else groups[chosen]
+            triplets = dataset.triplets[chosen]
+            sides = split_triplets(triplets, self._equal, train_split, rng, joined)
+            self._report_triplets(len(chosen), len(sides[0]), len(sides[1]), train_split)
+        else:
+            assert dataset.labels is not None
+            labels, equal = dataset.labels[chosen], self._equal[chosen]
+            if groups is None:
+                sides = split_labelled(labels, equal, train_split, rng)
+            else:
+                units = join_groups(groups[chosen], equal)
+                sides = split_grouped(labels, units, train_split, rng)
+                self._report_grouped(labels, groups[chosen], sides[1], train_split)
+        return chosen[sides[0]], chosen[sides[1]]
+
+    def _report_triplets(self, count: int, train: int, validation: int, train_split: float) -> None:
+        source, dropped = self._dataset.source, count - train - validation
+        if dropped:
+            _log.info(
+                "%s: %d of %d triplets left out, since they have texts on both sides; "
+                "%d train and %d validate",
+                *(source, dropped, count, train, validation),
+            )
+        elif train_split < 1 and not validation:
+            _log.warning(
+                "%s: the triplets share texts so that none can be held out; all %d train",
+                *(source, train),
+            )
+
+    def _report_grouped(
+        self, labels: IntArray, groups: IntArray, validation: IntArray, train_split: float
+    ) -> None:
+        source, count = self._dataset.source, len(np.unique(groups))
+        if not len(validation):
+            if train_split < 1:
+                _log.warning(
+                    "%s: the %d groups and the classes are so mixed that none can be held out; "
+                    "all %d items train",
+                    *(source, count, len(labels)),
+                )
+            return
+        shares = held_out_shares(labels, validation)
+        worst = int(np.nanargmax(np.abs(shares - (1 - train_split))))
+        names = self._dataset.label_names
+        _log.info(
+            "%s: %d of %d groups validate, %.1f%% of the items where %.1f%% should; of the class "
+            "furthest from that, %s, it is %.1f%%",
+            source,
+            len(np.unique(groups[validation])),
+            count,
+            100 * len(validation) / len(labels),
+            100 * (1 - train_split),
+            worst if names is None else repr(names[worst]),
+            100 * shares[worst],
+        )
+
+
+def check_whole(name: str, value: object, least: int) -> None:
+    """Raise ``ValueError`` unless ``value`` is a whole number of at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, received {value!r}")
+
+
+def check_share(name: str, value: object) -> None:
+    """Raise ``ValueError`` unless ``value`` is a number in (0, 1]."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not 0 < value <= 1:  # type: ignore[operator]
+        raise ValueError(f"{name} must be in (0, 1], received {value!r}")

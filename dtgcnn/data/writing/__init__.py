@@ -1,0 +1,1 @@
+"""Writing records, triplets and datasets to files that reading reads."""

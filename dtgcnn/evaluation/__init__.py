@@ -1,0 +1,44 @@
+"""Figures of embeddings, on the host: metrics, comparison with the input, projections, links."""
+
+from .alignment import aligned, mean_of, procrustes, side_by_side
+from .comparison import Comparison, compare, compare_pairs
+from .diagnostics import effective_rank, mean_cosine
+from .links import (
+    Links,
+    bank_items,
+    bank_labels,
+    class_purity,
+    embedding_links,
+    graph_links,
+    in_degrees,
+    skewness,
+)
+from .metrics import retrieval_metrics, triplet_accuracy, unit_rows
+from .projection import Method, choose_method, project, stratified_sample
+
+__all__ = [
+    "Comparison",
+    "Links",
+    "Method",
+    "aligned",
+    "bank_items",
+    "bank_labels",
+    "choose_method",
+    "class_purity",
+    "compare",
+    "compare_pairs",
+    "effective_rank",
+    "embedding_links",
+    "graph_links",
+    "in_degrees",
+    "mean_cosine",
+    "mean_of",
+    "procrustes",
+    "project",
+    "retrieval_metrics",
+    "side_by_side",
+    "skewness",
+    "stratified_sample",
+    "triplet_accuracy",
+    "unit_rows",
+]

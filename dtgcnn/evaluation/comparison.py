@@ -1,0 +1,139 @@
+"""A trained embedding beside the vectors that go into it, measured on the same rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..model import Embedder
+from .metrics import comparison_table, pair_correlations, retrieval_metrics, triplet_accuracy
+
+if TYPE_CHECKING:
+    from ..data import Items, Pairs, TripletLoader
+
+__all__ = ["Comparison", "compare", "compare_pairs"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Metrics before and after the model, and the rows they were measured on.
+
+    Attributes:
+        protocol: one sentence: what was looked up where.
+        input, trained: metrics by name; see ``dtgcnn.evaluation.metrics``.
+        input_vectors, embeddings: the measured rows, (N, D) and (N, output_dim).
+        labels: (N,) their classes; of triplets and pairs, zeros.
+        label_names: names of the classes.
+    """
+
+    protocol: str
+    input: dict[str, float]
+    trained: dict[str, float]
+    input_vectors: Any
+    embeddings: Any
+    labels: Any
+    label_names: list[str] | None
+
+    def table(self) -> str:
+        """Both side by side, for people."""
+        return comparison_table(self.input, self.trained)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures, for machines."""
+        return {"protocol": self.protocol, "input": self.input, "trained": self.trained}
+
+
+def compare(
+    model: Embedder,
+    dataset: Items,
+    loader: TripletLoader | None = None,
+    val_loader: TripletLoader | None = None,
+) -> Comparison | None:
+    """Measure ``model`` on ``dataset``.
+
+    Rows of the split "test" are looked up among those of the split "train". Without such splits,
+    the validation loader's rows are looked up among the training loader's, and without loaders,
+    each row among all others. Triplets (the validation loader's, or all) give their accuracy.
+
+    Returns:
+        None where there is nothing to measure: neither labels nor triplets, nothing held out, or no
+        row of a class that there is to be found.
+    """
+    if dataset.labels is None:
+        return None
+    inputs = model.vectors(dataset.inputs)
+    embeddings = model.encode(inputs)
+    inputs = model.input_vectors(inputs)
+    views = (inputs, embeddings)
+    names: list[str] | None
+    if dataset.triplets is not None:
+        held_out = None if val_loader is None else val_loader.triplets
+        triplets = dataset.triplets if held_out is None else held_out
+        if len(triplets) == 0:
+            return None
+        rows = np.unique(triplets)
+        before, after = (
+            {"triplet_accuracy": triplet_accuracy(*(view[triplets[:, i]] for i in range(3)))}
+            for view in views
+        )
+        which = "" if held_out is None else "held-out "
+        protocol = f"{len(triplets):,} {which}triplets: is the positive nearer than the negative?"
+        names, labels = ["text"], np.zeros(len(rows), np.int64)
+    else:
+        rows, gallery, protocol = _queries_and_gallery(dataset, loader, val_loader)
+        labels, names = dataset.labels[rows], dataset.label_names
+        counts = np.bincount(dataset.labels[rows if gallery is None else gallery], minlength=1)
+        found = counts[labels[labels < len(counts)]]
+        if not (found > (1 if gallery is None else 0)).any():
+            return None
+        before, after = (
+            retrieval_metrics(
+                view[rows],
+                labels,
+                None if gallery is None else view[gallery],
+                None if gallery is None else dataset.labels[gallery],
+            )
+            for view in views
+        )
+    return Comparison(protocol, before, after, inputs[rows], embeddings[rows], labels, names)
+
+
+def compare_pairs(model: Embedder, pairs: Pairs) -> Comparison:
+    """Measure ``model`` on pairs with scores: does their cosine follow the score?
+
+    Raises:
+        ValueError: they have no scores, or ``pair_correlations`` is not defined.
+    """
+    if pairs.scores is None:
+        raise ValueError(f"{pairs.source.name}: pairs are measured by scores, and these have none")
+    count = len(pairs.first)
+    inputs = model.vectors([*pairs.first, *pairs.second])
+    embeddings = model.encode(inputs)
+    inputs = model.input_vectors(inputs)
+    before, after = (
+        pair_correlations(view[:count], view[count:], pairs.scores) for view in (inputs, embeddings)
+    )
+    protocol = f"{count:,} pairs: does the cosine follow the score?"
+    labels = np.zeros(2 * count, np.int64)
+    return Comparison(protocol, before, after, inputs, embeddings, labels, ["text"])
+
+
+def _queries_and_gallery(
+    dataset: Items, loader: TripletLoader | None, val_loader: TripletLoader | None
+) -> tuple[Any, Any, str]:
+    assert dataset.labels is not None
+    test, train = dataset.split_items("test"), dataset.split_items("train")
+    if len(test) and len(train):
+        if np.isin(dataset.labels[test], dataset.labels[train]).any():
+            text = f"{len(test):,} test rows, looked up among {len(train):,} train rows"
+            return test, train, text
+        text = f"{len(test):,} test rows, of classes without train rows, each looked up among all"
+        return test, None, text + " others"
+    if loader is not None and val_loader is not None:
+        rows, gallery = val_loader.items, loader.items
+        text = f"{len(rows):,} held-out rows, looked up among {len(gallery):,} training rows"
+        return rows, gallery, text
+    rows = np.arange(dataset.num_items)
+    return rows, None, f"{len(rows):,} rows, each looked up among all others"

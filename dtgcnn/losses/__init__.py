@@ -1,0 +1,21 @@
+"""What training minimises: a family of losses a file, mining, and the loss of a config."""
+
+from .batch_all import BatchAllTripletLoss
+from .contrastive import CircleLoss, InfoNCELoss, MultiSimilarityLoss, SupConLoss
+from .objective import LossFunction, Objective, as_objective, config_objective
+from .triplet import AdaptiveMarginScheduler, FocalTripletLoss, TripletLoss
+
+__all__ = [
+    "AdaptiveMarginScheduler",
+    "BatchAllTripletLoss",
+    "CircleLoss",
+    "FocalTripletLoss",
+    "InfoNCELoss",
+    "LossFunction",
+    "MultiSimilarityLoss",
+    "Objective",
+    "SupConLoss",
+    "TripletLoss",
+    "as_objective",
+    "config_objective",
+]

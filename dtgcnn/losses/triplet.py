@@ -1,0 +1,207 @@
+"""Losses over mined rows, written as forward passes only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, get_args
+
+from ..array import Array, ArrayOps, numerics
+from ..config import Distance, Reduction
+from .mining import Triplets
+
+__all__ = ["AdaptiveMarginScheduler", "FocalTripletLoss", "TripletLoss"]
+__all__ += ["check_settings", "softplus"]
+
+
+def softplus(ops: ArrayOps, x: Array) -> Array:
+    """``log(1 + exp(x))``, which neither overflows nor is 0 for x far below 0. NaN stays NaN."""
+    small = ops.exp(ops.where(x <= 0, x, -x))
+    total = 1.0 + small
+    lost = ops.stop_gradient((small - (total - 1.0)) / total)  # by rounding the total
+    return numerics.relu(ops, x) + ops.log(total) + lost
+
+
+def check_settings(
+    margin: float | Array, distance: str, reduction: str, soft: bool = False
+) -> None:
+    """Refuse settings out of range; a margin that is an array is not looked at."""
+    if isinstance(margin, (int, float)) and not (margin > 0.0 or (soft and margin == 0.0)):
+        raise ValueError(f"margin must be {'at least' if soft else 'above'} 0, received {margin}")
+    for name, value, choices in (
+        ("distance", distance, get_args(Distance)),
+        ("reduction", reduction, get_args(Reduction)),
+    ):
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}, received {value!r}")
+
+
+class _Rows(NamedTuple):
+    """What a triplet loss is made of, each (T,)."""
+
+    to_positive: Array
+    to_negative: Array
+    valid: Array
+
+
+def _rows(
+    ops: ArrayOps, embeddings: Array, triplets: Triplets, distance: Distance, swap: bool
+) -> _Rows:
+    """Distances of the triplets' rows, by direct differences."""
+    if distance == "cosine":
+        embeddings = numerics.l2_normalize(ops, embeddings)
+    a, p, n = (ops.take(embeddings, index) for index in triplets[:3])
+
+    def between(x: Array, y: Array) -> Array:
+        if distance == "euclidean":
+            return numerics.row_distance(ops, x, y)
+        if distance == "cosine":
+            return 1.0 - ops.sum(x * y, axis=1)
+        return ops.sum((x - y) * (x - y), axis=1)
+
+    to_negative = between(a, n)
+    if swap:
+        other = between(p, n)
+        to_negative = ops.where(other < to_negative, other, to_negative)
+    return _Rows(between(a, p), to_negative, ops.astype(triplets.valid, ops.dtype))
+
+
+def _reduce(
+    ops: ArrayOps, terms: Array, hinge: Array, rows: _Rows, reduction: Reduction
+) -> tuple[Array, dict[str, Array]]:
+    """The reduced terms (T,), and the metrics of their hinges."""
+    valid = rows.valid
+    count = ops.maximum(ops.sum(valid), 1.0)
+
+    def over_valid(x: Array) -> Array:
+        return ops.sum(ops.astype(x, ops.dtype) * valid) / count
+
+    active = ops.astype(hinge > 0, ops.dtype) * valid
+    metrics = {
+        "active_fraction": ops.sum(active) / count,
+        "hard_negative_ratio": over_valid(rows.to_negative < rows.to_positive),
+        "mean_negative_distance": over_valid(rows.to_negative),
+        "mean_positive_distance": over_valid(rows.to_positive),
+        "triplet_accuracy": over_valid(rows.to_positive < rows.to_negative),
+        "valid_triplets": ops.sum(valid),
+    }
+    terms = terms * valid
+    if reduction == "none":
+        return terms, metrics
+    if reduction == "mean_active":
+        return ops.sum(terms) / ops.maximum(ops.sum(active), 1.0), metrics
+    return ops.sum(terms) / (count if reduction == "mean" else 1.0), metrics
+
+
+@dataclass(frozen=True)
+class TripletLoss:
+    """``mean over valid triplets of max(0, d(a, p) − d(a, n) + margin)``.
+
+    Weinberger & Saul 2009; Schroff et al. 2015 (arXiv:1503.03832).
+
+    Args:
+        margin: by how much a negative must be farther; a 0-d array where it changes in training.
+        distance: d: ``"euclidean"``, its square, or ``"cosine"``, 1 less the cosine.
+        swap: the smaller of d(a, n) and d(p, n) in place of d(a, n) (Balntas et al. 2016).
+        soft_margin: ``log(1 + exp(x))`` in place of ``max(0, x)`` (Hermans et al. 2017,
+            arXiv:1703.07737, with a margin of 0).
+        reduction: ``"mean"`` and ``"sum"`` over valid triplets, ``"mean_active"`` over those whose
+            term is above 0, or ``"none"``: (T,), 0 where not valid.
+
+    Raises:
+        ValueError: the margin is not above 0 (with ``soft_margin``, below 0), or a name is unknown.
+    """
+
+    margin: float | Array = 0.2
+    distance: Distance = "euclidean"
+    swap: bool = False
+    soft_margin: bool = False
+    reduction: Reduction = "mean"
+
+    def __post_init__(self) -> None:
+        check_settings(self.margin, self.distance, self.reduction, self.soft_margin)
+
+    def __call__(
+        self, ops: ArrayOps, embeddings: Array, triplets: Triplets
+    ) -> tuple[Array, dict[str, Array]]:
+        """The loss of ``embeddings`` (B, D), a scalar, and the batch's metrics."""
+        rows = _rows(ops, embeddings, triplets, self.distance, self.swap)
+        x = rows.to_positive - rows.to_negative + self.margin
+        terms = softplus(ops, x) if self.soft_margin else numerics.relu(ops, x)
+        return _reduce(ops, terms, terms, rows, self.reduction)
+
+
+@dataclass(frozen=True)
+class FocalTripletLoss:
+    """``mean over valid triplets of (1 − exp(−l))^gamma · l``, l the triplet's hinge.
+
+    Triplets that are almost in order weigh little, as in the focal loss of Lin et al. 2017
+    (arXiv:1708.02002). A hinge of 0 has value 0 and gradient 0.
+
+    Args:
+        margin, distance, swap, reduction: as for ``TripletLoss``.
+        gamma: how steeply the weight rises; 0 gives ``TripletLoss``.
+
+    Raises:
+        ValueError: the margin is not above 0, gamma is below 0, or a name is unknown.
+    """
+
+    margin: float | Array = 0.2
+    gamma: float = 2.0
+    distance: Distance = "euclidean"
+    swap: bool = False
+    reduction: Reduction = "mean"
+
+    def __post_init__(self) -> None:
+        check_settings(self.margin, self.distance, self.reduction)
+        if not self.gamma >= 0.0:
+            raise ValueError(f"gamma must be at least 0, received {self.gamma}")
+
+    def __call__(
+        self, ops: ArrayOps, embeddings: Array, triplets: Triplets
+    ) -> tuple[Array, dict[str, Array]]:
+        """The loss of ``embeddings`` (B, D), a scalar, and the batch's metrics."""
+        rows = _rows(ops, embeddings, triplets, self.distance, self.swap)
+        x = rows.to_positive - rows.to_negative + self.margin
+        inactive = x <= 0
+        safe = ops.where(inactive, 1.0, x)
+        half = ops.tanh(0.5 * safe)  # 1 − exp(−l) = 2t / (1 + t) does not cancel for small l
+        weight = ops.exp(self.gamma * ops.log(2.0 * half / (1.0 + half)))
+        return _reduce(ops, ops.where(inactive, 0.0, weight * safe), x, rows, self.reduction)
+
+
+class AdaptiveMarginScheduler:
+    """A margin that goes in a straight line from one value to another.
+
+    ``initial + (target − initial) · epoch / total_epochs``. A margin that changes goes to a loss as
+    a 0-d array, ``ops.asarray(scheduler.step(epoch, total_epochs))``.
+
+    Args:
+        initial_margin, target_margin: both above 0; it may shrink, too.
+
+    Raises:
+        ValueError: a margin is not above 0.
+    """
+
+    def __init__(self, initial_margin: float = 0.2, target_margin: float = 0.5) -> None:
+        for name, value in (("initial", initial_margin), ("target", target_margin)):
+            if not value > 0.0:
+                raise ValueError(f"{name}_margin must be above 0, received {value}")
+        self.initial_margin = initial_margin
+        self.target_margin = target_margin
+        self.current_margin = initial_margin
+
+    def step(self, epoch: int, total_epochs: int) -> float:
+        """Set and return the margin of ``epoch``, from 0 to ``total_epochs``.
+
+        Raises:
+            ValueError: the epoch is out of range.
+        """
+        if not (total_epochs >= 1 and 0 <= epoch <= total_epochs):
+            raise ValueError(
+                f"epoch must be between 0 and total_epochs = {total_epochs}, received {epoch}"
+            )
+        progress = epoch / total_epochs
+        self.current_margin = self.initial_margin + progress * (
+            self.target_margin - self.initial_margin
+        )
+        return self.current_margin

@@ -1,0 +1,150 @@
+"""The bank: reference rows that every node attaches to, with their frozen per-layer states.
+
+An embedding that took its neighbours from its own batch would depend on its company. Attached to
+a bank, a text has the same embedding alone, in any batch and in any order.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..array import Array, ArrayOps, HostArray, Tree
+from .graph import BLOCK_ROWS as LINKED_ROWS
+from .graph import Graph
+
+if TYPE_CHECKING:
+    from .network import Network
+
+__all__ = ["Bank", "attached", "choose_rows", "nodes_of"]
+
+BLOCK_ROWS = 2048
+"""Rows propagated at a time, which bounds the gathered neighbours that are held."""
+
+
+def choose_rows(labels: Sequence[int], size: int, seed: int) -> list[int]:
+    """Up to ``size`` row numbers, drawn evenly over classes, in ascending order.
+
+    Classes take turns until ``size`` rows are drawn, so small classes are kept whole while large
+    ones are thinned.
+    """
+    if len(labels) <= size:
+        return list(range(len(labels)))
+    by_class: dict[int, list[int]] = defaultdict(list)
+    for row, label in enumerate(labels):
+        by_class[label].append(row)
+    generator = random.Random(seed)
+    ranked = []
+    for label in sorted(by_class):
+        rows = by_class[label]
+        generator.shuffle(rows)
+        ranked += list(enumerate(rows))
+    generator.shuffle(ranked)
+    ranked.sort(key=lambda turn_and_row: turn_and_row[0])
+    return sorted(row for _, row in ranked[:size])
+
+
+def nodes_of(ops: ArrayOps, network: Network, params: Tree, rows: Array) -> Array:
+    """The nodes (N, input_dim) of device rows with these parameters, in blocks."""
+    if network.embedding is None or rows.shape[0] <= BLOCK_ROWS:
+        return network.nodes(ops, params, rows)
+    blocks = []
+    for start in range(0, rows.shape[0], BLOCK_ROWS):
+        blocks.append(network.nodes(ops, params, rows[start : start + BLOCK_ROWS]))
+        ops.evaluate(blocks[-1])
+    return ops.concat(blocks)
+
+
+def attached(ops: ArrayOps, network: Network, nodes: Array, source: Array, exclude: Array) -> Graph:
+    """Links of nodes to rows of a bank, in blocks; see ``EfficientGraphConstructor.attach``."""
+    count = nodes.shape[0]
+    if count <= LINKED_ROWS:
+        return network.constructor.attach(ops, nodes, source, exclude)
+    blocks = []
+    for start in range(0, count, LINKED_ROWS):
+        rows = slice(start, start + LINKED_ROWS)
+        blocks.append(network.constructor.attach(ops, nodes[rows], source, exclude[rows]))
+        # A lazy backend would hold the similarities of all blocks at once.
+        ops.evaluate(blocks[-1].neighbors, blocks[-1].weights, blocks[-1].own)
+    neighbors, weights, own = (
+        ops.concat([getattr(block, name) for block in blocks])
+        for name in ("neighbors", "weights", "own")
+    )
+    return Graph(neighbors, weights, own, None)
+
+
+@dataclass
+class Bank:
+    """Reference rows and their states.
+
+    Args:
+        host_x: (M, D) float32 rows on the host, no two equal.
+        x: the same on the device: vectors at unit length, or pieces.
+        states: the input of each graph convolution for these rows; ``states[0]`` are the nodes, of
+            vectors ``x`` itself.
+        graph: the rows' own links among themselves, each row excluded from its own list.
+    """
+
+    host_x: HostArray
+    x: Array
+    states: list[Array] = field(default_factory=list)
+    graph: Graph | None = None
+
+    def __post_init__(self) -> None:
+        self._row_of = {row.tobytes(): i for i, row in enumerate(self.host_x)}
+
+    def __len__(self) -> int:
+        return len(self._row_of)
+
+    def rows_of(self, host_x: HostArray) -> list[int]:
+        """For each row of ``host_x`` the bank's row that is equal to it bit for bit, or −1."""
+        return [self._row_of.get(row.tobytes(), -1) for row in host_x]
+
+    def refresh(self, ops: ArrayOps, network: Network, params: Tree, state: Tree) -> None:
+        """Recompute the states with these parameters, in evaluation."""
+        before = self.states
+        self.states = [nodes_of(ops, network, params, self.x)]
+        if self.graph is None or not before or before[0] is not self.states[0]:
+            self.link(ops, network)
+        for index in range(len(network.layers) - 1):
+            self.states.append(self._output(ops, network, params, state, index, self.states[-1]))
+        ops.evaluate(*self.states)
+
+    def link(self, ops: ArrayOps, network: Network) -> None:
+        """Make the graph anew from ``states[0]``."""
+        nodes = self.states[0]
+        self.graph = attached(ops, network, nodes, nodes, ops.arange(len(self)))
+
+    def layer_outputs(
+        self, ops: ArrayOps, network: Network, params: Tree, state: Tree, stride: int = 1
+    ) -> list[Array]:
+        """What each graph convolution gives for every ``stride``-th row, in evaluation."""
+        h, outputs = self.states[0], []
+        for index in range(len(network.layers)):
+            h = self._output(ops, network, params, state, index, h)
+            outputs.append(h[::stride])
+        return outputs
+
+    def _output(
+        self,
+        ops: ArrayOps,
+        network: Network,
+        params: Tree,
+        state: Tree,
+        index: int,
+        h: Array,
+    ) -> Array:
+        """The output of one layer for all rows, from their input ``h``."""
+        assert self.graph is not None
+        name, layer, blocks = str(index), network.layers[index], []
+        for start in range(0, len(self), BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
+            graph = self.graph
+            links = Graph(graph.neighbors[rows], graph.weights[rows], graph.own[rows], None)
+            out, _ = layer(ops, params["gcn"][name], state["gcn"][name], h[rows], links, h)
+            ops.evaluate(out)
+            blocks.append(out)
+        return ops.concat(blocks)

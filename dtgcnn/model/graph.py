@@ -1,0 +1,194 @@
+"""The k-nearest-neighbour graph and one step of propagation over it.
+
+A graph is lists of static shape: ``neighbors`` (N, K) int32 and ``weights`` (N, K), weight 0 where
+there is no edge. It is built from detached rows; no gradient flows through the choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..array import Array, ArrayOps, numerics
+
+__all__ = ["EfficientGraphConstructor", "Graph", "graph_figures", "knn", "propagate"]
+
+BLOCK_ROWS = 4096
+"""Rows compared at a time, which bounds the similarity matrix that is held."""
+
+
+class Graph(NamedTuple):
+    """A propagation matrix ``Â`` in lists.
+
+    ``(Â h)_i = own_i h_i + Σ_k weights_ik s[neighbors_ik]``, where ``s`` is the source (the nodes
+    themselves, or a bank), plus ``Σ_{jk: neighbors_jk = i} reverse_jk h_j`` where ``reverse`` is
+    not None.
+    """
+
+    neighbors: Array
+    """(N, K) int32 rows of the source."""
+    weights: Array
+    """(N, K) coefficients; 0 where there is no edge."""
+    own: Array
+    """(N, 1) coefficients of the nodes themselves."""
+    reverse: Array | None
+    """(N, K) coefficients of the edges taken backwards: those that are not mutual."""
+
+    def rows(self, ops: ArrayOps, indices: Array) -> Graph:
+        """The links of some of the nodes, of a graph from nodes to a source."""
+        neighbors, weights = ops.take(self.neighbors, indices), ops.take(self.weights, indices)
+        return Graph(neighbors, weights, ops.take(self.own, indices), None)
+
+
+def propagate(ops: ArrayOps, graph: Graph, h: Array, source: Array | None = None) -> Array:
+    """``Â h``, with neighbours taken from ``source`` (M, D), or from ``h`` (N, D) itself."""
+    source = h if source is None else source
+    out = graph.own * h + numerics.gather_sum(ops, source, graph.neighbors, graph.weights)
+    if graph.reverse is not None:
+        out = out + ops.scatter_sum(h, graph.neighbors, graph.reverse, h.shape[0])
+    return out
+
+
+def graph_figures(
+    ops: ArrayOps, graph: Graph, labels: Array, source_labels: Array
+) -> dict[str, Array]:
+    """How well a graph fits its classes.
+
+    ``graph_homophily``: the share of links that join two nodes of one class (Zhu et al. 2020,
+    arXiv:2006.11468); 0 without links. ``isolated_nodes``: the share of nodes without a link.
+    """
+    linked = graph.weights > 0
+    same = ops.take(source_labels, graph.neighbors) == labels[:, None]
+    links = ops.astype(ops.sum(linked), ops.dtype)
+    within = ops.astype(ops.sum(linked & same), ops.dtype)
+    alone = ops.sum(linked, axis=1) == 0
+    if graph.reverse is not None:  # a link that only the other node chose
+        ones = ops.zeros((graph.weights.shape[0], 1)) + 1.0
+        chosen = ops.scatter_sum(ones, graph.neighbors, graph.weights, ones.shape[0])
+        alone = alone & (chosen[:, 0] <= 0)
+    return {
+        "graph_homophily": within / ops.maximum(links, 1.0),
+        "isolated_nodes": numerics.mean(ops, ops.astype(alone, ops.dtype)),
+    }
+
+
+def knn(
+    ops: ArrayOps, queries: Array, source: Array, k: int, threshold: float, exclude: Array
+) -> tuple[Array, Array]:
+    """The ``k`` most similar rows of ``source`` for each row of ``queries``, by cosine.
+
+    Args:
+        queries: (N, D) rows at unit length or zero.
+        source: (M, D) rows at unit length or zero.
+        k: neighbours per row, at most M − 1.
+        threshold: a neighbour's least cosine similarity.
+        exclude: (N,) int32, the row of ``source`` that is the query itself; −1 for none.
+
+    Returns:
+        Indices (N, k) int32 and similarities (N, k), −2 where there is no neighbour. Among equal
+        similarities the lowest index comes first.
+    """
+    source_t = ops.permute_dims(source, (1, 0))
+    parts = []
+    for start in range(0, max(queries.shape[0], 1), BLOCK_ROWS):
+        stop = start + BLOCK_ROWS
+        # One more than asked for; then the query itself, or else the last, is left out.
+        similarity, near = numerics.top_k(ops, queries[start:stop] @ source_t, k + 1)
+        is_self = near == exclude[start:stop][:, None]
+        kept, places = numerics.top_k(ops, ops.where(is_self, -2.0, similarity), k)
+        parts.append((kept, ops.take_along_axis(near, places, axis=1)))
+    values = ops.concat([v for v, _ in parts])
+    indices = ops.concat([i for _, i in parts])
+    return indices, ops.where(values >= threshold, values, -2.0)
+
+
+@dataclass(frozen=True)
+class EfficientGraphConstructor:
+    """Builds graphs by matrix multiplication and top-k selection, in blocks of bounded size.
+
+    Args:
+        k: nearest other nodes that each node links to.
+        threshold: the least cosine similarity of a link, in [−1, 1]. Fewer than ``k`` links, or
+            none, are legal: a node without links keeps only itself.
+        self_weight: α in ``Â = α I + (1 − α) D^{-1/2} A D^{-1/2}``, a node's own share. None is
+            Kipf & Welling's ``D̃^{-1/2} (A + I) D̃^{-1/2}``, whose own share is 1 / (degree + 1).
+        weighted: weigh links by their similarity (where positive) rather than by 1.
+    """
+
+    k: int = 10
+    threshold: float = 0.0
+    self_weight: float | None = None
+    weighted: bool = False
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise ValueError(f"k must be at least 1, received {self.k}")
+        if not -1.0 <= self.threshold <= 1.0:
+            raise ValueError(f"threshold must be in [-1, 1], received {self.threshold}")
+        if self.self_weight is not None and not 0.0 < self.self_weight <= 1.0:
+            raise ValueError(f"self_weight must be in (0, 1] or None, received {self.self_weight}")
+
+    def check_size(self, nodes: int, what: str) -> None:
+        """Refuse a set of nodes that is too small for ``k`` neighbours each."""
+        if nodes < 2:
+            raise ValueError(f"{what} has {nodes} distinct nodes; a graph needs 2 at least")
+        if self.k > nodes - 1:
+            raise ValueError(
+                f"k must be below the number of nodes: {what} has {nodes} nodes, received k = "
+                f"{self.k}; take k at most {nodes - 1}"
+            )
+
+    def construct_graph_batch(self, ops: ArrayOps, embeddings: Array) -> Graph:
+        """The graph of the rows of ``embeddings`` (N, D) among themselves.
+
+        ``A = max(M, Mᵀ)``, the symmetric union of the directed lists ``M``, a mutual edge counted
+        once (Kipf & Welling 2017, arXiv:1609.02907, for the normalisation).
+        """
+        rows = numerics.l2_normalize(ops, ops.stop_gradient(embeddings))
+        n = rows.shape[0]
+        self.check_size(n, "the batch")
+        neighbors, similarity = knn(ops, rows, rows, self.k, self.threshold, ops.arange(n))
+        weights = self._weigh(ops, similarity)
+        # Edge (i, j) is mutual where i stands, with a weight, in the list of j.
+        lists = ops.take(neighbors, neighbors)
+        own_row = ops.arange(n)[:, None, None]
+        back = (lists == own_row) & (ops.take(weights, neighbors) > 0)
+        one_way = ops.where(ops.sum(back, axis=-1) > 0, 0.0, weights)
+        ones = ops.zeros((n, 1)) + 1.0
+        degree = ops.sum(weights, axis=1, keepdims=True)
+        degree = degree + ops.scatter_sum(ones, neighbors, one_way, n)
+        own, scale = self._shares(ops, degree)
+        root = ops.sqrt(scale)
+        pair = root * ops.reshape(ops.take(ops.reshape(root, (n,)), neighbors), neighbors.shape)
+        return Graph(neighbors, weights * pair, own, one_way * pair)
+
+    def attach(self, ops: ArrayOps, queries: Array, source: Array, exclude: Array) -> Graph:
+        """Directed links from each query to its nearest rows of ``source``, all at unit length.
+
+        Row-normalised, ``Â_ij = (1 − α) w_ij / Σ_j w_ij``: the source's own degrees do not change
+        by being linked to, so a query's result depends on nothing but itself and the source.
+        ``exclude`` (N,) names the row of the source that is the query itself, −1 for none.
+        """
+        self.check_size(source.shape[0], "the bank")
+        queries, source = ops.stop_gradient(queries), ops.stop_gradient(source)
+        neighbors, similarity = knn(ops, queries, source, self.k, self.threshold, exclude)
+        weights = self._weigh(ops, similarity)
+        own, scale = self._shares(ops, ops.sum(weights, axis=1, keepdims=True))
+        return Graph(neighbors, weights * scale, own, None)
+
+    def _weigh(self, ops: ArrayOps, similarity: Array) -> Array:
+        linked = similarity > -2.0
+        if self.weighted:
+            linked = similarity > 0.0
+            return ops.where(linked, similarity, 0.0)
+        return ops.astype(linked, ops.dtype)
+
+    def _shares(self, ops: ArrayOps, degree: Array) -> tuple[Array, Array]:
+        """A node's own coefficient, and what a link's weight is divided by, from (N, 1) degrees."""
+        if self.self_weight is None:
+            scale = 1.0 / (degree + 1.0)
+            return scale, scale
+        alone = degree <= 0.0
+        own = ops.where(alone, 1.0, ops.zeros(degree.shape) + self.self_weight)
+        scale = (1.0 - self.self_weight) / ops.where(alone, 1.0, degree)
+        return own, ops.where(alone, 0.0, scale)

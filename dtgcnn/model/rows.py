@@ -1,0 +1,82 @@
+"""The rows that go into the network: checked on the host, normalised on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..array import Array, ArrayOps, HostArray, numerics
+from ..config import DTGCNNConfig
+
+if TYPE_CHECKING:
+    from ..data import Encoder
+
+__all__ = ["checked_rows", "device_rows"]
+
+DEVICE_ROWS = 1 << 14
+"""Rows checked and normalised at a time, which bounds what is held beside them."""
+
+
+def checked_rows(
+    ops: ArrayOps, config: DTGCNNConfig, encoder: Encoder | None, x: HostArray | Sequence[str]
+) -> HostArray:
+    """Float32 host rows of texts or vectors; see ``DTGCNN.vectors``."""
+    width = config.row_width
+    rows: HostArray = x
+    kind = getattr(getattr(x, "dtype", None), "kind", "O")
+    if kind in "OUT":
+        texts = [x] if isinstance(x, str) else list(x)
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("x must be an array of vectors or a list of texts")
+        if encoder is None:
+            raise ValueError(
+                "the model has no text encoder: it was trained on vectors, so encode takes an "
+                f"array of shape (N, {width})"
+            )
+        rows = encoder.encode(texts)
+        wanted, found = (len(texts), width), getattr(rows, "shape", None)
+        if found != wanted:
+            raise ValueError(f"the encoder must give an array of shape {wanted}, not {found}")
+    if rows.ndim != 2 or rows.shape[1] != width:
+        name = config.width_name
+        raise ValueError(f"x must have shape (N, {name} = {width}), received {rows.shape}")
+    rows = rows.astype("float32")  # a copy
+    rows += 0.0  # −0.0 becomes 0.0: equal rows have equal bytes
+    for start in range(0, len(rows), DEVICE_ROWS):
+        finite = ops.isfinite(ops.asarray(rows[start : start + DEVICE_ROWS]))
+        bad = ops.to_numpy(ops.sum(~finite, axis=1)).nonzero()[0]
+        if len(bad):
+            raise ValueError(f"x must be finite; row {start + bad[0]} holds nan or infinity")
+    if config.vocab_size is not None:
+        _check_pieces(rows, config.vocab_size)
+    return rows
+
+
+def device_rows(ops: ArrayOps, config: DTGCNNConfig, host_x: HostArray) -> Array:
+    """Host rows on the device; see ``DTGCNN.device_rows``."""
+    if config.vocab_size is not None:
+        return ops.asarray(host_x, "int32")
+    if len(host_x) <= DEVICE_ROWS:
+        return _unit_rows(ops, ops.asarray(host_x))
+    blocks = []
+    for start in range(0, len(host_x), DEVICE_ROWS):
+        blocks.append(_unit_rows(ops, ops.asarray(host_x[start : start + DEVICE_ROWS])))
+        ops.evaluate(blocks[-1])
+    return ops.concat(blocks)
+
+
+def _check_pieces(rows: HostArray, vocab_size: int) -> None:
+    wrong = (rows != rows.round()) | (rows < 0) | (rows >= vocab_size)
+    if wrong.any():
+        row, column = (int(places[0]) for places in wrong.nonzero())
+        raise ValueError(
+            f"pieces must be whole numbers from 0 to {vocab_size - 1}; row {row} holds "
+            f"{rows[row, column]}"
+        )
+
+
+def _unit_rows(ops: ArrayOps, x: Array) -> Array:
+    if x.shape[0] == 0:
+        return x
+    largest = ops.max(ops.abs(x), axis=1, keepdims=True)
+    return numerics.l2_normalize(ops, x / ops.where(largest > 0, largest, 1.0))

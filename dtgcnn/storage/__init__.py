@@ -1,0 +1,46 @@
+"""What is written to the disk: files whole or not at all, saved models and ensembles, cards."""
+
+from .cards import ensemble_card, model_card
+from .checkpoint import (
+    WEIGHTS,
+    Checkpoint,
+    check_folder,
+    holds_model,
+    read_checkpoint,
+    write_checkpoint,
+)
+from .ensemble import holds_ensemble, read_ensemble, write_ensemble
+from .files import (
+    draft,
+    flush,
+    lock,
+    read_arrays,
+    remove_drafts,
+    replace_file,
+    replacing,
+    write_arrays,
+    write_json,
+)
+
+__all__ = [
+    "WEIGHTS",
+    "Checkpoint",
+    "check_folder",
+    "draft",
+    "ensemble_card",
+    "flush",
+    "holds_ensemble",
+    "holds_model",
+    "lock",
+    "model_card",
+    "read_arrays",
+    "read_checkpoint",
+    "read_ensemble",
+    "remove_drafts",
+    "replace_file",
+    "replacing",
+    "write_arrays",
+    "write_checkpoint",
+    "write_ensemble",
+    "write_json",
+]

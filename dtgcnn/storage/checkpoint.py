@@ -1,0 +1,218 @@
+"""Saved models: safetensors with dotted names, JSON beside it, and a model card. Never pickle.
+
+A directory holds
+
+- ``model.safetensors``: parameters, running state and bank. Its metadata hold the config, so this
+  one file, replaced in one move, is what a load trusts;
+- ``config.json``: the same metadata for people to read;
+- ``encoder-<fingerprint>/``: the text encoder, where there is one;
+- ``README.md``: the model card.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import CheckpointError
+from .files import (
+    draft,
+    flush,
+    read_arrays,
+    read_metadata,
+    remove_drafts,
+    replace_file,
+    write_arrays,
+    write_json,
+)
+
+__all__ = ["Checkpoint", "check_folder", "holds_model", "read_checkpoint", "write_checkpoint"]
+
+WEIGHTS = "model.safetensors"
+FORMAT = "dtgcnn-2"
+_ENCODER = re.compile(r"encoder-[0-9a-f]{12}$")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a model is saved as.
+
+    Attributes:
+        model: the name of its class.
+        arguments: what makes a model of this class, beside its config.
+        config: its settings.
+        trained_with: versions, backend, device and threads.
+        arrays: by dotted name, host arrays.
+        path: the file that holds them, None before they are saved.
+    """
+
+    model: str
+    arguments: Mapping[str, Any]
+    config: Mapping[str, Any]
+    trained_with: Mapping[str, Any]
+    arrays: Mapping[str, Any]
+    path: Path | None = None
+
+    def array(self, name: str, shape: Sequence[int]) -> Any:
+        """The array of this name.
+
+        Raises:
+            CheckpointError: there is none, or it has another shape.
+        """
+        if name not in self.arrays:
+            raise CheckpointError(f"{self.path}: the array {name!r} is missing")
+        array = self.arrays[name]
+        if array.shape != tuple(shape):
+            raise CheckpointError(
+                f"{self.path}: {name!r} must have shape {tuple(shape)} by the config, it has "
+                f"{array.shape}"
+            )
+        return array
+
+
+def holds_model(directory: str | Path) -> bool:
+    """Whether a model was saved in ``directory``."""
+    return (Path(directory) / WEIGHTS).exists()
+
+
+def write_checkpoint(
+    directory: str | Path,
+    checkpoint: Checkpoint,
+    card: str,
+    encoder: Any = None,
+    *,
+    overwrite: bool = False,
+    same_encoder: bool = False,
+) -> Path:
+    """Write a model, its card and its text encoder into ``directory``, made where it is missing.
+
+    What was there stays loadable until ``model.safetensors`` is replaced, in one move. With
+    ``same_encoder`` the encoder that an earlier save of this model left is not written again.
+
+    Raises:
+        FileExistsError, NotADirectoryError, PermissionError: see ``check_folder``.
+    """
+    directory = Path(directory)
+    check_folder(directory, overwrite)
+    directory.mkdir(parents=True, exist_ok=True)
+    folder = None
+    if encoder is not None:
+        earlier = _encoder_of(directory) if same_encoder else None
+        folder = earlier or _save_encoder(encoder, directory)
+    metadata = {
+        "format": FORMAT,
+        "model": checkpoint.model,
+        "arguments": checkpoint.arguments,
+        "config": checkpoint.config,
+        "encoder": folder,
+        "text_encoder": spec_of(encoder),
+        "trained_with": checkpoint.trained_with,
+    }
+    write_arrays(directory / WEIGHTS, checkpoint.arrays, metadata)
+    write_json(directory / "config.json", metadata)
+    replace_file(directory / "README.md", card.encode())
+    for path in directory.iterdir():  # of the model before, or of a save that was cut short
+        if _ENCODER.fullmatch(path.name) and path.name != folder:
+            shutil.rmtree(path, ignore_errors=True)
+    return directory
+
+
+def read_checkpoint(directory: str | Path) -> tuple[Checkpoint, Path | None]:
+    """What ``write_checkpoint`` wrote, and the folder of the text encoder where there is one.
+
+    Raises:
+        CheckpointError: there is no model, or its file is damaged or foreign.
+    """
+    directory = Path(directory)
+    path = directory / WEIGHTS
+    if not path.is_file():
+        raise CheckpointError(f"{directory}: no model here ({WEIGHTS} is missing)")
+    metadata, arrays = read_arrays(path, FORMAT)
+    names = ("model", "arguments", "config", "trained_with")
+    try:
+        parts = {name: metadata[name] for name in names}
+    except KeyError as error:
+        raise CheckpointError(f"{path}: its config is not valid: {error}") from None
+    encoder = metadata.get("encoder")
+    checkpoint = Checkpoint(**parts, arrays=arrays, path=path)
+    return checkpoint, directory / str(encoder) if encoder else None
+
+
+def check_folder(
+    directory: str | Path,
+    overwrite: bool = False,
+    *,
+    what: str = "a model",
+    main: str = WEIGHTS,
+    parts: re.Pattern[str] = _ENCODER,
+) -> None:
+    """Refuse a folder that a model cannot or must not be saved in, before any work is done.
+
+    A folder of other files is never written to, so nothing of them can be lost.
+
+    Args:
+        directory: the folder.
+        overwrite: whether it may hold what is to be saved.
+        what, main, parts: what is to be saved, the file that tells it, and the names of folders
+            that a save which was killed may have left.
+
+    Raises:
+        FileExistsError: it holds a model and ``overwrite`` is False, or files but no model.
+        NotADirectoryError: the path, or a part of it, is a file.
+        PermissionError: it, or the folder to make it in, cannot be written to.
+    """
+    directory = Path(directory)
+    nearest = next(
+        path for path in (directory.absolute(), *directory.absolute().parents) if path.exists()
+    )
+    if not nearest.is_dir():
+        raise NotADirectoryError(f"{directory}: {nearest} must be a folder, it is a file")
+    if not os.access(nearest, os.W_OK):
+        raise PermissionError(f"{directory}: the folder {nearest} cannot be written to")
+    if (directory / main).exists():
+        if not overwrite:
+            raise FileExistsError(f"{directory} already holds {what}; overwrite replaces it")
+        return
+    kept = [] if nearest != directory.absolute() else sorted(directory.iterdir())
+    foreign = [p.name for p in kept if not (p.name.startswith(".") or parts.match(p.name))]
+    if foreign:
+        raise FileExistsError(
+            f"{directory} must be empty or hold {what}, it holds other files ({foreign[0]})"
+        )
+
+
+def _encoder_of(directory: Path) -> str | None:
+    """The folder name of the encoder that the model in ``directory`` uses."""
+    try:
+        name = read_metadata(directory / WEIGHTS).get("encoder")
+    except CheckpointError:
+        return None
+    return name if isinstance(name, str) and _ENCODER.match(name) else None
+
+
+def _save_encoder(encoder: Any, directory: Path) -> str:
+    """Save the encoder under a name made of its content, so no other model's is touched."""
+    remove_drafts(directory)
+    with draft(directory / "encoder") as part:
+        part.mkdir()
+        encoder.save(part)
+        digest = hashlib.sha256()
+        for file in sorted(path for path in part.rglob("*") if path.is_file()):
+            digest.update(str(file.relative_to(part)).encode() + file.read_bytes())
+            flush(file)
+        name = f"encoder-{digest.hexdigest()[:12]}"
+        if not (directory / name).exists():
+            os.rename(part, directory / name)
+    flush(directory)
+    return name
+
+
+def spec_of(encoder: Any) -> str | None:
+    """What the encoder is called on the command line."""
+    return None if encoder is None else str(getattr(encoder, "spec", encoder.name))

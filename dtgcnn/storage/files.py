@@ -1,0 +1,238 @@
+"""Files that appear whole or not at all, and arrays in files that tell when they are damaged.
+
+Arrays lie in safetensors files, with JSON metadata and a checksum of all of it in the header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from ..errors import CheckpointError
+
+__all__ = [
+    "draft",
+    "flush",
+    "lock",
+    "read_arrays",
+    "read_metadata",
+    "remove_drafts",
+    "replace_file",
+    "replacing",
+    "write_arrays",
+    "write_json",
+]
+
+_DRAFT = re.compile(r"\..+\.dtgcnn-(\d+)-[0-9a-f]{8}")
+
+_drafts: set[str] = set()  # of this process
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all; see ``replacing``."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file, beside ``path`` while it is written; at the end it is flushed to the disk and
+    moved into place.
+
+    Raises:
+        OSError: it cannot be written; what was at ``path`` is as it was.
+    """
+    remove_drafts(path.parent)
+    with draft(path) as part:
+        try:
+            with part.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        except OSError as error:
+            if error.errno is None or error.filename not in (None, str(part)):
+                raise
+            raise OSError(error.errno, error.strerror, str(path)) from None
+    flush(path.parent)
+
+
+@contextmanager
+def draft(path: Path) -> Iterator[Path]:
+    """A hidden name beside ``path`` under which a file or folder is written, to be moved to
+    ``path`` once complete. What is still there at the end is deleted."""
+    part = path.with_name(f".{path.name}.dtgcnn-{os.getpid()}-{secrets.token_hex(4)}")
+    _drafts.add(part.name)
+    try:
+        yield part
+    finally:
+        _remove(part)
+        _drafts.discard(part.name)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Delete the drafts that killed processes left in ``folder``."""
+    for path in folder.glob(".*.dtgcnn-*"):
+        name = _DRAFT.fullmatch(path.name)
+        if name and path.name not in _drafts and not _runs(int(name[1])):
+            _remove(path)
+
+
+def flush(path: Path) -> None:
+    """Make the content of a file, or the names in a folder, last through a power cut, where the
+    system lets one."""
+    if os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError:  # some file systems have no such thing for folders
+        if not path.is_dir():
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Hold the lock file ``path``, made where it is missing, while the context lasts. On Windows it
+    is not held.
+
+    Raises:
+        BlockingIOError: another process holds it.
+    """
+    with path.open("ab") as handle:
+        try:
+            from fcntl import LOCK_EX, LOCK_NB, flock
+
+            flock(handle, LOCK_EX | LOCK_NB)
+        except ImportError:
+            pass
+        except OSError as error:
+            folder = str(path.parent)
+            raise BlockingIOError(error.errno, "another process is training here", folder) from None
+        yield
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write an object as JSON for people to read, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was at ``path`` is as it was.
+    """
+    replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def write_arrays(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+    """Write named host arrays and JSON metadata as one safetensors file, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was at ``path`` is as it was.
+    """
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    text = json.dumps(metadata)
+    header = {"dtgcnn": text, "sha256": _checksum(contiguous, text)}
+    replace_file(path, _in_order(save(contiguous, header)))
+
+
+def read_arrays(path: Path, form: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The metadata and the arrays that ``write_arrays`` wrote.
+
+    Raises:
+        CheckpointError: the file cannot be read, another program wrote it, it is damaged, or the
+            ``format`` that its metadata name is not ``form``, where that is given.
+    """
+    header, arrays = _read(path, with_arrays=True)
+    if header.get("sha256") != _checksum(arrays, header["dtgcnn"]):
+        raise CheckpointError(f"{path}: damaged: its content does not agree with its checksum")
+    metadata = _parse(path, header["dtgcnn"])
+    found = metadata.get("format")
+    if form is not None and found != form:
+        raise CheckpointError(f"{path}: the format must be {form!r}, it is {found!r}")
+    return metadata, arrays
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The metadata alone, unchecked.
+
+    Raises:
+        CheckpointError: the file cannot be read, or another program wrote it.
+    """
+    return _parse(path, _read(path, with_arrays=False)[0]["dtgcnn"])
+
+
+def _read(path: Path, with_arrays: bool) -> tuple[dict[str, str], dict[str, Any]]:
+    try:
+        with safe_open(path, framework="np") as file:
+            header = dict(file.metadata() or {})
+            names = file.keys() if with_arrays else []
+            arrays = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: not a readable safetensors file: {error}") from None
+    if "dtgcnn" not in header:
+        raise CheckpointError(f"{path}: a safetensors file, but not one that dtgcnn wrote")
+    return header, arrays
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        metadata = json.loads(text)
+    except ValueError as error:
+        raise CheckpointError(f"{path}: its metadata are not valid JSON: {error}") from None
+    if not isinstance(metadata, dict):
+        raise CheckpointError(f"{path}: its metadata must be an object")
+    return metadata
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file, its header's entries sorted: safetensors leaves their order to chance,
+    and the same model is to be the same bytes."""
+    size = int.from_bytes(content[:8], "little")
+    entries = json.loads(content[8 : 8 + size])
+    header = json.dumps(entries, sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # data begin at a multiple of 8
+    return len(header).to_bytes(8, "little") + header + content[8 + size :]
+
+
+def _checksum(arrays: Mapping[str, Any], text: str) -> str:
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _runs(process: int) -> bool:
+    """Whether another process of this number runs, or none can tell."""
+    if process == os.getpid():
+        return False
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,19 @@
+"""Training: ``Trainer`` and its loop, one step, the state of a run, stages, ensembles."""
+
+from .curriculum import CurriculumScheduler
+from .ensemble import Ensemble, load_embedder
+from .progressive import ProgressiveTrainer, Stage
+from .resume import holds_state, remove_states
+from .trainer import AdvancedTrainer, Trainer
+
+__all__ = [
+    "AdvancedTrainer",
+    "CurriculumScheduler",
+    "Ensemble",
+    "ProgressiveTrainer",
+    "Stage",
+    "Trainer",
+    "holds_state",
+    "load_embedder",
+    "remove_states",
+]

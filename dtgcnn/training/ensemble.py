@@ -1,0 +1,244 @@
+"""``Ensemble``: several models of different seeds that answer as one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+from ..array import HostArray
+from ..callbacks import Callback
+from ..config import DTGCNNConfig
+from ..errors import CheckpointError
+from ..losses import LossFunction
+from ..model import DTGCNN
+from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from ..data import Encoder, TripletLoader
+
+__all__ = ["Ensemble", "Mode", "load_embedder"]
+
+Mode = Literal["procrustes", "mean", "concat"]
+
+
+class Ensemble:
+    """Trained models whose embeddings are put together.
+
+    Each model finds axes of its own: the embedding space of one is about a rotation of another's,
+    which a mean of both mixes up. The modes:
+
+    - ``"procrustes"``: the mean after each model's space is rotated onto the first one's. The
+      rotation is found once, on anchor rows, so an embedding does not depend on its company;
+    - ``"mean"``: the mean as it is;
+    - ``"concat"``: side by side, n · output_dim columns: the cosine of two rows is the mean of the
+      models' cosines.
+
+    A mean is brought back to unit length, unless the models have ``normalize_output=False``.
+
+    Args:
+        models: two or more trained models of one input_dim, output_dim and encoder.
+        mode: how embeddings are put together.
+        anchors: texts or vectors (N, input_dim) that the rotations are found on; the bank of the
+            first model where not given.
+
+    Raises:
+        ValueError: the models do not fit together or are not trained, or ``mode`` is unknown.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[DTGCNN],
+        mode: Mode = "procrustes",
+        *,
+        anchors: HostArray | Sequence[str] | None = None,
+    ) -> None:
+        if mode not in get_args(Mode):
+            raise ValueError(f"mode must be one of {', '.join(get_args(Mode))}, received {mode!r}")
+        self.models = list(models)
+        _check_members(self.models)
+        self.mode: Mode = mode
+        self.rotations: HostArray | None = None
+        """(n, D, D) float64: what each model's embeddings are multiplied by in ``"procrustes"``."""
+        self.histories: list[list[dict[str, float]]] = []
+        """What ``Trainer.train`` returned for each model that ``train`` trained."""
+        if mode == "procrustes":
+            from ..evaluation import aligned
+
+            bank = self.models[0].bank
+            assert bank is not None
+            rows = bank.host_x if anchors is None else self.vectors(anchors)
+            self.rotations = aligned([model.encode(rows) for model in self.models])
+
+    @classmethod
+    def train(
+        cls,
+        config: DTGCNNConfig,
+        train_loader: TripletLoader,
+        val_loader: TripletLoader | None = None,
+        *,
+        seeds: Sequence[int] = (0, 1, 2),
+        mode: Mode = "procrustes",
+        backend: str = "auto",
+        encoder: Encoder | None = None,
+        callbacks: Callable[[int], Sequence[Callback]] | None = None,
+        progress: bool = True,
+        loss: LossFunction | None = None,
+        state_dir: str | Path | None = None,
+        resume: bool = False,
+    ) -> Ensemble:
+        """Train a model for each seed, on the same rows, one after the other.
+
+        The seed decides a model's first weights, its dropout, and the order of its batches. Texts
+        are encoded by one encoder, fitted once where none is given.
+
+        Args:
+            config: the settings of every model, but for the seed.
+            train_loader, val_loader: as for ``Trainer``.
+            seeds: two or more, no two equal.
+            mode: how embeddings are put together.
+            backend, encoder: as for ``DTGCNN``.
+            callbacks: gives the callbacks of the model of a seed.
+            progress, loss: as for ``Trainer``.
+            state_dir: the state of each run is kept in its folder ``seed-<seed>``.
+            resume: go on with those runs; models that are trained are not trained again.
+
+        Raises:
+            ValueError: ``seeds`` are too few or repeat; or as ``Trainer``.
+        """
+        if len(seeds) < 2 or len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds must be two or more, no two equal, received {tuple(seeds)}")
+        models, histories = [], []
+        for seed in seeds:
+            model = DTGCNN(config.replace(seed=seed), backend=backend, encoder=encoder)
+            trainer = Trainer(
+                model,
+                train_loader=train_loader.with_seed(seed),
+                val_loader=val_loader,
+                callbacks=() if callbacks is None else callbacks(seed),
+                progress=progress,
+                loss=loss,
+                state_dir=None if state_dir is None else Path(state_dir) / f"seed-{seed}",
+            )
+            histories.append(trainer.train(resume=resume))
+            encoder = model.encoder
+            models.append(model)
+        ensemble = cls(models, mode)
+        ensemble.histories = histories
+        return ensemble
+
+    @property
+    def output_dim(self) -> int:
+        """Columns of an embedding."""
+        count = len(self.models) if self.mode == "concat" else 1
+        return count * self.models[0].config.output_dim
+
+    def __call__(self, x: HostArray | Sequence[str]) -> HostArray:
+        """The same as ``encode``."""
+        return self.encode(x)
+
+    def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
+        """What goes into the models; see ``DTGCNN.vectors``."""
+        return self.models[0].vectors(x)
+
+    def input_vectors(self, host_x: HostArray) -> HostArray:
+        """What there is of host rows before training; see ``DTGCNN.input_vectors``."""
+        return self.models[0].input_vectors(host_x)
+
+    def encode(self, x: HostArray | Sequence[str]) -> HostArray:
+        """Embeddings (N, output_dim), float32, of texts or vectors; the same alone, in any batch
+        and in any order.
+
+        Raises:
+            ValueError: ``x`` does not fit the models.
+        """
+        from ..evaluation import mean_of, side_by_side
+
+        rows = self.vectors(x)
+        views = [model.encode(rows) for model in self.models]
+        if self.mode == "concat":
+            return side_by_side(views)
+        return mean_of(views, self.rotations, self.models[0].config.normalize_output)
+
+    def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the ensemble into ``directory``; see ``dtgcnn.storage.write_ensemble``."""
+        from ..storage import ensemble_card, write_ensemble
+
+        return write_ensemble(
+            directory,
+            [model.save for model in self.models],
+            {} if self.rotations is None else {"rotations": self.rotations},
+            self.mode,
+            [model.config.seed for model in self.models],
+            self.models[0].made_with(),
+            ensemble_card(self),
+            overwrite=overwrite,
+        )
+
+    @classmethod
+    def load(cls, directory: str | Path, *, backend: str = "auto") -> Ensemble:
+        """The ensemble that was saved in ``directory``, on ``backend``.
+
+        Raises:
+            CheckpointError: there is none, or a file or a member is missing, damaged, foreign or of
+                another shape than the others.
+        """
+        from ..storage import read_ensemble
+
+        members, mode, rotations = read_ensemble(directory)
+        models = [DTGCNN.load(folder, backend=backend) for folder in members]
+        try:
+            ensemble = cls(models, "mean")
+        except ValueError as error:
+            raise CheckpointError(
+                f"{directory}: its members do not fit together: {error}"
+            ) from None
+        for model in models:
+            model.encoder = models[0].encoder  # one copy, of equal ones
+        ensemble.mode, ensemble.rotations = cast(Mode, mode), rotations
+        return ensemble
+
+
+def load_embedder(directory: str | Path, *, backend: str = "auto") -> DTGCNN | Ensemble:
+    """What was saved in ``directory``: an ensemble, or else a model.
+
+    Raises:
+        CheckpointError: as ``Ensemble.load`` and ``DTGCNN.load``.
+    """
+    from ..storage import holds_ensemble
+
+    if holds_ensemble(directory):
+        return Ensemble.load(directory, backend=backend)
+    return DTGCNN.load(directory, backend=backend)
+
+
+def _check_members(models: list[DTGCNN]) -> None:
+    if len(models) < 2:
+        raise ValueError(f"models must be two or more, received {len(models)}")
+    for i, model in enumerate(models):
+        if not isinstance(model, DTGCNN):
+            raise ValueError(f"models must be DTGCNN models, models[{i}] is {model!r}")
+        if model.bank is None:
+            raise ValueError(f"models must be trained, models[{i}] is not")
+        for name in ("input_dim", "output_dim", "normalize_output"):
+            first, own = getattr(models[0].config, name), getattr(model.config, name)
+            if own != first:
+                raise ValueError(
+                    f"models must agree on {name}: it is {first} of models[0], {own} of models[{i}]"
+                )
+    encoders = {id(model.encoder): model.encoder for model in models}
+    if len(encoders) > 1:
+        first, *others = map(_content, encoders.values())
+        if any(other != first for other in others):
+            raise ValueError("models must share one text encoder, theirs differ")
+
+
+def _content(encoder: Encoder | None) -> dict[str, bytes] | None:
+    """The files that an encoder saves, which tell whether it is another's equal."""
+    if encoder is None:
+        return None
+    with tempfile.TemporaryDirectory() as name:
+        encoder.save(name)
+        files = (path for path in Path(name).rglob("*") if path.is_file())
+        return {str(path.relative_to(name)): path.read_bytes() for path in files}

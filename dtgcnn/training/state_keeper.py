@@ -1,0 +1,150 @@
+"""``StateKeeper``: what of a trainer goes into a saved state, and comes back from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ..array import HostArray
+from ..callbacks import Callback, ProgressBar, TrainerView
+from ..errors import CheckpointError
+from ..losses import LossFunction
+from .resume import LOCK, Place, TrainingState, fingerprint, record_run
+from .training_run import TrainingRun
+
+__all__ = ["StateKeeper", "hold", "saved_state"]
+
+
+@contextmanager
+def hold(directory: Path | None) -> Iterator[None]:
+    """Keep other processes from training in ``directory`` while the context lasts.
+
+    Folders that are made for it are gone again where nothing was saved in them.
+
+    Raises:
+        BlockingIOError: one does already.
+    """
+    if directory is None:
+        yield
+        return
+    from ..storage import lock
+
+    made = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with lock(directory / LOCK):
+            yield
+    finally:
+        if made and [path.name for path in directory.iterdir()] == [LOCK]:
+            (directory / LOCK).unlink()
+            with suppress(OSError):  # something else lies in one of them
+                for path in made:
+                    path.rmdir()
+
+
+def saved_state(directory: Path | None, resume: bool) -> TrainingState | None:
+    """The state in ``directory`` to go on from, None to begin.
+
+    Raises:
+        ValueError: ``resume`` without a directory.
+        FileExistsError: not ``resume``, and there is the state of a run that has taken a step.
+        CheckpointError: there are states, and all are damaged.
+    """
+    if directory is None:
+        if resume:
+            raise ValueError("resume needs the state_dir of the run to go on with")
+        return None
+    state = TrainingState.latest(directory)
+    if state is None or resume:
+        return state
+    if state.global_step > 0:
+        raise FileExistsError(
+            f"{directory} holds the state of a run; train(resume=True) goes on with it"
+        )
+    return None
+
+
+class StateKeeper:
+    """Saves the state of a trainer's run in a folder; does nothing where there is none.
+
+    Args:
+        directory: the trainer's ``state_dir``.
+        trainer, run, hooks: whose state it is.
+        vectors: (num_items, input_dim), of the training data, by which these are known again.
+        loss: the trainer's own loss, if any.
+    """
+
+    def __init__(
+        self,
+        directory: Path | None,
+        trainer: TrainerView,
+        run: TrainingRun,
+        hooks: list[Callback],
+        vectors: HostArray,
+        loss: LossFunction | None = None,
+    ) -> None:
+        self.directory, self.trainer, self.run, self.loss = directory, trainer, run, loss
+        self.hooks = [hook for hook in hooks if not isinstance(hook, ProgressBar)]
+        self.made_with: dict[str, Any] = {}
+        self.data = ""
+        if self.directory is not None and trainer.train_loader is not None:
+            self.made_with = trainer.model.made_with()
+            self.data = fingerprint(trainer.train_loader, vectors)
+            if trainer.val_loader is not None and len(trainer.val_loader) > 0:
+                self.data += " " + fingerprint(trainer.val_loader)
+
+    def begin(self, state: TrainingState | None) -> Place:
+        """Go on from ``state``, or save the first one. Returns where the run is.
+
+        Raises:
+            ValueError: the state is that of another run.
+            CheckpointError: it lacks something.
+        """
+        if self.directory is None:
+            return Place()
+        place = Place() if state is None else self._restore(state, self.directory)
+        record_run(self.directory, self.trainer.config, self.made_with)
+        if state is None:
+            self.save(place)
+        return place
+
+    def save(self, place: Place) -> None:
+        """Save the state of a run that is at ``place``."""
+        if self.directory is None:
+            return
+        trainer = self.trainer
+        numbers, arrays = self.run.state_dict()
+        TrainingState(
+            config=trainer.config.to_dict(),
+            data=self.data,
+            model=self._model(),
+            frozen=sorted(trainer.model.frozen),
+            place=place,
+            history=trainer.history,
+            global_step=trainer.global_step,
+            finished=trainer.should_stop,
+            run=numbers,
+            callbacks=[(type(hook).__name__, hook.state_dict()) for hook in self.hooks],
+            made_with=self.made_with,
+            arrays=arrays,
+        ).save(self.directory)
+
+    def _model(self) -> dict[str, Any]:
+        model, loss = self.trainer.model, self.loss
+        own = {} if loss is None else {"loss": getattr(loss, "__qualname__", type(loss).__name__)}
+        return {"class": type(model).__name__, **model.extras(), **own}
+
+    def _restore(self, state: TrainingState, directory: Path) -> Place:
+        trainer, frozen = self.trainer, sorted(self.trainer.model.frozen)
+        state.check(trainer.config, self.data, self._model(), frozen, self.hooks, self.made_with)
+        try:
+            self.run.load_state_dict(state.run, state.arrays)
+        except KeyError as error:
+            raise CheckpointError(f"{directory}: the state has no {error}") from None
+        trainer.history, trainer.global_step = state.history, state.global_step
+        trainer.should_stop = state.finished
+        for hook, (_, known) in zip(self.hooks, state.callbacks, strict=True):
+            hook.load_state_dict(known)
+        return state.place

@@ -1,0 +1,149 @@
+"""``TrainingInputs``: what training steps take of the data, on the device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..array import ArrayOps, HostArray, Tree, derive_key
+from ..config import DTGCNNConfig
+from ..losses import AdaptiveMarginScheduler
+from ..model import DTGCNN, Graph, graph_figures
+
+if TYPE_CHECKING:
+    from ..data import Batch, Items, TripletLoader
+
+__all__ = ["TrainingInputs", "loss_arrays"]
+
+_LISTS = ("neighbors", "weights", "own")
+"""What links to a bank are made of."""
+
+
+class TrainingInputs:
+    """The rows of the training side, the bank that is made of them, and their links to it.
+
+    Args:
+        model: its bank is replaced.
+        config: the training settings.
+        loader: whose rows they are.
+        vectors: (num_items, row_width), the rows of the loader's dataset.
+
+    Raises:
+        ValueError: the data are too few for the graph.
+    """
+
+    def __init__(
+        self, model: DTGCNN, config: DTGCNNConfig, loader: TripletLoader, vectors: HostArray
+    ) -> None:
+        self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
+        self._row_of = {int(item): row for row, item in enumerate(loader.items)}
+        host_x = vectors[loader.items]
+        self._host_x = None if model.network.embedding is None else host_x
+        self._x = model.device_rows(host_x)
+        self.ops.evaluate(self._x)
+        if config.graph_scope == "batch":
+            first = next(iter(loader.batches(0)))
+            model.network.constructor.check_size(len(first.items), "a batch")
+        self.bank = model.build_bank(host_x, [int(label) for label in loader.labels])
+        self._links = self._link(host_x) if config.graph_scope == "bank" else None
+        self.graph_figures = self._figures(host_x)
+        """The homophily of the links to the bank; empty in batch scope."""
+        self._margin = AdaptiveMarginScheduler(
+            config.triplet_margin, config.target_margin or config.triplet_margin
+        )
+
+    def rows(self, items: HostArray) -> Tree:
+        """The rows of these items and, in bank scope, their links."""
+        ops = self.ops
+        rows = ops.asarray([self._row_of[int(item)] for item in items], "int32")
+        arrays = {"x": ops.take(self._x, rows)}
+        if self._links is None:
+            return arrays
+        links = self._links.rows(ops, rows)
+        return {**arrays, **{name: getattr(links, name) for name in _LISTS}}
+
+    def relink(self) -> None:
+        """Link the rows to the bank as it is now, where an embedding layer has moved them."""
+        if self._host_x is not None and self._links is not None:
+            self._links = self._link(self._host_x)
+            self.graph_figures = self._figures(self._host_x)
+
+    def links(self) -> Tree:
+        """The links that an embedding layer may move; empty where they do not change."""
+        if self._host_x is None or self._links is None:
+            return {}
+        return {name: getattr(self._links, name) for name in _LISTS}
+
+    def restore_links(self, lists: Tree) -> None:
+        """Go on with what ``links`` gave, and a bank of the same time."""
+        if lists:
+            assert self._host_x is not None
+            neighbors, weights, own = (lists[name] for name in _LISTS)
+            self._links = Graph(neighbors, weights, own, None)
+            self.graph_figures = self._figures(self._host_x)
+
+    def bank_states(self) -> Tree:
+        """The bank's states as they are now, by layer; none in batch scope."""
+        if self._links is None:
+            return {}
+        return {str(i): states for i, states in enumerate(self.bank.states)}
+
+    def margin(self, epoch: int) -> float:
+        """The margin in ``epoch`` = 1, 2, …"""
+        last = max(self.config.num_epochs - 1, 1)
+        return self._margin.step(min(epoch - 1, last), last)
+
+    def loss_arrays(self, batch: Batch, epoch: int, count: int, part: int = 0) -> Tree:
+        """See the function ``loss_arrays``; ``count`` is the number of steps before this one, and
+        ``part`` that of the step's parts with a loss of their own before this one."""
+        key = derive_key(self.config.seed, "mining", count, *([part] if part else []))
+        return loss_arrays(
+            self.ops, self.config, self.loader.dataset, batch, key, self.margin(epoch)
+        )
+
+    def _link(self, host_x: HostArray) -> Graph:
+        """Links of all training rows to the bank: its own, where every row is in it."""
+        rows = self.bank.rows_of(host_x)
+        if min(rows) < 0 or self.bank.graph is None:
+            links = self.model.attach(host_x, self.model.nodes(host_x))
+        else:
+            links = self.bank.graph.rows(self.ops, self.ops.asarray(rows, "int32"))
+        # The first step would lose them where memory runs out in it.
+        self.ops.evaluate(links.neighbors, links.weights, links.own)
+        return links
+
+    def _figures(self, host_x: HostArray) -> dict[str, float]:
+        if self._links is None:
+            return {}
+        ops, label_of = self.ops, dict[int, int]()
+        for row, label in zip(self.bank.rows_of(host_x), self.loader.labels, strict=True):
+            label_of.setdefault(row, int(label))
+        bank_labels = ops.asarray([label_of[row] for row in range(len(self.bank))], "int32")
+        labels = ops.asarray(self.loader.labels, "int32")
+        figures = graph_figures(ops, self._links, labels, bank_labels)
+        return {name: float(ops.to_numpy(value)) for name, value in figures.items()}
+
+
+def loss_arrays(
+    ops: ArrayOps,
+    config: DTGCNNConfig,
+    dataset: Items,
+    batch: Batch,
+    key: tuple[int, int],
+    margin: float,
+) -> Tree:
+    """What a loss asks of a batch beside its embeddings: ``labels`` and ``items``, ``triplets`` and
+    ``targets`` where there are some, ``mining_key`` where mining draws, and ``margin`` where that
+    changes."""
+    arrays = {
+        "labels": ops.asarray(batch.labels, "int32"),
+        "items": ops.asarray(batch.items, "int32"),
+    }
+    if batch.triplets is not None:
+        arrays["triplets"] = ops.asarray(batch.triplets, "int32")
+    if dataset.targets is not None:
+        arrays["targets"] = ops.asarray(dataset.targets[batch.items])
+    if config.mining_strategy == "distance_weighted":
+        arrays["mining_key"] = ops.asarray(key, "uint32")
+    if config.target_margin is not None:
+        arrays["margin"] = ops.asarray(margin)
+    return arrays

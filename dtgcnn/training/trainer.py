@@ -1,0 +1,294 @@
+"""``Trainer``: the loop over epochs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..array import HostArray, limit_threads
+from ..callbacks import Callback, EarlyStopping, MemoryManager, ProgressBar
+from ..config import DTGCNNConfig, refuse_unless
+from ..errors import TrainingError
+from ..losses import LossFunction, Objective, as_objective, config_objective
+from ..model import DTGCNN
+from .resume import Place
+from .state_keeper import StateKeeper, hold, saved_state
+from .training_run import TrainingRun
+from .validation import validate
+
+if TYPE_CHECKING:
+    from ..data import Items, TripletLoader
+
+_log = logging.getLogger("dtgcnn")
+
+__all__ = ["AdvancedTrainer", "Trainer"]
+
+
+class Trainer:
+    """Trains a ``DTGCNN`` on the batches of a loader.
+
+    Args:
+        model: the model to train; its parameters, running state and bank are replaced.
+        config: the training settings, which become the model's; its own where not given. Those that
+            shape the model must be the model's.
+        train_loader, val_loader: from ``TripletDataset.create_dataloaders``. They may be given to
+            ``train`` instead. Texts are encoded by the model's encoder; where it has none, one is
+            fitted on the training side's texts.
+        epochs: passes over the training data, in place of ``config.num_epochs``.
+        callbacks: called around epochs and steps.
+        progress: whether to show a progress bar and a line per epoch.
+        loss: a loss of one's own in place of the config's: a function ``(ops, embeddings, batch)``
+            of the embeddings (B, D) and of ``batch["labels"]``, ``batch["items"]`` and, where the
+            data are triplets, ``batch["triplets"]`` (T, 3), to a scalar, or to a scalar and a dict
+            of metrics. It is written with ``ops``, forward only. On a GPU it is compiled: what else
+            it makes use of stays as it was at the first step.
+        state_dir: where the state of the run is kept, so that ``train(resume=True)`` goes on after
+            it was killed, with the same bits as if it had not been.
+        save_every_n_steps: save the state after steps n, 2n, … as well as after every epoch.
+
+    Raises:
+        ValueError: ``config`` shapes another model, or an argument is out of range.
+    """
+
+    def __init__(
+        self,
+        model: DTGCNN,
+        config: DTGCNNConfig | None = None,
+        *,
+        train_loader: TripletLoader | None = None,
+        val_loader: TripletLoader | None = None,
+        epochs: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        progress: bool = True,
+        loss: LossFunction | None = None,
+        state_dir: str | Path | None = None,
+        save_every_n_steps: int | None = None,
+    ) -> None:
+        config = model.config if config is None else config
+        config.require_same_model(model.config)
+        refuse_unless(
+            config.device in ("auto", model.ops.device),
+            "device",
+            f"must be the model's {model.ops.device!r}",
+            config.device,
+        )
+        if save_every_n_steps is not None and save_every_n_steps < 1:
+            raise ValueError(
+                f"save_every_n_steps must be at least 1, received {save_every_n_steps}"
+            )
+        if save_every_n_steps is not None and state_dir is None:
+            raise ValueError("save_every_n_steps needs a state_dir to save in")
+        self.model = model
+        self.config = config if epochs is None else config.replace(num_epochs=epochs)
+        self.train_loader = train_loader
+        self.val_loader = val_loader
+        self.callbacks = list(callbacks)
+        self.progress = progress
+        self.loss = loss
+        self.state_dir = None if state_dir is None else Path(state_dir)
+        self.save_every_n_steps = save_every_n_steps
+        self.history: list[dict[str, float]] = []
+        """The metrics of each finished epoch of the last run."""
+        self.should_stop = False
+        """Set it to end training after the running epoch."""
+        self.global_step = 0
+        """Steps taken in this run, over all epochs."""
+        self.steps_per_epoch = 0
+        self.resumed = False
+        """Whether the run goes on from a saved state."""
+        self._vectors: list[tuple[Items, HostArray]] = []
+
+    def train(
+        self,
+        train_loader: TripletLoader | None = None,
+        val_loader: TripletLoader | None = None,
+        callbacks: Sequence[Callback] = (),
+        *,
+        resume: bool = False,
+    ) -> list[dict[str, float]]:
+        """Train for all epochs and leave the model ready to encode. Returns ``history``.
+
+        With ``resume`` it goes on from the last state in ``state_dir``, or begins where there is
+        none. Model, config, data and callbacks must be made as they were for the run before.
+
+        Raises:
+            ValueError: there is no training loader, model, graph and data do not fit together, or
+                the state is that of another run.
+            FileExistsError: without ``resume``, ``state_dir`` holds the state of a run.
+            BlockingIOError: another process keeps its state in ``state_dir``.
+            TrainingError: a batch holds no valid triplet, or the loss or gradient is not finite.
+        """
+        loader = self.train_loader if train_loader is None else train_loader
+        if loader is None:
+            raise ValueError("train_loader must be given, to Trainer or to train")
+        val_loader = self.val_loader if val_loader is None else val_loader
+        _check_kinds(loader, val_loader, [*self.callbacks, *callbacks], self.loss)
+        self.train_loader, self.val_loader = loader, val_loader
+        for side in (loader, val_loader):
+            if side is not None and len(side) > 0:
+                self.model.check_data(side)
+        with (
+            hold(self.state_dir),
+            limit_threads(self.config.num_threads),
+            ExitStack() as ending,
+        ):
+            state = saved_state(self.state_dir, resume)
+            self.should_stop, self.global_step, self.history = False, 0, []
+            self.resumed = state is not None
+            self.config = self.config.replace(
+                batch_size=loader.batch_size, samples_per_class=loader.samples_per_class
+            )
+            self.model.config = self.config
+            hooks = self._hooks(callbacks, val_loader)
+            together = self.config.gradient_accumulation_steps
+            self.steps_per_epoch = -(-len(loader) // min(together, max(len(loader), 1)))
+            for hook in hooks:
+                hook.on_train_begin(self)
+                ending.callback(hook.on_train_end, self)  # one's error keeps no other from ending
+                ending.push(partial(self._tell, hook))
+            vectors = self._vectors_of(loader)
+            run = TrainingRun(self.model, self.config, loader, vectors, self._objective())
+            ending.callback(run.close)
+            ending.push(partial(_leave_ready, run))
+            keeper = StateKeeper(self.state_dir, self, run, hooks, vectors, self.loss)
+            place = keeper.begin(state)
+            while place.epoch <= self.config.num_epochs and not (
+                self.should_stop and place.step == 0
+            ):
+                self._run_epoch(run, place, val_loader, hooks, keeper)
+                place = Place(place.epoch + 1)
+                keeper.save(place)
+        return self.history
+
+    def _hooks(
+        self, callbacks: Sequence[Callback], val_loader: TripletLoader | None
+    ) -> list[Callback]:
+        """The callbacks that were given, between those that the config asks for."""
+        config, hooks = self.config, [*self.callbacks, *callbacks]
+        if self.progress:
+            hooks.insert(0, ProgressBar())
+        if config.early_stopping_patience is not None:
+            held_out = val_loader is not None and len(val_loader) > 0
+            monitor = "val_loss" if held_out else "loss"
+            hooks.append(EarlyStopping(monitor, config.early_stopping_patience))
+        if config.clear_cache_every or config.cache_limit is not None:
+            hooks.append(MemoryManager(config.clear_cache_every, config.cache_limit))
+        return hooks
+
+    def _run_epoch(
+        self,
+        run: TrainingRun,
+        place: Place,
+        val_loader: TripletLoader | None,
+        hooks: list[Callback],
+        keeper: StateKeeper,
+    ) -> None:
+        begin, epoch, totals = time.perf_counter(), place.epoch, place.totals
+        for hook in hooks:
+            hook.on_epoch_begin(self, epoch)
+        for batch_idx, group in enumerate(run.groups(epoch, place.step), place.step):
+            for hook in hooks:
+                hook.on_batch_begin(self, group[-1], batch_idx)
+            outputs = run.step(group, epoch)
+            self.global_step = run.taken
+            for name, value in outputs.items():
+                totals[name] = totals.get(name, 0.0) + value
+            for hook in hooks:
+                hook.on_batch_end(self, outputs, group[-1], batch_idx)
+            _check(outputs, batch_idx + 1, epoch)  # after the callbacks, which may tell why
+            place.step = batch_idx + 1
+            every = self.save_every_n_steps
+            if every and self.global_step % every == 0 and place.step < run.num_steps:
+                keeper.save(place)
+        count, summed = run.num_steps, ("skipped_steps",)
+        metrics = {k: v if k in summed else v / count for k, v in totals.items()}
+        run.finish_epoch(epoch)
+        metrics |= run.graph_figures
+        if val_loader is not None and len(val_loader) > 0:
+            metrics |= self._validate(val_loader, hooks)
+        metrics |= {"epoch": float(epoch), "seconds": time.perf_counter() - begin}
+        self.history.append(metrics)
+        for hook in hooks:
+            hook.on_epoch_end(self, metrics)
+
+    def _validate(self, loader: TripletLoader, hooks: list[Callback]) -> dict[str, float]:
+        for hook in hooks:
+            hook.on_validation_begin(self)
+        metrics = {f"val_{name}": value for name, value in self.validate(loader).items()}
+        for hook in hooks:
+            hook.on_validation_end(self, metrics)
+        return metrics
+
+    def _tell(self, hook: Callback, kind: object, error: BaseException | None, _: object) -> None:
+        if error is not None:
+            hook.on_exception(self, error)
+
+    def _objective(self) -> Objective:
+        own = config_objective(self.config) if self.loss is None else as_objective(self.loss)
+        return self.model.objective(own)
+
+    def embed_side(self, loader: TripletLoader) -> HostArray:
+        """Embeddings of ``loader.items``, in order, under the present model."""
+        return self.model.encode(self._vectors_of(loader)[loader.items])
+
+    def validate(self, loader: TripletLoader | None) -> dict[str, float]:
+        """The loss and its metrics over a loader's batches, embedded as ``encode`` does, each batch
+        weighted by its triplets. Empty without batches."""
+        if loader is None or len(loader) == 0:
+            return {}
+        return validate(self.model, self.config, self._objective(), loader, self.embed_side(loader))
+
+    def _vectors_of(self, loader: TripletLoader) -> HostArray:
+        """The vectors of the loader's whole dataset, (num_items, input_dim), made once.
+
+        Texts are encoded by the model's encoder, fitted on this loader's texts where there is none.
+        """
+        model, dataset = self.model, loader.dataset
+        for known, vectors in self._vectors:
+            if known is dataset:
+                return vectors
+        if dataset.texts is not None and model.encoder is None:
+            from ..data import default_encoder
+
+            texts = [dataset.texts[item] for item in loader.items]
+            _log.info("fitting a text encoder on %d texts", len(texts))
+            model.encoder = default_encoder(model.config).fit(texts)
+        self._vectors.append((dataset, model.vectors(dataset.inputs)))
+        return self._vectors[-1][1]
+
+
+AdvancedTrainer = Trainer
+
+
+def _check_kinds(loader: object, val_loader: object, hooks: Sequence[object], loss: object) -> None:
+    for name, given in (("train_loader", loader), ("val_loader", val_loader)):
+        rule = "must be a TripletLoader, such as TripletDataset.create_dataloaders gives"
+        refuse_unless(given is None or hasattr(given, "batches"), name, rule, given)
+    for hook in hooks:
+        refuse_unless(isinstance(hook, Callback), "callbacks", "must be Callback objects", hook)
+    refuse_unless(loss is None or callable(loss), "loss", "must be a function", loss)
+
+
+def _leave_ready(run: TrainingRun, kind: object, error: BaseException | None, _: object) -> None:
+    """Let a model whose training broke off encode as its weights are by now."""
+    if error is not None:
+        with suppress(Exception):  # of the two errors the first one tells what went wrong
+            run.refresh_bank()
+
+
+def _check(outputs: dict[str, float], step: int, epoch: int) -> None:
+    """Refuse to go on from a step that went wrong."""
+    where, advice = f"at step {step} of epoch {epoch}", "lower learning_rate or gradient_clip_val"
+    for name, what in (("loss", "the loss"), ("gradient_norm", "the gradient's norm")):
+        if not abs(outputs[name]) < float("inf"):
+            raise TrainingError(f"{what} is {outputs[name]} {where}: {advice}")
+    if outputs.get("loss_scale", 1.0) < 1.0:
+        raise TrainingError(
+            f"float16's gradients are not finite {where}, however small the loss's scale: "
+            f"{advice}, or choose mixed_precision='bfloat16'"
+        )
