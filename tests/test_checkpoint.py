@@ -142,7 +142,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], str]] = {
         rewrite(lambda arrays, _: arrays.update({"params.head.bias": np.zeros(5, np.float32)})),
         r"must have shape \(8,\) by the config, it has \(5,\)",
     ),
-    "bank": (rewrite(lambda arrays, _: arrays.pop("bank.states.1")), "found nothing"),
+    "bank": (rewrite(lambda arrays, _: arrays.pop("bank.states.1")), "'bank.states.1' is missing"),
     "config": (
         rewrite(lambda _, meta: meta.update(config={"a": 1})),
         "its config is not valid: unknown setting 'a'",

@@ -349,7 +349,7 @@ def test_ctrl_c_anywhere_ends_with_130(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    for command in ("train", "use"):
+    for command in ("train", "evaluate"):
         monkeypatch.setattr(f"dtgcnn.cli.{command}.compare", interrupt)
     measured = run("evaluate", model, text_file)
     assert (measured.exit_code, measured.output) == (130, "\ninterrupted\n")

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from dtgcnn import DTGCNN, DTGCNNConfig
 from dtgcnn.cli import main
-from dtgcnn.config.files import describe_settings, parse_value
+from dtgcnn.config.description import describe_settings
+from dtgcnn.config.files import parse_value
 from dtgcnn.config.rules import rule_of
 from dtgcnn.config.templates import LARGE, MEDIUM, SMALL, suggest, template_of
 

@@ -28,9 +28,10 @@ from dtgcnn import (
 )
 from dtgcnn.array.tree import flatten
 from dtgcnn.cli import main
+from dtgcnn.evaluation.alignment import _rotate, procrustes
 from dtgcnn.evaluation.metrics import retrieval_metrics
 from dtgcnn.storage.files import write_arrays
-from dtgcnn.training.ensemble import Mode, _rotate, procrustes
+from dtgcnn.training.ensemble import Mode
 
 from .conftest import SETTINGS, blobs, sentences
 

@@ -47,7 +47,7 @@ def test_many_rows_are_normalised_and_linked_in_blocks(
     assert bank.graph is not None
     nodes, before = trained.nodes(bank.host_x), bank.graph
     links = trained.attach(bank.host_x, nodes)
-    monkeypatch.setattr("dtgcnn.model.dtgcnn.DEVICE_ROWS", 7)
+    monkeypatch.setattr("dtgcnn.model.rows.DEVICE_ROWS", 7)
     monkeypatch.setattr("dtgcnn.model.bank.LINKED_ROWS", 9)
     x = np.concatenate([bank.host_x, np.full((1, 12), np.nan, np.float32)])
     with pytest.raises(ValueError, match=f"row {len(bank)} holds nan"):

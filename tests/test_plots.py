@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn.plots import plot_embedding_map, project, stratified_sample
+from dtgcnn.plots import plot_embedding_map
+from dtgcnn.evaluation.projection import project, stratified_sample
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(60) % 3

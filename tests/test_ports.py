@@ -78,12 +78,12 @@ def test_private_imports_are_seen() -> None:
     source = "import dtgcnn\nimport torch\nfrom dtgcnn import ArrayOps\nfrom . import ops\n"
     assert private_imports(source) == []
     source += (
-        "import dtgcnn.array.tree\nfrom dtgcnn import tree\nfrom dtgcnn.array.random import split\n"
+        "import dtgcnn.array.tree\nfrom dtgcnn import array\nfrom dtgcnn.array.random import split\n"
     )
     source += "def late():\n    from dtgcnn_numpy import NumpyOps\n"
     private = [
         "dtgcnn.array.tree",
-        "dtgcnn.array.tree",
+        "dtgcnn.array",
         "dtgcnn.array.random.split",
         "dtgcnn_numpy.NumpyOps",
     ]

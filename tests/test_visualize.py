@@ -18,7 +18,8 @@ from dtgcnn.evaluation.links import (
     graph_links,
     in_degrees,
 )
-from dtgcnn.plots import plot_degrees, plot_purity, project, stratified_sample
+from dtgcnn.plots import plot_degrees, plot_purity
+from dtgcnn.evaluation.projection import project, stratified_sample
 
 from .conftest import blobs, sentences, text_triplets
 

@@ -143,7 +143,7 @@ in_the_core(
                 "optimisers/clipping",
             ),
         ],
-        "dtgcnn.array.half_precision:update": [
+        "dtgcnn.array.half_precision:update_loss_scale": [
             ("not halved", "scale * BACKOFF", "scale", "training/steps_in_half_precision"),
             (
                 "finite steps are counted on",
