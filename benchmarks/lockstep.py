@@ -42,6 +42,7 @@ class Side:
         self.run = TrainingStep(ops, config, self.model.network, optimizer)
 
     def step(self, rows: Any, labels: Any, key: tuple[int, int], rate: float) -> float:
+        """Take a step on these rows, with this key and learning rate, and return its loss."""
         ops, model = self.ops, self.model
         index = ops.asarray(rows, "int32")
         links = self.links.rows(ops, index)

@@ -41,6 +41,8 @@ Take = Callable[[], tuple[Any, Any]]
 
 
 class Case(NamedTuple):
+    """A model, and the ways of taking its steps that are compared."""
+
     scope: GraphScope
     hidden_dims: tuple[int, ...]
     dropout: float

@@ -109,6 +109,7 @@ class PyG(nn.Module):
             self.head.weight.copy_(torch.tensor(params["head"]["weight"]).T)
 
     def forward(self, x: Tensor, graph: Tensor, weights: Tensor | None) -> Tensor:
+        """Embeddings (N, output_dim) of ``x`` (N, input_dim); without weights the graph has its."""
         for conv, norm in zip(self.convs, self.norms):
             out = F.dropout(F.gelu(norm(conv(x, graph, weights))), self.rate)
             x = out + x if out.shape == x.shape else out

@@ -1,4 +1,4 @@
-"""Small data that every test trains on in a second."""
+"""Where the files are, and small data that every test trains on in a second."""
 
 from __future__ import annotations
 
@@ -12,6 +12,12 @@ import pytest
 from dtgcnn import DTGCNN, Trainer, TripletDataset
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
+
+ROOT = Path(__file__).parents[1]
+"""The checkout."""
+
+DATA = ROOT.parent / "shared" / "data"
+"""Public data sets, which lie beside the checkout and are no part of it."""
 
 SETTINGS: dict[str, Any] = {
     "input_dim": 12,

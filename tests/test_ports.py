@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import ast
 import io
-import sys
 import tokenize
-from pathlib import Path
+import tomllib
 
 import pytest
 
 import dtgcnn
 from dtgcnn.array.backends import GROUP
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from .conftest import ROOT
 
-PORTS = Path(__file__).parent.parent / "examples" / "ports"
+PORTS = ROOT / "examples" / "ports"
 NAMES = ("torch", "jax")
 MOST_LINES = 200
 
@@ -77,9 +73,8 @@ def test_lines_are_counted() -> None:
 def test_private_imports_are_seen() -> None:
     source = "import dtgcnn\nimport torch\nfrom dtgcnn import ArrayOps\nfrom . import ops\n"
     assert private_imports(source) == []
-    source += (
-        "import dtgcnn.array.tree\nfrom dtgcnn import array\nfrom dtgcnn.array.random import split\n"
-    )
+    source += "import dtgcnn.array.tree\nfrom dtgcnn import array\n"
+    source += "from dtgcnn.array.random import split\n"
     source += "def late():\n    from dtgcnn_numpy import NumpyOps\n"
     private = [
         "dtgcnn.array.tree",

@@ -21,9 +21,9 @@ from dtgcnn.cli import main
 from dtgcnn.config.choices import LossName, MiningStrategy
 from dtgcnn.losses.mining import explicit
 
-from .conftest import WORDS, sentences
+from .conftest import ROOT, WORDS, sentences
 
-GUIDE = Path(__file__).parent.parent / "docs" / "training_guide.md"
+GUIDE = ROOT / "docs" / "training_guide.md"
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _SNIPPET = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

@@ -19,7 +19,7 @@ _BLOCK = 32768
 
 
 def erf(x: Any) -> Any:
-    """erf(x): in float32 within 5e-7, by the rational function in x² of Eigen and XLA."""
+    """The error function: in float32 within 5e-7, by Eigen's and XLA's rational function in x²."""
     if x.dtype != np.float32:
         return special.erf(x)
     out = np.empty(x.shape, np.float32)

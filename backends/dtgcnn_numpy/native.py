@@ -22,6 +22,7 @@ _SAME = 1e-13
 
 
 def gelu(x: Any) -> Any:
+    """``x Φ(x)``; its gradient takes the same ``Φ(x)``."""
     cdf = erf(getval(x) * _SQRT_HALF)
     cdf += 1.0
     cdf *= 0.5
@@ -52,6 +53,7 @@ defvjp(_gelu, _gelu_vjp, None)
 
 @primitive
 def half_matmul(x: Any, weight: Any, precision: str) -> Any:
+    """``x @ weight``, operands and result rounded to half precision, summed in the own dtype."""
     return _rounded(_rounded(x, precision) @ _rounded(weight, precision), precision)
 
 
@@ -75,6 +77,8 @@ def _rounded(x: Any, precision: str) -> Any:
 
 
 def layer_norm(x: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """``(x − mean) / √(var + eps) · weight + bias`` over the last axis; its gradient takes the same
+    standardised rows."""
     return _layer_norm(x, weight, bias, *_standardise(getval(x), eps))
 
 
@@ -126,6 +130,8 @@ defvjp(
 
 
 def squared_distances(x: Any) -> Any:
+    """(B, B) squared distances of rows, never differentiated: by direct differences in float64; of
+    float32 by the expanded formula in float64, where rows that are equal in float32 give 0."""
     x = getval(x)
     if x.dtype == np.float64:
         return np.array([np.square(x - row).sum(axis=1) for row in x]).reshape(len(x), len(x))

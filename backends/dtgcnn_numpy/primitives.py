@@ -23,10 +23,12 @@ _TWO_OVER_ROOT_PI = 1.1283791670955126
 
 
 def gather_sum(x: Any, indices: Any, weights: Any) -> Any:
+    """``out_i = Σ_k weights_ik · x[indices_ik]``, as a product with a sparse matrix."""
     return _gather(x, weights, indices, _lists_to_csr(indices, getval(weights), x.shape[0]))
 
 
 def scatter_sum(x: Any, indices: Any, weights: Any, n: int) -> Any:
+    """``out_j = Σ_{ik: indices_ik = j} weights_ik · x_i``, its adjoint, for ``n`` rows j."""
     return _scatter(x, weights, indices, _lists_to_csr(indices, getval(weights), n))
 
 
@@ -74,6 +76,7 @@ defvjp(
 
 @primitive
 def where(condition: Any, x1: Any, x2: Any) -> Any:
+    """``x1`` where the condition holds, ``x2`` elsewhere; the gradient of the other is 0."""
     return np.where(condition, x1, x2)
 
 
@@ -87,6 +90,7 @@ defvjp(
 
 @primitive
 def maximum(x1: Any, x2: Any) -> Any:
+    """The larger of two numbers; where they are equal each takes half of the gradient."""
     return np.maximum(x1, x2)
 
 
@@ -104,6 +108,7 @@ defvjp(
 
 @primitive
 def take(x: Any, indices: Any, axis: int) -> Any:
+    """Slices at ``indices``; the gradients of one slice are added by a sparse product."""
     return np.take(x, indices, axis=axis)
 
 
@@ -129,6 +134,7 @@ defvjp(take, _take_vjp, None, None)
 
 @primitive
 def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
+    """The entry at each of ``indices`` along the axis; gradients of one entry are added."""
     return np.take_along_axis(x, indices, axis=axis)
 
 
@@ -150,6 +156,7 @@ defvjp(take_along_axis, _take_along_axis_vjp, None, None)
 
 @primitive
 def max_(x: Any, axis: int | None, keepdims: bool) -> Any:
+    """The maximum along the axis; entries that are equal to it share its gradient."""
     return np.max(x, axis=axis, keepdims=keepdims)
 
 
@@ -170,6 +177,7 @@ defvjp(max_, _max_vjp, None, None)
 
 @primitive
 def erf(x: Any) -> Any:
+    """The error function, with gradient ``2/√π · exp(−x²)``."""
     return _erf(x)
 
 

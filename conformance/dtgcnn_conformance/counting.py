@@ -32,9 +32,11 @@ class Counting:
         return getattr(self._inner, name)
 
     def checkpoint(self, fn: Any) -> Any:
+        """As the backend's, counted."""
         self.calls["checkpoint"] += 1
         return self._inner.checkpoint(fn)
 
     def half_matmul(self, x: Array, weight: Array, precision: str) -> Array:
+        """The product in half precision, counted."""
         self.calls["half_matmul"] += 1
         return half_precision.half_matmul(self._inner, x, weight, precision)

@@ -27,47 +27,6 @@ TIERS = (
 )
 """From what a port gets right first to what rests on all of it."""
 
-_MODULES = (
-    "checks_ops",
-    "checks_operators",
-    "checks_selection",
-    "checks_gradients",
-    "checks_differentiation",
-    "checks_transformations",
-    "checks_random",
-    "checks_graph",
-    "checks_links",
-    "checks_layers",
-    "checks_definitions",
-    "checks_initialisers",
-    "checks_losses",
-    "checks_contrastive",
-    "checks_objectives",
-    "checks_combinations",
-    "checks_optimisers",
-    "checks_schedules",
-    "checks_training",
-    "checks_precision",
-    "checks_accumulation",
-    "checks_memory",
-    "checks_bank",
-    "checks_tasks",
-    "checks_determinism",
-    "checks_errors",
-    "checks_core_errors",
-    "checks_ops_properties",
-    "checks_conversions_properties",
-    "checks_shapes_properties",
-    "checks_selection_properties",
-    "checks_gradients_properties",
-    "checks_rows_properties",
-    "checks_compositions_properties",
-    "checks_core_properties",
-    "checks_layers_properties",
-    "checks_mining_properties",
-    "checks_losses_properties",
-)
-
 CheckFunction: TypeAlias = "Callable[[Probe], None]"
 
 _CHECKS: dict[str, Check] = {}
@@ -106,7 +65,9 @@ def check(tier: str) -> Callable[[CheckFunction], CheckFunction]:
 
 
 def all_checks() -> tuple[Check, ...]:
-    """Every check, tier by tier."""
-    for module in _MODULES:
-        import_module(f".{module}", __package__)
+    """Every check, tier by tier. A tier is a package, which lists its modules."""
+    for tier in TIERS:
+        package = import_module(f".{tier}", __package__)
+        for module in package.MODULES:
+            import_module(f".{module}", package.__name__)
     return tuple(sorted(_CHECKS.values(), key=lambda c: TIERS.index(c.tier)))

@@ -71,9 +71,11 @@ class Report:
 
     @property
     def tiers(self) -> list[str]:
+        """The tiers of which there are results, in their order."""
         return [tier for tier in TIERS if self.of_tier(tier)]
 
     def of_tier(self, tier: str) -> list[Result]:
+        """The results of one tier."""
         return [result for result in self.results if result.check.tier == tier]
 
     def table(self) -> str:

@@ -3,7 +3,8 @@
 The loss scale adapts, so that float16's gradients neither vanish nor overflow. Micikevicius et al.
 2018 (arXiv:1710.03740). The loss is multiplied by the scale, and the gradients are divided by it in
 float32. A step whose gradients are not finite is skipped and halves the scale; ``GROWTH_INTERVAL``
-steps in a row without one double it.
+steps in a row without one double it. ``dtgcnn.model`` multiplies in half precision, and
+``dtgcnn.training`` scales and skips.
 """
 
 from __future__ import annotations

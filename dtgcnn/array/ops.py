@@ -18,9 +18,7 @@ where the backend is lazy at the latest when the result is computed.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
-
-from typing_extensions import Self
+from typing import Any, Protocol, Self, TypeAlias, TypeVar, runtime_checkable
 
 HostArray: TypeAlias = Any
 """The host's array: a ``numpy.ndarray``. The core passes it on and never computes with it."""
@@ -38,11 +36,20 @@ class Array(Protocol):
     """
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        ...
+
     @property
-    def ndim(self) -> int: ...
+    def ndim(self) -> int:
+        """The number of axes."""
+        ...
+
     @property
-    def dtype(self) -> Any: ...
+    def dtype(self) -> Any:
+        """The dtype, as the array's library has it."""
+        ...
+
     def __getitem__(self, key: Any, /) -> Self: ...
     def __add__(self, other: Any, /) -> Self: ...
     def __radd__(self, other: Any, /) -> Self: ...
@@ -77,9 +84,9 @@ class ArrayOps(Protocol):
     A backend may define as a method any function that ``numerics``, ``half_precision`` or
     ``random`` marks ``native`` (``layer_norm``, ``top_k`` or ``random_bits``, say); the core then
     calls it in place of the derived one. It may tell of itself by ``made_with()``, a dict of
-    versions and settings, and ``memory()``, bytes by name such as ``active`` and ``peak``, and let memory that
-    its library keeps be managed by ``clear_cache()`` and ``set_cache_limit(bytes)``. None of these
-    is required.
+    versions and settings, and ``memory()``, bytes by name such as ``active`` and ``peak``, and let
+    memory that its library keeps be managed by ``clear_cache()`` and ``set_cache_limit(bytes)``.
+    None of these is required.
     """
 
     # -- what the backend is ---------------------------------------------------------------------
@@ -113,25 +120,51 @@ class ArrayOps(Protocol):
         """``x`` as the host's array; computes it first where the backend is lazy."""
         ...
 
-    def zeros(self, shape: tuple[int, ...], dtype: str | None = None) -> Array: ...
+    def zeros(self, shape: tuple[int, ...], dtype: str | None = None) -> Array:
+        """An array of zeros, in ``self.dtype`` unless ``dtype`` says otherwise."""
+        ...
+
     def arange(self, stop: int) -> Array:
         """``0 … stop − 1`` as int32."""
         ...
 
-    def astype(self, x: Array, dtype: str) -> Array: ...
+    def astype(self, x: Array, dtype: str) -> Array:
+        """``x`` in the dtype of this name."""
+        ...
 
     # -- elementwise -----------------------------------------------------------------------------
-    def exp(self, x: Array) -> Array: ...
-    def log(self, x: Array) -> Array: ...
-    def sqrt(self, x: Array) -> Array: ...
-    def tanh(self, x: Array) -> Array: ...
+    def exp(self, x: Array) -> Array:
+        """``eˣ``, entry by entry."""
+        ...
+
+    def log(self, x: Array) -> Array:
+        """The natural logarithm, entry by entry."""
+        ...
+
+    def sqrt(self, x: Array) -> Array:
+        """The square root, entry by entry."""
+        ...
+
+    def tanh(self, x: Array) -> Array:
+        """The hyperbolic tangent, entry by entry."""
+        ...
+
     def erf(self, x: Array) -> Array:
         """The error function, for exact GELU."""
         ...
 
-    def abs(self, x: Array) -> Array: ...
-    def isfinite(self, x: Array) -> Array: ...
-    def maximum(self, x1: Array, x2: Array | float) -> Array: ...
+    def abs(self, x: Array) -> Array:
+        """The absolute value, entry by entry."""
+        ...
+
+    def isfinite(self, x: Array) -> Array:
+        """Which entries are neither infinite nor NaN, as booleans."""
+        ...
+
+    def maximum(self, x1: Array, x2: Array | float) -> Array:
+        """The larger of each two entries."""
+        ...
+
     def where(self, condition: Array, x1: Array | float, x2: Array | float) -> Array:
         """``x1`` where the condition holds, ``x2`` elsewhere; at least one of them an array."""
         ...
@@ -141,17 +174,30 @@ class ArrayOps(Protocol):
         """The sum in the dtype of ``x``; of booleans, an int32 count."""
         ...
 
-    def max(self, x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array: ...
+    def max(self, x: Array, *, axis: int | None = None, keepdims: bool = False) -> Array:
+        """The largest entry, of all or along the axis."""
+        ...
+
     def argmax(self, x: Array, *, axis: int) -> Array:
         """int32 index of the maximum; among equal values the lowest."""
         ...
 
-    def cumulative_sum(self, x: Array, *, axis: int) -> Array: ...
+    def cumulative_sum(self, x: Array, *, axis: int) -> Array:
+        """The sum of each entry and all before it along the axis."""
+        ...
 
     # -- shape -----------------------------------------------------------------------------------
-    def reshape(self, x: Array, shape: tuple[int, ...]) -> Array: ...
-    def permute_dims(self, x: Array, axes: tuple[int, ...]) -> Array: ...
-    def concat(self, arrays: Sequence[Array], *, axis: int = 0) -> Array: ...
+    def reshape(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """The same entries in the same order, the last axis running fastest, in another shape."""
+        ...
+
+    def permute_dims(self, x: Array, axes: tuple[int, ...]) -> Array:
+        """``x`` with ``axes[i]`` as its axis i."""
+        ...
+
+    def concat(self, arrays: Sequence[Array], *, axis: int = 0) -> Array:
+        """The arrays one after another along the axis."""
+        ...
 
     # -- selection -------------------------------------------------------------------------------
     def take(self, x: Array, indices: Array, *, axis: int = 0) -> Array:
@@ -159,7 +205,10 @@ class ArrayOps(Protocol):
         Indices in range are the caller's duty."""
         ...
 
-    def take_along_axis(self, x: Array, indices: Array, *, axis: int) -> Array: ...
+    def take_along_axis(self, x: Array, indices: Array, *, axis: int) -> Array:
+        """The entry of ``x`` at each of ``indices`` along the axis; all other axes agree."""
+        ...
+
     def argsort(self, x: Array, *, axis: int = -1) -> Array:
         """int32 indices that sort ascending, stable: equal values keep their order."""
         ...
@@ -171,7 +220,10 @@ class ArrayOps(Protocol):
         ...
 
     # -- transformations of functions ------------------------------------------------------------
-    def stop_gradient(self, x: Array) -> Array: ...
+    def stop_gradient(self, x: Array) -> Array:
+        """``x``, which counts as a constant where gradients are taken."""
+        ...
+
     def value_and_grad(
         self, fn: Callable[..., tuple[Array, Tree]]
     ) -> Callable[..., tuple[Array, Tree, Tree]]:

@@ -9,7 +9,7 @@ from .memory import MemoryManager
 from .model_checkpoint import ModelCheckpoint
 from .monitor import Monitor
 from .progress import ProgressBar
-from .saving import SaveEveryEpoch
+from .save_every_epoch import SaveEveryEpoch
 from .tensorboard import TensorboardLogger
 from .tracker import MetricsTracker
 from .wandb import WandbLogger

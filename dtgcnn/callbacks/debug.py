@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from ..array import Tree
 from .base import Callback, TrainerView
 from .paths import free_path
@@ -89,22 +91,28 @@ class DebugCallback(Callback):
         self._epoch = 0
         self._before: tuple[Tree, Tree] | None = None  # parameters and state before the step
 
+    @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         self.findings = []
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         return {"findings": [asdict(found) for found in self.findings]}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.findings = [Finding(**found) for found in state["findings"]]
 
+    @override
     def on_epoch_begin(self, trainer: TrainerView, epoch: int) -> None:
         self._epoch = epoch
 
+    @override
     def on_batch_begin(self, trainer: TrainerView, batch: Any, batch_idx: int) -> None:
         if self.debug_dir is not None:
             self._before = trainer.model.params, trainer.model.state
 
+    @override
     def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self.outputs, loss, norm = outputs, outputs["loss"], outputs["gradient_norm"]
         if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -168,6 +176,7 @@ class DebugCallback(Callback):
         write_json(path / "batch.json", known)
         return path
 
+    @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         bank = trainer.model.bank
         if self._epoch % self.every_n_epochs or bank is None or len(bank) < 2:

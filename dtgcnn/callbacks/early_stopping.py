@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from .base import Callback, TrainerView
 from .monitor import Mode, Monitor
 
@@ -47,18 +49,22 @@ class EarlyStopping(Callback):
         """The epoch after which training was ended; 0 where it was not."""
         self._waited = 0
 
+    @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         self.monitor.check(trainer)
         self.best, self.best_epoch = self.monitor.worst, 0
         self.stopped_epoch = self._waited = 0
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         names = ("best", "best_epoch", "stopped_epoch", "_waited")
         return {name: getattr(self, name) for name in names}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
 
+    @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         value, epoch = self.monitor.value(metrics), int(metrics["epoch"])
         if self.monitor.better(value, self.best):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from ..array import Tree
 from .base import Callback, TrainerView
 
@@ -20,18 +22,23 @@ class LearningRateMonitor(Callback):
     def __init__(self) -> None:
         self.rates: list[tuple[int, float]] = []
 
+    @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         self.rates = []
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         return {"rates": self.rates}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rates = [(step, rate) for step, rate in state["rates"]]
 
+    @override
     def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self.rates.append((trainer.global_step, outputs["learning_rate"]))
 
+    @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         if self.rates:
             metrics["learning_rate"] = self.rates[-1][1]

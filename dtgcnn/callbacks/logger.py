@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
+from typing_extensions import override
+
 from ..array import Tree
 from .base import Callback, TrainerView
 
@@ -30,10 +32,12 @@ class MetricLogger(Callback, ABC):
     def log_epoch(self, values: Mapping[str, float], epoch: int) -> None:
         """Write the values of an epoch, counted from 1."""
 
+    @override
     def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         values = {f"train/{name}": outputs[name] for name in STEP_METRICS if name in outputs}
         self.log_step(values, trainer.global_step)
 
+    @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         values = {f"epoch/{name}": value for name, value in metrics.items() if name != "epoch"}
         self.log_epoch(values, int(metrics["epoch"]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from ..array import Tree
 from .base import Callback, TrainerView
 
@@ -40,16 +42,20 @@ class MemoryManager(Callback):
         self._steps = 0
         self._former: int | None = None
 
+    @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         self.peak = self.cleared = self._steps = 0
         self._former = self._limit(trainer, self.cache_limit)
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("peak", "cleared", "_steps")}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
 
+    @override
     def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self._steps += 1
         if not self.clear_every or self._steps % self.clear_every:
@@ -60,9 +66,11 @@ class MemoryManager(Callback):
             clear()
             self.cleared += 1
 
+    @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         self._record(trainer)
 
+    @override
     def on_train_end(self, trainer: TrainerView) -> None:
         self._limit(trainer, self._former)
 

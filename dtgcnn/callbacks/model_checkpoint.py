@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from .base import Callback, TrainerView
 from .monitor import Mode, Monitor
 from .paths import free_path
@@ -79,6 +81,7 @@ class ModelCheckpoint(Callback):
         """The monitored value of the best model; infinite, on the worse side, without one."""
         return self._kept[0].value if self._kept else self.monitor.worst
 
+    @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         self.monitor.check(trainer)
         from ..storage import remove_drafts
@@ -86,12 +89,14 @@ class ModelCheckpoint(Callback):
         remove_drafts(self.directory)
         self._kept, self._before = [], sorted(path.name for path in self.directory.glob("epoch=*"))
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         kept = [
             (saved.value, str(saved.path), [str(f) for f in saved.files]) for saved in self._kept
         ]
         return {"kept": kept, "before": self._before}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._kept = [
             _Saved(value, Path(path), tuple(map(Path, files)))
@@ -99,6 +104,7 @@ class ModelCheckpoint(Callback):
         ]
         self._before = state["before"]
 
+    @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         value, epoch = self.monitor.value(metrics), int(metrics["epoch"])
         if epoch % self.every_n_epochs:

@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from ..array import Tree
 from .base import TrainerView
 from .logger import MetricLogger
@@ -51,33 +53,40 @@ class TensorboardLogger(MetricLogger):
         self._writer: Any = None
         self._steps = self._restart = 0
 
+    @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         self.path = free_path(self.directory, self.name or time.strftime("%Y%m%d-%H%M%S"))
         self._steps = self._restart = 0
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         if self._writer is not None:  # the steps before this state are not taken again
             self._writer.flush()
         return {"path": str(self.path), "steps": self._steps}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.path, self._steps = Path(state["path"]), state["steps"]
         self._restart = self._steps + 1
 
+    @override
     def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         super().on_batch_end(trainer, outputs, batch, batch_idx)
         self._steps = trainer.global_step
 
+    @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         super().on_epoch_end(trainer, metrics)
         if self._writer is not None:
             self._writer.flush()
 
+    @override
     def on_train_end(self, trainer: TrainerView) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
 
+    @override
     def log_step(self, values: Mapping[str, float], step: int) -> None:
         """Write the values at ``step``."""
         if self._writer is None:
@@ -88,6 +97,7 @@ class TensorboardLogger(MetricLogger):
         scalars = [self._summary.Value(tag=n, simple_value=float(v)) for n, v in values.items()]
         self._add(step, summary=self._summary(value=scalars))
 
+    @override
     def log_epoch(self, values: Mapping[str, float], epoch: int) -> None:
         """Write the values at ``epoch``."""
         self.log_step(values, epoch)

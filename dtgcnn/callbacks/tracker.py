@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from ..array import Tree
 from .base import Callback, TrainerView
 
@@ -36,12 +38,15 @@ class MetricsTracker(Callback):
         self.metrics: dict[str, list[float]] = {name: [] for name in TRACKED}
         """For each tracked metric its values, step by step; empty where no step had it."""
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         return {"metrics": self.metrics}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.metrics = state["metrics"]
 
+    @override
     def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
         self.update(outputs)
 

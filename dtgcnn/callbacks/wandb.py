@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
+from typing_extensions import override
+
 from .base import TrainerView
 from .logger import MetricLogger
 
@@ -36,15 +38,18 @@ class WandbLogger(MetricLogger):
         """The run of ``wandb.init``, once training has begun."""
         self._failed = False
 
+    @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         self._failed = False
         self.init = {"config": trainer.config.to_dict(), **self.init}
         if not trainer.resumed:
             self._begin(**self.init)
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         return {"id": getattr(self.run, "id", None)}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._begin(**self.init, **({"id": state["id"], "resume": "allow"} if state["id"] else {}))
 
@@ -53,17 +58,21 @@ class WandbLogger(MetricLogger):
         self.run.define_metric("train/*", step_metric="step")
         self.run.define_metric("epoch/*", step_metric="epoch")
 
+    @override
     def on_exception(self, trainer: TrainerView, error: BaseException) -> None:
         self._failed = True
 
+    @override
     def on_train_end(self, trainer: TrainerView) -> None:
         if self.run is not None:
             self.run.finish(exit_code=1 if self._failed else 0)
 
+    @override
     def log_step(self, values: Mapping[str, float], step: int) -> None:
         """Send the values of a step."""
         self.run.log({**values, "step": step})
 
+    @override
     def log_epoch(self, values: Mapping[str, float], epoch: int) -> None:
         """Send the values of an epoch."""
         self.run.log({**values, "epoch": epoch})

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import click
+from typing_extensions import override
 
 from ..errors import DTGCNNError
 
@@ -25,6 +26,7 @@ class _Refusal(click.ClickException):
 class _Commands(click.Group):
     """Shows an expected error as one message and exits with code 2."""
 
+    @override
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

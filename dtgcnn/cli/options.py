@@ -56,6 +56,7 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def rows_of(file: Path) -> TripletDataset:
+    """The single texts or vectors of a file; one of triplets is refused."""
     dataset = TripletDataset(file)
     if dataset.triplets is not None:
         raise ValueError(f"{file}: holds triplets; give a file of single texts or vectors")

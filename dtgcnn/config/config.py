@@ -183,6 +183,7 @@ class DTGCNNConfig:
     hidden_dim: InitVar[int | None] = None
 
     def __new__(cls, *args: Any, **settings: Any) -> DTGCNNConfig:
+        """Refuse an unknown setting, and name the nearest one that there is."""
         check_names(settings)  # before ``__init__``, which would not name the nearest
         return super().__new__(cls)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import tomllib
 
 from .rules import check_names
 

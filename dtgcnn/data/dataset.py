@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, Self
 
 from numpy.typing import NDArray
-from typing_extensions import Self
 
 from .batches.loader import TripletLoader, make_loaders
 from .encoders.encoder import Encoder

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from typing_extensions import Self
 
 from .classes import consistent, names_in_order
 from .reading.equality import components

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..array import HostArray
-from ..model import ENCODE_ROWS
+from ..array import HostArray, numerics
 
 __all__ = ["aligned", "mean_of", "procrustes", "side_by_side"]
 
@@ -46,7 +45,8 @@ def mean_of(views: Sequence[HostArray], rotations: HostArray | None, normalize: 
 
 
 def _rotate(z: HostArray, rotation: HostArray) -> HostArray:
-    """``z Q`` (N, D) in blocks of one height, so that no bit depends on how many rows there are."""
-    padded = np.zeros((-(-len(z) // ENCODE_ROWS), ENCODE_ROWS, z.shape[1]))
+    """``z Q`` (N, D), in float64, so that a row of it depends on that row of ``z`` alone."""
+    rows = numerics.ROWS_ALIKE
+    padded = np.zeros((-(-len(z) // rows), rows, z.shape[1]))
     padded.reshape(-1, z.shape[1])[: len(z)] = z
     return (padded @ rotation).reshape(-1, z.shape[1])[: len(z)]

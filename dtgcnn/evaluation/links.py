@@ -100,6 +100,7 @@ def class_purity(links: Links, labels: Ints, ends: Ints, n_classes: int) -> Floa
         links: of the N rows.
         labels: (N,) their classes.
         ends: (M,) classes of the bank's rows, −1 where unknown; such links do not count.
+        n_classes: how many classes there are.
 
     Returns:
         Shares in [0, 1]; NaN for a class without a row that has a link that counts.

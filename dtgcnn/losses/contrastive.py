@@ -69,7 +69,6 @@ def _mean(ops: ArrayOps, x: Array, mask: Array, axis: int | None = None) -> Arra
 
 def _metrics(ops: ArrayOps, batch: _Batch, active: Array | None = None) -> dict[str, Array]:
     """What a pair loss reports; ``active`` marks the pairs that it uses, all where not given."""
-
     positives, negatives = _count(ops, batch.positive, 1), _count(ops, batch.negative, 1)
     pairs = batch.positive | batch.negative
     used = batch.has_both[:, None] & pairs if active is None else active

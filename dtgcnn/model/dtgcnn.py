@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from hashlib import sha256
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from typing_extensions import Self
-
-from ..array import (
-    Array,
-    ArrayOps,
-    HostArray,
-    flatten,
-    limit_threads,
-    load_ops,
-    refill,
-    thread_count,
-)
+from ..array import Array, ArrayOps, HostArray, flatten, load_ops, refill
 from ..config import DTGCNNConfig
 from ..errors import CheckpointError
 from ..losses import Objective
 from .bank import Bank, attached, choose_rows, nodes_of
 from .graph import Graph
-from .network import Network
-from .rows import checked_rows, device_rows
+from .input_rows import checked_rows, device_rows
+from .parameters import Parameters, device_option
 
 if TYPE_CHECKING:
     from ..data import Encoder, TripletLoader
     from ..storage import Checkpoint
 
-__all__ = ["DTGCNN", "create_model", "device_option"]
-
-version = cache(metadata.version)  # it reads files, and every save asks for it
+__all__ = ["DTGCNN", "create_model"]
 
 ENCODE_ROWS = 256
 """Rows encoded at a time. Blocks are padded to this height, so that a row's arithmetic, and with
 it the last bit of its similarities, does not depend on how many rows came with it."""
 
 
-class DTGCNN:
+class DTGCNN(Parameters):
     """A Dynamic Triplet Graph Convolutional Neural Network over text or feature vectors.
 
     Parameters have dotted names, such as ``gcn.0.linear.weight`` and ``head.bias``. The graph
@@ -74,75 +58,40 @@ class DTGCNN:
     ) -> None:
         if config is not None and not isinstance(config, DTGCNNConfig):
             raise ValueError(f"config must be a DTGCNNConfig, received {config!r}")
-        self.config = (config or DTGCNNConfig()).replace(**settings)
-        if encoder is not None and encoder.dim != self.config.row_width:
+        config = (config or DTGCNNConfig()).replace(**settings)
+        if encoder is not None and encoder.dim != config.row_width:
             raise ValueError(
-                f"the encoder gives {encoder.dim} columns, {self.config.width_name} is "
-                f"{self.config.row_width}"
+                f"the encoder gives {encoder.dim} columns, {config.width_name} is "
+                f"{config.row_width}"
             )
-        self.ops = load_ops(backend, **device_option(self.config)) if ops is None else ops
+        super().__init__(config, load_ops(backend, **device_option(config)) if ops is None else ops)
         self.encoder = encoder
-        self.network = Network.from_config(self.config)
-        self.params, self.state = self.network.init(self.ops, self.config.seed)
         self.bank: Bank | None = None
-        self.frozen: frozenset[str] = frozenset()
-        """The dotted names of the parameters that training leaves as they are."""
 
     def __call__(self, x: HostArray | Sequence[str]) -> HostArray:
         """The same as ``encode``."""
         return self.encode(x)
 
-    @property
-    def num_parameters(self) -> int:
-        """How many numbers the parameters hold, frozen ones too."""
-        total = 0
-        for leaf in flatten(self.params).values():
-            count = 1
-            for size in leaf.shape:
-                count *= size
-            total += count
-        return total
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {', '.join(self._described())}>"
 
-    def freeze(self, predicate: Callable[[str], bool]) -> None:
-        """Freeze the parameters whose dotted name ``predicate`` holds for, beside those that are.
+    def _described(self) -> list[str]:
+        """What ``repr`` tells of it: shape, size, backend, bank and encoder."""
+        config, bank = self.config, self.bank
+        widths = [str(config.input_dim), ", ".join(map(str, config.hidden_dims))]
+        if config.vocab_size is not None:
+            widths = [f"{config.max_length} of {config.vocab_size:,} pieces", *widths]
+        described = [
+            " → ".join([*widths, str(config.output_dim)]),
+            f"{self.num_parameters:,} parameters",
+            f"{self.ops.name} ({self.ops.device})",
+            "untrained" if bank is None else f"bank of {len(bank):,} rows",
+        ]
+        if self.encoder is not None:
+            from ..storage import spec_of
 
-        Training does not differentiate them and leaves every bit of them as it is, as it leaves
-        the running statistics of a layer that is frozen as a whole.
-
-        Raises:
-            ValueError: it holds for no parameter.
-        """
-        found = frozenset(filter(predicate, flatten(self.params)))
-        if not found:
-            names = ", ".join(flatten(self.params))
-            raise ValueError(f"predicate must hold for one parameter or more of {names}")
-        self.frozen |= found
-
-    def unfreeze(self, predicate: Callable[[str], bool]) -> None:
-        """Let training move the frozen parameters that ``predicate`` holds for again."""
-        self.frozen = frozenset(name for name in self.frozen if not predicate(name))
-
-    def freeze_gcn_layers(self) -> None:
-        """Freeze every graph convolution."""
-        self.freeze(lambda name: name.startswith("gcn."))
-
-    def unfreeze_gcn_layers(self) -> None:
-        """The opposite of ``freeze_gcn_layers``."""
-        self.unfreeze(lambda name: name.startswith("gcn."))
-
-    def freeze_embedding_layer(self) -> None:
-        """Freeze the embedding layer: ``embedding`` where the model has one, else ``head``."""
-        layer = self.config.embedding_layer
-        self.freeze(lambda name: name.startswith(layer))
-
-    def unfreeze_embedding_layer(self) -> None:
-        """The opposite of ``freeze_embedding_layer``."""
-        layer = self.config.embedding_layer
-        self.unfreeze(lambda name: name.startswith(layer))
-
-    def unfreeze_all(self) -> None:
-        """Let training move every parameter."""
-        self.frozen = frozenset()
+            described.append(f"encoder {spec_of(self.encoder)}")
+        return described
 
     def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
         """What goes into the network: float32 host rows of texts or vectors, (N, input_dim), or of
@@ -226,24 +175,6 @@ class DTGCNN:
     def extras(self) -> dict[str, Any]:
         """What makes a model of this class anew, beside its config; empty here."""
         return {}
-
-    def made_with(self) -> dict[str, Any]:
-        """Versions, backend, device and threads, for the metadata of what is saved.
-
-        A backend adds what its method ``made_with`` tells, where it has one.
-        """
-        own = getattr(self.ops, "made_with", dict)
-        with limit_threads(self.config.num_threads):
-            threads = thread_count()
-        return {
-            "dtgcnn": version("dtgcnn"),
-            "python": platform.python_version(),
-            "backend": self.ops.name,
-            "device": self.ops.device,
-            "dtype": self.ops.dtype,
-            "threads": threads,
-            **own(),
-        }
 
     def save(
         self, directory: str | Path, *, overwrite: bool = False, same_encoder: bool = False
@@ -341,11 +272,6 @@ class DTGCNN:
         if self.bank is None:
             raise ValueError("the model has no bank yet: train it, or call build_bank")
         return self.bank
-
-
-def device_option(config: DTGCNNConfig) -> dict[str, str]:
-    """What ``config.device`` asks of a backend, by its option's name; nothing for ``"auto"``."""
-    return {} if config.device == "auto" else {"device": config.device}
 
 
 def create_model(config: DTGCNNConfig, *, backend: str = "auto") -> DTGCNN:

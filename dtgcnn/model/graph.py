@@ -16,6 +16,12 @@ __all__ = ["EfficientGraphConstructor", "Graph", "graph_figures", "knn", "propag
 BLOCK_ROWS = 4096
 """Rows compared at a time, which bounds the similarity matrix that is held."""
 
+CHOSEN_ROWS = 256
+"""Rows at a time whose candidates are compared exactly."""
+
+SPARE = 8
+"""Candidates beyond those that are asked for."""
+
 
 class Graph(NamedTuple):
     """A propagation matrix ``Â`` in lists.
@@ -73,9 +79,20 @@ def graph_figures(
 
 
 def knn(
-    ops: ArrayOps, queries: Array, source: Array, k: int, threshold: float, exclude: Array
+    ops: ArrayOps,
+    queries: Array,
+    source: Array,
+    k: int,
+    threshold: float,
+    exclude: Array,
+    *,
+    by_rows: bool = False,
 ) -> tuple[Array, Array]:
     """The ``k`` most similar rows of ``source`` for each row of ``queries``, by cosine.
+
+    A matrix product rounds equal cosines apart by the places of both rows. With ``by_rows`` it
+    finds candidates alone, and these are ranked by sums over their own products, which depend on
+    nothing but the two rows.
 
     Args:
         queries: (N, D) rows at unit length or zero.
@@ -83,6 +100,7 @@ def knn(
         k: neighbours per row, at most M − 1.
         threshold: a neighbour's least cosine similarity.
         exclude: (N,) int32, the row of ``source`` that is the query itself; −1 for none.
+        by_rows: rank candidates exactly.
 
     Returns:
         Indices (N, k) int32 and similarities (N, k), −2 where there is no neighbour. Among equal
@@ -93,13 +111,28 @@ def knn(
     for start in range(0, max(queries.shape[0], 1), BLOCK_ROWS):
         stop = start + BLOCK_ROWS
         # One more than asked for; then the query itself, or else the last, is left out.
-        similarity, near = numerics.top_k(ops, queries[start:stop] @ source_t, k + 1)
+        wanted = min(k + 1 + (SPARE if by_rows else 0), source.shape[0])
+        similarity, near = numerics.top_k(ops, queries[start:stop] @ source_t, wanted)
+        if by_rows:
+            similarity, near = _exactly(ops, queries[start:stop], source, near)
         is_self = near == exclude[start:stop][:, None]
         kept, places = numerics.top_k(ops, ops.where(is_self, -2.0, similarity), k)
         parts.append((kept, ops.take_along_axis(near, places, axis=1)))
     values = ops.concat([v for v, _ in parts])
     indices = ops.concat([i for _, i in parts])
     return indices, ops.where(values >= threshold, values, -2.0)
+
+
+def _exactly(ops: ArrayOps, queries: Array, source: Array, near: Array) -> tuple[Array, Array]:
+    """The cosines of queries (N, D) with the rows of ``source`` in their lists ``near`` (N, K), and
+    the lists, in ascending order."""
+    near = ops.take_along_axis(near, ops.argsort(near, axis=1), axis=1)
+    blocks = []
+    for start in range(0, max(queries.shape[0], 1), CHOSEN_ROWS):
+        rows = slice(start, start + CHOSEN_ROWS)
+        products = queries[rows][:, None] * ops.take(source, near[rows])
+        blocks.append(ops.sum(products, axis=2))
+    return ops.concat(blocks), near
 
 
 @dataclass(frozen=True)
@@ -171,7 +204,9 @@ class EfficientGraphConstructor:
         """
         self.check_size(source.shape[0], "the bank")
         queries, source = ops.stop_gradient(queries), ops.stop_gradient(source)
-        neighbors, similarity = knn(ops, queries, source, self.k, self.threshold, exclude)
+        neighbors, similarity = knn(
+            ops, queries, source, self.k, self.threshold, exclude, by_rows=True
+        )
         weights = self._weigh(ops, similarity)
         own, scale = self._shares(ops, ops.sum(weights, axis=1, keepdims=True))
         return Graph(neighbors, weights * scale, own, None)

@@ -22,13 +22,21 @@ class ProjectionHead:
 
     @property
     def linear(self) -> Linear:
+        """The layer of W (in_dim, out_dim) and b."""
         return Linear(self.in_dim, self.out_dim, self.initializer)
 
     def init(self, ops: ArrayOps, key: Array) -> Tree:
+        """The parameters of ``linear``."""
         return self.linear.init(ops, key)
 
     def __call__(
-        self, ops: ArrayOps, params: Tree, h: Array, precision: str | None = None
+        self,
+        ops: ArrayOps,
+        params: Tree,
+        h: Array,
+        precision: str | None = None,
+        by_rows: bool = False,
     ) -> Array:
-        z = self.linear(ops, params, h, precision)
+        """(N, in_dim) to (N, out_dim); ``precision`` and ``by_rows`` as of ``Linear``."""
+        z = self.linear(ops, params, h, precision, by_rows)
         return numerics.l2_normalize(ops, z) if self.normalize else z

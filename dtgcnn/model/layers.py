@@ -57,10 +57,14 @@ def initial_weight(
     return (2.0 * u - 1.0) * (math.sqrt(3.0) * deviation)
 
 
-def matmul(ops: ArrayOps, x: Array, weight: Array, precision: str | None) -> Array:
-    """``x @ weight``, in half precision where one is named."""
+def matmul(
+    ops: ArrayOps, x: Array, weight: Array, precision: str | None, by_rows: bool = False
+) -> Array:
+    """``x @ weight``, in half precision where one is named, or row by row."""
     if precision is not None:
         return half_matmul(ops, x, weight, precision)
+    if by_rows:
+        return numerics.matmul_by_rows(ops, x, weight)
     product: Array = x @ weight
     return product
 
@@ -74,13 +78,20 @@ class Linear:
     initializer: Initializer = "xavier_uniform"
 
     def init(self, ops: ArrayOps, key: Array) -> Tree:
+        """``bias`` (out_dim,) and ``weight`` (in_dim, out_dim), drawn as the initialiser says."""
         weight = initial_weight(ops, key, self.in_dim, self.out_dim, self.initializer)
         return {"bias": ops.zeros((self.out_dim,)), "weight": weight}
 
     def __call__(
-        self, ops: ArrayOps, params: Tree, x: Array, precision: str | None = None
+        self,
+        ops: ArrayOps,
+        params: Tree,
+        x: Array,
+        precision: str | None = None,
+        by_rows: bool = False,
     ) -> Array:
-        out: Array = matmul(ops, x, params["weight"], precision) + params["bias"]
+        """(N, in_dim) to (N, out_dim); ``precision`` and ``by_rows`` as of ``matmul``."""
+        out: Array = matmul(ops, x, params["weight"], precision, by_rows) + params["bias"]
         return out
 
 
@@ -92,14 +103,17 @@ class LayerNorm:
     eps: float = 1e-5
 
     def init(self, ops: ArrayOps) -> Tree:
+        """``bias`` and ``weight``, (dim,): 0 and 1."""
         return {"bias": ops.zeros((self.dim,)), "weight": ops.zeros((self.dim,)) + 1.0}
 
     def init_state(self, ops: ArrayOps) -> Tree:
+        """Empty: there is no running state."""
         return {}
 
     def __call__(
         self, ops: ArrayOps, params: Tree, state: Tree, x: Array, training: bool
     ) -> tuple[Array, Tree]:
+        """``x`` (N, dim) normalised row by row, and the state as it was."""
         return numerics.layer_norm(ops, x, params["weight"], params["bias"], self.eps), state
 
 
@@ -117,14 +131,17 @@ class BatchNorm:
     momentum: float = 0.1
 
     def init(self, ops: ArrayOps) -> Tree:
+        """``bias`` and ``weight``, (dim,): 0 and 1."""
         return {"bias": ops.zeros((self.dim,)), "weight": ops.zeros((self.dim,)) + 1.0}
 
     def init_state(self, ops: ArrayOps) -> Tree:
+        """The running statistics ``mean`` and ``var``, (dim,): 0 and 1."""
         return {"mean": ops.zeros((self.dim,)), "var": ops.zeros((self.dim,)) + 1.0}
 
     def __call__(
         self, ops: ArrayOps, params: Tree, state: Tree, x: Array, training: bool
     ) -> tuple[Array, Tree]:
+        """``x`` (N, dim) normalised column by column, and the new running state."""
         if training:
             mean, var = numerics.mean(ops, x, 0), numerics.var(ops, x, 0)
             n, keep = x.shape[0], 1.0 - self.momentum
@@ -156,16 +173,20 @@ class GCNLayer:
 
     @property
     def linear(self) -> Linear:
+        """The layer of W (in_dim, out_dim) and b."""
         return Linear(self.in_dim, self.out_dim, self.initializer)
 
     @property
     def norm(self) -> LayerNorm | BatchNorm:
+        """Batch norm where ``batch_norm`` asks for it, else layer norm."""
         return BatchNorm(self.out_dim) if self.batch_norm else LayerNorm(self.out_dim)
 
     def init(self, ops: ArrayOps, key: Array) -> Tree:
+        """The parameters of ``linear`` and ``norm``."""
         return {"linear": self.linear.init(ops, key), "norm": self.norm.init(ops)}
 
     def init_state(self, ops: ArrayOps) -> Tree:
+        """The running state of ``norm``."""
         return {"norm": self.norm.init_state(ops)}
 
     def __call__(
@@ -179,15 +200,18 @@ class GCNLayer:
         *,
         key: Array | None = None,
         precision: str | None = None,
+        by_rows: bool = False,
     ) -> tuple[Array, Tree]:
-        """(N, in_dim) to (N, out_dim), and the new running state."""
+        """(N, in_dim) to (N, out_dim), and the new running state; with ``by_rows`` no bit of a row
+        depends on the others, where ``source`` is given."""
         # Â (h W) = (Â h) W: aggregate on the narrower side. A bank's states are many more rows
         # than the batch, so they are gathered before the product.
         if source is None and self.out_dim < self.in_dim:
             narrow = matmul(ops, h, params["linear"]["weight"], precision)
             out = propagate(ops, graph, narrow) + params["linear"]["bias"]
         else:
-            out = self.linear(ops, params["linear"], propagate(ops, graph, h, source), precision)
+            mixed = propagate(ops, graph, h, source)
+            out = self.linear(ops, params["linear"], mixed, precision, by_rows)
         out, norm_state = self.norm(ops, params["norm"], state["norm"], out, key is not None)
         out = dropout(ops, activate(ops, self.activation, out), self.dropout_rate, key)
         if self.in_dim == self.out_dim:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from typing_extensions import override
+
 from ..array import Array, ArrayOps, HostArray, Tree, derive_key, numerics
 from ..config import DTGCNNConfig
 from ..losses import Objective
@@ -81,6 +83,7 @@ class MultiTaskDTGCNN(DTGCNN):
             params["log_variance"] = {task: self.ops.zeros(()) for task in self.tasks}
         self.params = {**self.params, "tasks": params}
 
+    @override
     def __call__(self, x: HostArray | Sequence[str], task: str = "triplet") -> HostArray:
         """Embeddings (N, output_dim) for ``"triplet"``, logits (N, num_classes) for
         ``"classification"``, values (N,) for ``"regression"``.
@@ -93,7 +96,8 @@ class MultiTaskDTGCNN(DTGCNN):
         embeddings = self.encode(x)
         if task == "triplet":
             return embeddings
-        out = self._heads[task](self.ops, self.params["tasks"][task], self.ops.asarray(embeddings))
+        ops, params = self.ops, self.params["tasks"][task]
+        out = self._heads[task](ops, params, ops.asarray(embeddings), by_rows=True)
         return self.ops.to_numpy(out if task == "classification" else out[:, 0])
 
     def classify(self, x: HostArray | Sequence[str]) -> HostArray:
@@ -101,6 +105,7 @@ class MultiTaskDTGCNN(DTGCNN):
         logits = self.ops.asarray(self(x, "classification"))
         return self.ops.to_numpy(self.ops.argmax(logits, axis=1))
 
+    @override
     def objective(self, loss: Objective) -> Objective:
         def together(
             ops: ArrayOps, params: Tree, embeddings: Array, batch: Tree
@@ -128,6 +133,7 @@ class MultiTaskDTGCNN(DTGCNN):
 
         return together
 
+    @override
     def check_data(self, loader: TripletLoader) -> None:
         if self.num_classes is not None:
             if loader.triplets is not None:
@@ -145,6 +151,7 @@ class MultiTaskDTGCNN(DTGCNN):
             if loader.training and all(math.isnan(targets[item]) for item in loader.items):
                 raise ValueError("regression needs targets, and all of the training side's are NaN")
 
+    @override
     def extras(self) -> dict[str, Any]:
         weights = "uncertainty" if self.task_weights is None else self.task_weights
         return {
@@ -152,6 +159,12 @@ class MultiTaskDTGCNN(DTGCNN):
             "regression": self.regression,
             "task_weights": weights,
         }
+
+    @override
+    def _described(self) -> list[str]:
+        shape, *rest = super()._described()
+        heads = [] if self.num_classes is None else [f"{self.num_classes} classes"]
+        return [shape, *heads, *(["regression"] if self.regression else []), *rest]
 
     def _weigh(self, ops: ArrayOps, params: Tree, task: str, loss: Array) -> Array:
         if self.task_weights is not None:

@@ -38,6 +38,7 @@ class Network:
 
     @classmethod
     def from_config(cls, config: DTGCNNConfig) -> Network:
+        """The network that the settings shape."""
         widths = (config.input_dim, *config.hidden_dims)
         shape = (config.gcn_activation, config.use_batch_norm, config.dropout_rate)
         layers = tuple(GCNLayer(a, b, *shape, config.initializer) for a, b in pairwise(widths))
@@ -87,9 +88,12 @@ class Network:
         """Embeddings (N, output_dim) of the nodes ``x`` (N, input_dim), and the new running state.
 
         Args:
+            params, state: as ``init`` gives them.
+            x: the nodes.
             graph: links among the nodes, or from the nodes to the bank's rows.
             sources: the bank's states, one for each layer; None where the nodes link to each other.
-            key: makes it a training pass (dropout, batch statistics).
+            key: makes it a training pass (dropout, batch statistics). Without one, and with
+                ``sources``, no bit of an embedding depends on the other rows.
         """
         count = len(self.layers)
         keys: Sequence[Array | None] = split(ops, key, count) if key is not None else [None] * count
@@ -100,7 +104,8 @@ class Network:
             h, new_state[name] = self._apply(
                 ops, layer, params["gcn"][name], state["gcn"][name], h, graph, source, keys[index]
             )
-        return self.head(ops, params["head"], h, precision), {"gcn": new_state}
+        z = self.head(ops, params["head"], h, precision, by_rows=key is None)
+        return z, {"gcn": new_state}
 
     def _apply(
         self,
@@ -114,7 +119,7 @@ class Network:
         key: Array | None,
     ) -> tuple[Array, Tree]:
         if key is None:
-            return layer(ops, params, state, h, graph, source)
+            return layer(ops, params, state, h, graph, source, by_rows=True)
 
         def run(params: Tree, h: Array) -> tuple[Array, Tree]:
             return layer(ops, params, state, h, graph, source, key=key, precision=self.precision)

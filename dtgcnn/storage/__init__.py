@@ -7,6 +7,7 @@ from .checkpoint import (
     check_folder,
     holds_model,
     read_checkpoint,
+    spec_of,
     write_checkpoint,
 )
 from .ensemble import holds_ensemble, read_ensemble, write_ensemble
@@ -39,6 +40,7 @@ __all__ = [
     "remove_drafts",
     "replace_file",
     "replacing",
+    "spec_of",
     "write_arrays",
     "write_checkpoint",
     "write_ensemble",

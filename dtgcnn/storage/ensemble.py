@@ -1,4 +1,6 @@
-"""Saved ensembles. A directory holds
+"""Saved ensembles.
+
+A directory holds
 
 - ``member-<i>-<token>/``: a saved model each, in a folder that is new at every save;
 - ``ensemble.safetensors``: the rotations, and in its metadata the members and how they are put

@@ -3,8 +3,8 @@
 from .curriculum import CurriculumScheduler
 from .ensemble import Ensemble, load_embedder
 from .progressive import ProgressiveTrainer, Stage
-from .resume import holds_state, remove_states
 from .trainer import AdvancedTrainer, Trainer
+from .training_state import holds_state, remove_states
 
 __all__ = [
     "AdvancedTrainer",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from ..array import HostArray, numerics
 from ..callbacks import Callback, TrainerView
 
@@ -42,6 +44,7 @@ class CurriculumScheduler(Callback):
         self._rows: HostArray = None
         self._loader: TripletLoader | None = None
 
+    @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         loader = trainer.train_loader
         if loader is None or loader.triplets is None:
@@ -56,11 +59,13 @@ class CurriculumScheduler(Callback):
         self.current_stage, self._loader = -1, loader
         loader.restrict(None)
 
+    @override
     def on_epoch_begin(self, trainer: TrainerView, epoch: int) -> None:
         stage = (epoch - 1) * self.num_stages // trainer.config.num_epochs
         if stage != self.current_stage:
             self.advance_stage(trainer)
 
+    @override
     def on_train_end(self, trainer: TrainerView) -> None:
         if trainer.train_loader is not None and trainer.train_loader.triplets is not None:
             trainer.train_loader.restrict(None)
@@ -91,10 +96,12 @@ class CurriculumScheduler(Callback):
         bounds = [round(len(order) * i / self.num_stages) for i in range(self.num_stages + 1)]
         return order[0 if self.cumulative else bounds[stage] : bounds[stage + 1]]
 
+    @override
     def state_dict(self) -> dict[str, Any]:
         rows = None if self._rows is None else [int(row) for row in self._rows]
         return {"current_stage": self.current_stage, "rows": rows}
 
+    @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.current_stage, self._rows = state["current_stage"], state["rows"]
         if self._loader is not None:

@@ -138,6 +138,17 @@ class Ensemble:
         """The same as ``encode``."""
         return self.encode(x)
 
+    def __repr__(self) -> str:
+        from ..storage import spec_of
+
+        first, count = self.models[0], sum(model.num_parameters for model in self.models)
+        encoder = "" if first.encoder is None else f", encoder {spec_of(first.encoder)}"
+        return (
+            f"<Ensemble of {len(self.models)} models, {self.mode}, {first.config.input_dim} → "
+            f"{self.output_dim}, {count:,} parameters, {first.ops.name} ({first.ops.device})"
+            f"{encoder}>"
+        )
+
     def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
         """What goes into the models; see ``DTGCNN.vectors``."""
         return self.models[0].vectors(x)

@@ -11,8 +11,8 @@ from ..array import HostArray
 from ..callbacks import Callback, ProgressBar, TrainerView
 from ..errors import CheckpointError
 from ..losses import LossFunction
-from .resume import LOCK, Place, TrainingState, fingerprint, record_run
 from .training_run import TrainingRun
+from .training_state import LOCK, Place, TrainingState, fingerprint, record_run
 
 __all__ = ["StateKeeper", "hold", "saved_state"]
 

@@ -68,6 +68,7 @@ class TrainingStep:
         key: Array,
         learning_rate: Array,
     ) -> Stepped:
+        """Take a step: the new parameters, running state and optimiser's state, and metrics."""
         scale = optimizer_state.get("loss_scale")
         gradients, moved, metrics = self.differentiate(params, state, batch, sources, key, scale)
         params, optimizer_state, more = self.update(
@@ -110,7 +111,6 @@ class TrainingStep:
     ) -> tuple[Tree, Array, Tree]:
         """The gradient of the loss in the parameters that it uses itself and in the embeddings,
         and metrics."""
-
         trained, kept = partition(params, self.frozen)
 
         def loss(moving: Tree) -> tuple[Array, Tree]:

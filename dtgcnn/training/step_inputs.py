@@ -88,7 +88,7 @@ class TrainingInputs:
         return {str(i): states for i, states in enumerate(self.bank.states)}
 
     def margin(self, epoch: int) -> float:
-        """The margin in ``epoch`` = 1, 2, …"""
+        """The margin in ``epoch``, which counts from 1."""
         last = max(self.config.num_epochs - 1, 1)
         return self._margin.step(min(epoch - 1, last), last)
 

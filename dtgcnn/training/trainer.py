@@ -16,9 +16,9 @@ from ..config import DTGCNNConfig, refuse_unless
 from ..errors import TrainingError
 from ..losses import LossFunction, Objective, as_objective, config_objective
 from ..model import DTGCNN
-from .resume import Place
 from .state_keeper import StateKeeper, hold, saved_state
 from .training_run import TrainingRun
+from .training_state import Place
 from .validation import validate
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from pkgutil import resolve_name
 from typing import Any, TypeAlias
 
 import numpy as np
+from typing_extensions import override
 
 from ...errors import DataError
 from ..encoders.encoding import digest, progress_bar
@@ -125,12 +126,14 @@ class _Kept(_Answers):
         self._database, self._name = database, name
         database.execute("CREATE TABLE IF NOT EXISTS answers (key TEXT PRIMARY KEY, versions TEXT)")
 
+    @override
     def get(self, text: str) -> list[str] | None:
         found = self._database.execute(
             "SELECT versions FROM answers WHERE key = ?", (self._key(text),)
         ).fetchone()
         return None if found is None else [str(version) for version in json.loads(found[0])]
 
+    @override
     def keep(self, texts: list[str], versions: list[list[str]]) -> None:
         rows = [(self._key(t), json.dumps(v)) for t, v in zip(texts, versions, strict=True)]
         with self._database:
@@ -174,6 +177,7 @@ class RoundTrip:
         return " ".join(_name(way.strategy, way.rewrite) for way in (self._forth, self._back))
 
     def __call__(self, texts: list[str]) -> list[list[str]]:
+        """The first translation of each text, brought back; nothing where it has none."""
         abroad = [next(iter(versions), "") for versions in self._forth.propose(texts, ())]
         known = [text for text in abroad if text.strip()]
         returned = iter(self._back.propose(known, ()))

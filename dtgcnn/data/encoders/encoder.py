@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import Protocol, runtime_checkable
-
-from typing_extensions import Self
+from typing import Protocol, Self, runtime_checkable
 
 from ..reading.raw import FloatArray
 

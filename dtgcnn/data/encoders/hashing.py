@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from os import PathLike
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.sparse import csr_array, hstack
-from typing_extensions import Self
 
 from ...errors import DataError
 from ..reading.raw import FloatArray

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from ..reading.raw import FloatArray
 from .encoding import equal_shapes, require
@@ -37,9 +38,11 @@ class MlxTextEncoder(PretrainedEncoder):
     extra: ClassVar[str] = "mlx-text"
     batch_size: ClassVar[int] = 16
 
+    @override
     def _load_model(self, folder: Path) -> Any:
         return require("mlx_embeddings", type(self).__name__, self.extra).load(str(folder))
 
+    @override
     def _rows(self, model: Any, texts: list[str]) -> Iterator[tuple[list[int], FloatArray]]:
         mx = require("mlx.core", type(self).__name__, self.extra)
         network, tokenizer = model

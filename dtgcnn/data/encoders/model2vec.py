@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from ..reading.raw import FloatArray
 from .encoding import require
@@ -39,10 +40,12 @@ class Model2VecEncoder(PretrainedEncoder):
     def __init__(self, model_name: str, *, progress: bool = True) -> None:
         super().__init__(model_name, cache=False, progress=progress)
 
+    @override
     def _load_model(self, folder: Path) -> Any:
         library = require("model2vec", type(self).__name__, self.extra)
         return library.StaticModel.from_pretrained(str(folder))
 
+    @override
     def _rows(self, model: Any, texts: list[str]) -> Iterator[tuple[list[int], FloatArray]]:
         for start in range(0, len(texts), self.batch_size):
             part = texts[start : start + self.batch_size]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from os import PathLike
+from typing import Self
 
 import numpy as np
-from typing_extensions import Self
 
 from ...errors import DataError
 from ..reading.raw import FloatArray

@@ -7,10 +7,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from typing_extensions import Self
 
 from ...errors import DataError
 from ..reading.raw import FloatArray

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from ..reading.raw import FloatArray
 from .encoding import equal_shapes, require
@@ -51,16 +52,19 @@ class SentenceTransformerEncoder(PretrainedEncoder):
         super().__init__(model_name, cache=cache, progress=progress)
 
     @classmethod
+    @override
     def _full_name(cls, model_name: str) -> str:
         if "/" in model_name or Path(model_name).is_dir():
             return model_name
         return f"sentence-transformers/{model_name}"  # as the library itself has it
 
+    @override
     def _load_model(self, folder: Path) -> Any:
         library = require("sentence_transformers", type(self).__name__, self.extra)
         with _quiet():
             return library.SentenceTransformer(str(folder), device=self.device)
 
+    @override
     def _rows(self, model: Any, texts: list[str]) -> Iterator[tuple[list[int], FloatArray]]:
         for batch, filled in equal_shapes(_lengths(model, texts), self.batch_size):
             rows = model.encode(

@@ -7,13 +7,12 @@ import logging
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 from scipy.sparse import csr_array, hstack
-from typing_extensions import Self
 
 from ...errors import DataError
 from ..reading.raw import FloatArray

@@ -137,11 +137,12 @@ class TripletGenerator:
 
         Args:
             path: ends in ``.jsonl``, ``.json``, ``.csv`` or ``.tsv``, and maybe ``.gz``.
+            sentences, labels, num_triplets_per_anchor, vectors: as of ``generate_triplets``.
             progress: whether a bar is shown on a terminal.
 
         Raises:
-            ValueError, DataError, OSError: as ``generate_triplets`` and ``write_triplets`` of the
-                module ``triplet_file``.
+            ValueError, DataError, OSError: as ``generate_triplets`` and the function
+                ``dtgcnn.data.writing.triplets.write_triplets``.
         """
         record_format(Path(path))
         task = self._labelled("write_triplets", sentences, labels, num_triplets_per_anchor, vectors)

@@ -52,6 +52,7 @@ def draw_negatives(
     2017 (see ``dtgcnn.losses.mining.distance_weighted``).
 
     Args:
+        strategy: how they are chosen.
         cosines: (N,) float32 with the anchor, multiples of ``STEP``; minus infinity for texts that
             are no negatives of it. Is overwritten.
         to_positive: (T,) the cosine of each triplet's positive.

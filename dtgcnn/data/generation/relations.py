@@ -86,14 +86,17 @@ class LabelRelations:
         self._members: list[IntArray] = _members(self.classes)
 
     def positives(self, item: int) -> IntArray:
+        """The other texts of its label."""
         own = self._members[self.classes[item]]
         others: IntArray = own[own != item]
         return others
 
     def negatives(self, item: int) -> IntArray:
+        """None: any text that is not barred may serve."""
         return _NONE
 
     def barred(self, item: int) -> IntArray:
+        """The texts of its label, itself among them."""
         own: IntArray = self._members[self.classes[item]]
         return own
 
@@ -149,12 +152,15 @@ class PairRelations:
         self.anchors = np.array(sorted(self._positives), np.int64)
 
     def positives(self, item: int) -> IntArray:
+        """The partners of an anchor in its own positive pairs."""
         return self._positives[item]
 
     def negatives(self, item: int) -> IntArray:
+        """Its partners in negative pairs, but for those of its class."""
         return self._negatives.get(item, _NONE)
 
     def barred(self, item: int) -> IntArray:
+        """The texts of its class, itself among them, and its partners in pairs that are neither."""
         own = self._members[self.classes[item]]
         return np.concatenate([own, self._barred.get(item, _NONE)])
 

@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from typing_extensions import override
+
 from ...errors import DataError
 from .limits import unpacked_limit
 from .source import Source, shorten
@@ -127,15 +129,19 @@ class _Unpacked(io.RawIOBase):
         self._file: io.IOBase = gzip.GzipFile(fileobj=raw, mode="rb") if packed else raw
         self._left = unpacked_limit() if packed else None
 
+    @override
     def readable(self) -> bool:
         return True
 
+    @override
     def seekable(self) -> bool:
         return self._left is None
 
+    @override
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._raw.seek(offset, whence)
 
+    @override
     def readinto(self, buffer: Any) -> int:
         try:
             data = self._file.read(len(buffer))
@@ -153,6 +159,7 @@ class _Unpacked(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
+    @override
     def close(self) -> None:
         if not self.closed:
             self._file.close()

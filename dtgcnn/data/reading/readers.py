@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
-
-from typing_extensions import Self
+from typing import BinaryIO, Self, TypeAlias
 
 from ...errors import DataError
 from .array_files import read_npy, read_npz, read_safetensors

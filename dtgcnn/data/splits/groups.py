@@ -47,6 +47,7 @@ def split_grouped(
         labels: (N,) classes.
         units: (N,) numbers of ``join_groups``.
         train_split: share of the training side.
+        rng: decides what is drawn.
     """
     unit = np.unique(units, return_inverse=True)[1]
     classes = np.unique(labels, return_inverse=True)[1]

@@ -41,6 +41,7 @@ def split_labelled(
         labels: (N,) classes.
         groups: (N,) numbers of ``equal_groups``.
         train_split: share of the training side.
+        rng: decides what is drawn.
     """
     classes, position, counts = np.unique(labels, return_inverse=True, return_counts=True)
     quotas = systematic_rounding(counts.astype(np.float64) * (1.0 - train_split), rng)
@@ -83,6 +84,7 @@ def split_triplets(
         triplets: (T, 3) item indices.
         groups: (N,) numbers of ``equal_groups``.
         train_split: share of the training side.
+        rng: decides what is drawn.
         joined: (T,) numbers; triplets of the same one are joined too.
     """
     first = np.unique(groups, return_index=True)[1]

@@ -50,6 +50,8 @@ def write_records(path: Path, records: _Records, name: str | None = None) -> int
     """Write records of the same fields in the format that the suffix names; returns how many.
 
     Args:
+        path: the file, which appears only once complete.
+        records: field by name, taken as they come.
         name: of the list of records, where a ``.json`` document is an object that holds it.
 
     Raises:

@@ -1,0 +1,4 @@
+"""The same seed gives the same numbers, and a row the same embedding in any company."""
+
+MODULES = ("repetition",)
+"""In the order in which a report has their checks."""

@@ -1,0 +1,12 @@
+"""Mining takes the triplets that it says, and every loss has its value and gradient."""
+
+MODULES = (
+    "triplets",
+    "contrastive",
+    "objectives",
+    "combinations",
+    "tasks",
+    "mining_properties",
+    "losses_properties",
+)
+"""In the order in which a report has their checks."""

@@ -1,0 +1,272 @@
+"""Faults in random numbers, in numerics and in the graph."""
+
+from __future__ import annotations
+
+from .core import in_the_core
+
+in_the_core(
+    {
+        "dtgcnn.array.random:uniform": [
+            ("31 bits, so that 1 can come out", "bits >> 8", "bits >> 1", "random/uniform"),
+        ],
+        "dtgcnn.array.random:bernoulli": [
+            (
+                "a draw at the limit counts",
+                "(words >> 16) < limit",
+                "(words >> 16) <= limit",
+                "random/bernoulli",
+            ),
+            (
+                "both halves are the same",
+                "(words >> 16) <",
+                "(words & 0xFFFF) <",
+                "random/bernoulli",
+            ),
+        ],
+        "dtgcnn.array.random:split": [
+            ("every key is the first", "words[i]", "words[0]", "random/split"),
+        ],
+        "dtgcnn.array.numerics:mean": [
+            (
+                "divided by rows and columns",
+                "else (x.shape[axis],)",
+                "else x.shape",
+                "gradients/numerics_functions",
+            ),
+        ],
+        "dtgcnn.array.numerics:var": [
+            (
+                "the mean square",
+                "x - mean(ops, x, axis, keepdims=True)",
+                "x",
+                "gradients/numerics_functions",
+            ),
+        ],
+        "dtgcnn.array.numerics:relu": [
+            ("the gradient at 0 is 1", "x <= 0", "x < 0", "gradients/ties_and_kinks"),
+        ],
+        "dtgcnn.array.numerics:layer_norm": [
+            (
+                "eps outside of the root",
+                "ops.sqrt(variance + eps)",
+                "(ops.sqrt(variance) + eps)",
+                "gradients/numerics_functions",
+            ),
+            ("no bias", "* weight + bias\n", "* weight\n", "gradients/numerics_functions"),
+        ],
+        "dtgcnn.array.numerics:l2_normalize": [
+            (
+                "eps added to the length",
+                "1.0 / ops.sqrt(ops.where(zero, 1.0, squares))",
+                "1.0 / (ops.sqrt(ops.where(zero, 1.0, squares)) + 1e-6)",
+                "gradients/zero_rows",
+            ),
+            (
+                "divided by the squared length",
+                "ops.sqrt(ops.where(zero, 1.0, squares))",
+                "ops.where(zero, 1.0, squares)",
+                "gradients/numerics_functions",
+            ),
+            (
+                "a zero row divides by 0",
+                "ops.where(zero, 1.0, squares)",
+                "squares",
+                "gradients/zero_rows",
+            ),
+        ],
+        "dtgcnn.array.numerics:matmul_by_rows": [
+            (
+                "filled up at the front",
+                "ops.concat([x, ops.zeros((missing, width))])",
+                "ops.concat([ops.zeros((missing, width)), x])",
+                "gradients/numerics_functions",
+            ),
+            (
+                "rounded by the company",
+                "return ops.reshape(product, (count + missing, weight.shape[1]))[:count]",
+                "return ops.reshape(product, (count + missing, weight.shape[1]))[:count]"
+                " * (1.0 + 1e-7 * count)",
+                "determinism/a_product_by_rows_does_not_depend_on_their_places",
+            ),
+        ],
+        "dtgcnn.array.numerics:row_distance": [
+            (
+                "squared",
+                "equal, 0.0, ops.sqrt(ops.where(equal, 1.0, squares))",
+                "equal, 0.0, squares",
+                "gradients/numerics_functions",
+            ),
+            (
+                "a root of 0 that is masked afterwards",
+                "ops.where(equal, 1.0, squares)",
+                "squares",
+                "gradients/zero_rows",
+            ),
+            (
+                "by the expanded formula",
+                "ops.sum(difference * difference, axis=-1)",
+                "ops.sum(a * a, axis=-1) + ops.sum(b * b, axis=-1) - 2.0 * ops.sum(a * b, axis=-1)",
+                "gradients/numerics_functions",
+            ),
+        ],
+        "dtgcnn.array.numerics:global_norm": [
+            (
+                "the sum of norms",
+                "total + ops.sum(leaf * leaf)",
+                "ops.sqrt(ops.sum(leaf * leaf)) + total",
+                "gradients/numerics_functions",
+            ),
+        ],
+        "dtgcnn.model.graph:propagate": [
+            (
+                "links are not taken backwards",
+                "graph.reverse is not None",
+                "False",
+                "graph/kipf_normalisation",
+            ),
+            ("no self loop", "graph.own * h", "0.0 * h", "graph/kipf_normalisation"),
+        ],
+        "dtgcnn.model.graph:Graph.rows": [
+            (
+                "own shares of the first rows",
+                "ops.take(self.own, indices)",
+                "self.own[: indices.shape[0]]",
+                "graph/some_rows_of_a_graph",
+            ),
+        ],
+        "dtgcnn.model.graph:graph_figures": [
+            (
+                "homophily of every place of a list",
+                "ops.sum(linked & same)",
+                "ops.sum(same)",
+                "graph/figures_of_a_graph",
+            ),
+        ],
+        "dtgcnn.model.graph:knn": [
+            (
+                "the threshold is not met by what equals it",
+                "values >= threshold",
+                "values > threshold",
+                "graph/similarity_at_the_threshold",
+            ),
+            (
+                "k places, one of which is the row's own",
+                "k + 1 + (SPARE",
+                "k + (SPARE",
+                "graph/nearest_neighbours",
+            ),
+            (
+                "the row is its own neighbour",
+                "ops.where(is_self, -2.0, similarity)",
+                "similarity",
+                "graph/nearest_neighbours",
+            ),
+            (
+                "the first place is taken for the row's own",
+                "near == exclude[start:stop][:, None]",
+                "(exclude[start:stop][:, None] >= 0) & (ops.arange(k + 1)[None, :] == 0)",
+                "graph/duplicate_rows",
+            ),
+            (
+                "no threshold",
+                "ops.where(values >= threshold, values, -2.0)",
+                "values",
+                "graph/threshold",
+            ),
+        ],
+        "dtgcnn.model.graph:EfficientGraphConstructor.construct_graph_batch": [
+            (
+                "a mutual edge counts twice",
+                "ops.where(ops.sum(back, axis=-1) > 0, 0.0, weights)",
+                "weights",
+                "graph/kipf_normalisation",
+            ),
+            (
+                "degrees count outgoing edges alone",
+                "degree = degree + ops.scatter_sum(ones, neighbors, one_way, n)",
+                "pass",
+                "graph/kipf_normalisation",
+            ),
+            (
+                "row-normalised",
+                "root * ops.reshape(ops.take(ops.reshape(root, (n,)), neighbors), neighbors.shape)",
+                "scale",
+                "graph/kipf_normalisation",
+            ),
+            (
+                "similarities of rows of any length",
+                "numerics.l2_normalize(ops, ops.stop_gradient(embeddings))",
+                "embeddings",
+                "graph/duplicate_rows",
+            ),
+            (
+                "the graph is differentiated",
+                "ops.stop_gradient(embeddings)",
+                "embeddings",
+                "graph/graph_is_a_constant",
+            ),
+        ],
+        "dtgcnn.model.graph:_exactly": [
+            (
+                "all queries have the first one's candidates",
+                "ops.take(source, near[rows])",
+                "ops.take(source, near[:1])",
+                "graph/attach",
+            ),
+            (
+                "candidates as they were, cosines in ascending order",
+                "    return ops.concat(blocks), near",
+                "    return ops.concat(blocks), ops.argsort(near, axis=1)",
+                "graph/attach",
+            ),
+        ],
+        "dtgcnn.model.graph:EfficientGraphConstructor.attach": [
+            (
+                "the row itself is not left out",
+                "self.threshold, exclude, by_rows=True",
+                "self.threshold, 0 * exclude - 1, by_rows=True",
+                "graph/attach",
+            ),
+            (
+                "divided by k",
+                "ops.sum(weights, axis=1, keepdims=True)",
+                "0.0 * weights[:, :1] + self.k",
+                "graph/attach",
+            ),
+        ],
+        "dtgcnn.model.graph:EfficientGraphConstructor._shares": [
+            (
+                "no self loop",
+                "return scale, scale",
+                "return 0.0 * scale, scale",
+                "graph/kipf_normalisation",
+            ),
+            (
+                "degrees without the self loop",
+                "1.0 / (degree + 1.0)",
+                "1.0 / ops.maximum(degree, 1.0)",
+                "graph/kipf_normalisation",
+            ),
+            (
+                "an isolated node keeps a share alone",
+                "ops.where(alone, 1.0, ops.zeros",
+                "ops.where(alone, self.self_weight, ops.zeros",
+                "graph/self_weight",
+            ),
+            (
+                "own share and neighbours exchanged",
+                "1.0 - self.self_weight",
+                "self.self_weight",
+                "graph/self_weight",
+            ),
+        ],
+        "dtgcnn.model.graph:EfficientGraphConstructor._weigh": [
+            (
+                "links of negative weight",
+                "similarity > 0.0",
+                "similarity > -2.0",
+                "graph/weighted_links",
+            ),
+        ],
+    }
+)

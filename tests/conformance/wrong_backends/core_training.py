@@ -1,0 +1,228 @@
+"""Faults in whole steps, steps in parts, the bank and what a model does with it."""
+
+from __future__ import annotations
+
+from .core import in_the_core
+
+in_the_core(
+    {
+        "dtgcnn.training.step:TrainingStep.update": [
+            (
+                "gradients keep the scale of the loss",
+                "g / scale",
+                "g",
+                "training/steps_in_half_precision",
+            ),
+            (
+                "clipped before the scale is taken off",
+                "gradients, norm = clip_by_global_norm(ops, gradients, "
+                "self.config.gradient_clip_val)",
+                "back = 1.0 if finite is None else scale\n    gradients, norm = "
+                "clip_by_global_norm(ops, tree_map(lambda g: g * back, gradients), "
+                "self.config.gradient_clip_val)\n    gradients, norm = tree_map(lambda g: g "
+                "/ back, gradients), norm / back",
+                "training/steps_in_half_precision",
+            ),
+            (
+                "not clipped",
+                "gradients, norm = clip_by_global_norm",
+                "_, norm = clip_by_global_norm",
+                "training/steps_of_an_own_loss",
+            ),
+            (
+                "a skipped step moves the moments",
+                "new_state = tree_map(choose, new_state, {k: optimizer_state[k] for k in "
+                "new_state})",
+                "pass",
+                "training/steps_in_half_precision",
+            ),
+            (
+                "a skipped step moves the weights",
+                "moved = tree_map(choose, moved, trained)",
+                "pass",
+                "training/steps_that_overflow",
+            ),
+            (
+                "weight decay of frozen parameters",
+                "merge(moved, kept)",
+                "merge(moved, tree_map(lambda p: p - 1e-4 * p, kept))",
+                "training/frozen_parameters",
+            ),
+            (
+                "the config's learning rate",
+                "trained, learning_rate\n",
+                "trained, ops.asarray(self.config.learning_rate)\n",
+                "training/steps_of_an_own_loss",
+            ),
+        ],
+        "dtgcnn.training.step:TrainingStep.settle": [
+            (
+                "a skipped step moves the running state",
+                "not self.scales",
+                "True",
+                "training/steps_that_overflow",
+            ),
+        ],
+        "dtgcnn.training.step:TrainingStep._all_finite": [
+            (
+                "the last array decides",
+                "bad + self.ops.sum",
+                "self.ops.sum",
+                "training/steps_in_half_precision",
+            ),
+        ],
+        "dtgcnn.training.step:TrainingStep._keep": [
+            (
+                "running state of frozen layers moves",
+                "not self.frozen",
+                "True",
+                "training/frozen_parameters",
+            ),
+        ],
+        "dtgcnn.training.step:TrainingStep.differentiate": [
+            (
+                "the loss that is told is scaled",
+                "value if scale is None else value / scale",
+                "value",
+                "training/steps_in_half_precision",
+            ),
+        ],
+        "dtgcnn.training.accumulation:AccumulatedStep.plain": [
+            ("the sum of the parts", "1.0 / len(parts)", "1.0", "training/plain_gradients"),
+            (
+                "one dropout key for all parts",
+                "self._keys(key, len(parts))",
+                "[key] * len(parts)",
+                "training/plain_gradients",
+            ),
+            (
+                "the running state of the last part alone",
+                "gradients, state, figures",
+                "gradients, _, figures",
+                "training/plain_gradients",
+            ),
+        ],
+        "dtgcnn.training.accumulation:AccumulatedStep.cached": [
+            (
+                "other dropout masks the second time",
+                "sources, own_key, seeds[start:stop]",
+                "sources, key, seeds[start:stop]",
+                "training/cached_gradients_with_dropout",
+            ),
+            (
+                "the mean of the parts",
+                "self._summable(gradients, scale), 1.0)",
+                "self._summable(gradients, scale), 1.0 / len(parts))",
+                "training/cached_gradients",
+            ),
+            (
+                "each part starts from the old running state",
+                "self._embed(params, new_state,",
+                "self._embed(params, state,",
+                "training/cached_gradients_with_dropout",
+            ),
+        ],
+        "dtgcnn.training.accumulation:AccumulatedStep._summable": [
+            ("infinities cancel", 'float("nan")', "0.0", "training/parts_that_overflow"),
+        ],
+        "dtgcnn.model.multitask:MultiTaskDTGCNN._weigh": [
+            ("no price of a small weight", " + 0.5 * s", "", "training/several_tasks_together"),
+            (
+                "regression weighs as the others",
+                '0.5 if task == "regression" else 1.0',
+                "1.0",
+                "training/several_tasks_together",
+            ),
+        ],
+        "dtgcnn.model.bank:Bank.refresh": [
+            (
+                "states are made once",
+                "before = self.states",
+                "if self.states:\n        return\n    before = self.states",
+                "training/bank_follows_the_parameters",
+            ),
+            (
+                "every layer is fed the rows",
+                "self.states[-1]",
+                "self.x",
+                "training/bank_follows_the_parameters",
+            ),
+            (
+                "the links stay where an embedding layer moves the rows",
+                "before[0] is not self.states[0]",
+                "False",
+                "training/bank_of_pieces_follows_the_layer",
+            ),
+        ],
+        "dtgcnn.model.bank:Bank.link": [
+            (
+                "a row is its own neighbour",
+                "ops.arange(len(self)))",
+                "0 * ops.arange(len(self)) - 1)",
+                "training/embeddings_agree",
+            ),
+        ],
+        "dtgcnn.model.dtgcnn:DTGCNN.attach": [
+            (
+                "a row of the bank is its own neighbour",
+                "bank.rows_of(host_x)",
+                "[-1] * len(host_x)",
+                "training/embeddings_agree",
+            ),
+        ],
+        "dtgcnn.model.dtgcnn:DTGCNN.encode": [
+            (
+                "dropout",
+                "bank.states)",
+                "bank.states, key=ops.asarray((1, 2), 'uint32'))",
+                "training/embeddings_agree",
+            ),
+            (
+                "the rows link to each other",
+                "graph, bank.states",
+                "self.network.constructor.construct_graph_batch(ops, nodes), None",
+                "training/embeddings_agree",
+            ),
+            (
+                "every block has the first one's links",
+                "graph = self.attach(padded, nodes)",
+                "graph = self.attach(padded, nodes) if start == 0 else graph",
+                "determinism/embeddings_do_not_depend_on_company",
+            ),
+            (
+                "no rows have the width of the input",
+                "ops.zeros((0, self.config.output_dim))",
+                "ops.zeros((0, self.config.input_dim))",
+                "determinism/embeddings_do_not_depend_on_company",
+            ),
+        ],
+        "dtgcnn.model.input_rows:checked_rows": [
+            (
+                "−0 is another number than 0",
+                "rows += 0.0",
+                "pass",
+                "training/rows_of_any_length",
+            ),
+        ],
+        "dtgcnn.model.input_rows:_unit_rows": [
+            (
+                "rows are not at unit length",
+                "numerics.l2_normalize(ops, x / ops.where(largest > 0, largest, 1.0))",
+                "x",
+                "training/embeddings_agree",
+            ),
+            (
+                "scaled by the largest number of the block",
+                "axis=1, keepdims=True)",
+                "keepdims=True)",
+                "training/rows_of_any_length",
+            ),
+            (
+                "a long row overflows",
+                "x / ops.where(largest > 0, largest, 1.0)",
+                "x",
+                "training/rows_of_any_length",
+            ),
+        ],
+    }
+)

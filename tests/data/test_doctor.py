@@ -1,0 +1,148 @@
+"""The data doctor: what it finds in data with planted faults, and that it finds nothing else."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dtgcnn.data import examine, load_sample, sample_path
+from dtgcnn.data.doctor import Finding
+
+from ..conftest import DATA, blobs
+
+BANKING = DATA / "banking77.csv.gz"
+
+
+def table(path: Path, rows: list[dict[str, str]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def named(findings: list[Finding]) -> dict[str, Finding]:
+    assert len({finding.rule for finding in findings}) == len(findings)
+    return {finding.rule: finding for finding in findings}
+
+
+def rows_of(texts: dict[str, int], split: str = "train") -> list[dict[str, str]]:
+    return [
+        {"split": split, "label": label, "text": f"{label} number {split} {i}"}
+        for label, count in texts.items()
+        for i in range(count)
+    ]
+
+
+def test_the_sample_is_sound() -> None:
+    found = examine(sample_path())
+    assert found.findings == []
+    assert found.figures["items"] == len(load_sample()) == 672
+    assert found.figures["classes"]["count"] == 14
+    assert found.figures["template"] == "small"
+    assert found.figures["batch"]["valid triplets"] > 1000
+
+
+@pytest.mark.skipif(not BANKING.is_file(), reason="Banking77 is not here")
+def test_every_planted_fault_is_found(tmp_path: Path) -> None:
+    """50 rows of test that stand in train, 30 second labels, and a class of which 2 rows are left;
+    beside what the data have by themselves."""
+    with gzip.open(BANKING, "rt", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    before = named(examine(table(tmp_path / "before.csv", rows)).findings)
+    assert "small classes" not in before
+    rng = np.random.default_rng(3)
+    train = [i for i, row in enumerate(rows) if row["split"] == "train"]
+    test = [i for i, row in enumerate(rows) if row["split"] == "test"]
+    names = sorted({row["label"] for row in rows})
+    trained = {rows[i]["text"].casefold() for i in train}
+    planted: dict[str, set[int]] = {"leak": set(), "contradictory labels": set()}
+    chosen, kept = names[5], list(rows)
+    for i in [i for i in train if rows[i]["label"] == chosen][2:]:
+        kept[i] = {**rows[i], "label": names[6]}
+    for i in rng.choice(train, 50, replace=False):
+        kept.append({**kept[i], "split": "test", "text": f" {kept[i]['text'].upper()}"})
+        planted["leak"].add(len(kept) + 1)  # the header is line 1
+    for i in rng.choice(test, 30, replace=False):
+        other = names[(names.index(rows[i]["label"]) + 1) % len(names)]
+        kept.append({**rows[i], "label": other})
+        planted["contradictory labels"].add(len(kept) + 1)
+        if rows[i]["text"].casefold() in trained:  # a leak of its own
+            planted["leak"].add(len(kept) + 1)
+    found = named(examine(table(tmp_path / "after.csv", kept)).findings)
+    for rule, lines in planted.items():
+        told = {
+            int(word) for place in found[rule].places for word in place.split() if word.isdigit()
+        }
+        assert lines <= told, rule
+        natural = len(before[rule].places) if rule in before else 0
+        assert len(found[rule].places) == len(lines) + natural
+        assert found[rule].level == "fault"
+    assert f"{chosen} (2)" in found["small classes"].message
+    assert len(found["small classes"].places) == 2
+
+
+def test_each_rule_of_labelled_texts(tmp_path: Path) -> None:
+    rows = rows_of({"a": 210, "b": 10, "c": 1}) + rows_of({"a": 3, "d": 2}, "test")
+    rows += [{**rows[0]}, {**rows[1], "text": rows[1]["text"].upper(), "split": "test"}]
+    rows += [{"split": "train", "label": "b", "text": "где моя посылка"}]
+    rows += [{**rows[2], "label": "b"}]
+    found = named(examine(table(tmp_path / "rows.csv", rows)).findings)
+    assert found.keys() == {
+        *("leak", "contradictory labels", "duplicates", "small classes", "uneven classes"),
+        *("untrained classes", "other scripts"),
+    }
+    assert found["leak"].places == ("line 229 and line 3",)
+    assert found["contradictory labels"].places == ("line 4 (a) and line 231 (b)",)
+    assert found["duplicates"].places == ("line 228",)
+    assert "c (1)" in found["small classes"].message
+    assert "211 times" in found["uneven classes"].message
+    assert found["untrained classes"].message.endswith("no row to train on: d")
+    assert found["other scripts"].places == ("line 230",)
+    assert "Cyrillic 1" in found["other scripts"].message
+
+
+def test_each_rule_of_triplets(tmp_path: Path) -> None:
+    triplets = [
+        {"anchor": "a", "positive": "b", "negative": "x"},
+        {"anchor": "A ", "positive": "b", "negative": "x"},
+        {"anchor": "c", "positive": "d", "negative": "y"},
+        {"anchor": "c", "positive": "y", "negative": "d"},
+        {"anchor": "e", "positive": "E", "negative": "z"},
+    ]
+    path = tmp_path / "triplets.json"
+    path.write_text(json.dumps({"triplets": triplets}))
+    found = named(examine(path).findings)
+    assert found.keys() == {
+        *("contradictory triplets", "joined negatives", "duplicates", "equal positives"),
+    }
+    assert found["contradictory triplets"].places == (
+        "record 2 (counting from 0) and record 3 (counting from 0)",
+    )
+    assert len(found["joined negatives"].places) == 2
+    assert found["duplicates"].places == ("record 1 (counting from 0)",)
+    assert found["equal positives"].places == ("record 4 (counting from 0)",)
+
+
+def test_vectors(tmp_path: Path) -> None:
+    x, y = blobs()
+    x[7] = 0.0
+    x[9] = x[8]
+    x[30] = x[8]
+    np.savez(tmp_path / "vectors.npz", x=x, y=y)
+    found = named(examine(tmp_path / "vectors.npz").findings)
+    assert found.keys() == {"zero vectors", "duplicates", "contradictory labels"}
+    assert found["zero vectors"].places == ("row 7 (counting from 0)",)
+
+
+def test_data_that_cannot_be_trained_on(tmp_path: Path) -> None:
+    found = examine(table(tmp_path / "one.csv", rows_of({"a": 9})))
+    (fault,) = found.faults
+    assert fault.rule == "not trainable"
+    assert "one class only" in fault.message
+    assert "template" not in found.figures

@@ -1,0 +1,183 @@
+"""Curriculum: the easiest triplets first, by their difficulty under the model as it then is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dtgcnn import DTGCNN, Callback, CurriculumScheduler, Trainer, TripletDataset
+from dtgcnn.array.tree import flatten
+
+from ..conftest import SETTINGS, blobs, text_triplets
+
+
+class Watch(Callback):
+    """Keeps the triplets of each epoch's batches, and what the curriculum found; fails at step
+    ``fatal``."""
+
+    def __init__(self, curriculum: CurriculumScheduler, fatal: int = 0) -> None:
+        self.curriculum, self.fatal = curriculum, fatal
+        self.stages: list[int] = []
+        self.scores: list[Any] = []
+        self.by_hand: list[Any] = []
+        self.drawn: list[list[tuple[int, ...]]] = []
+
+    def on_epoch_begin(self, trainer: Trainer, epoch: int) -> None:
+        stage = self.curriculum.current_stage
+        if stage not in self.stages:
+            self.scores.append(np.array(self.curriculum.difficulties))
+            self.by_hand.append(difficulties(trainer))
+        self.stages.append(stage)
+        self.drawn.append([])
+
+    def on_batch_end(self, trainer: Trainer, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self.drawn[-1] += map(tuple, batch.items[batch.triplets].tolist())
+        if trainer.global_step == self.fatal:
+            raise InterruptedError
+
+
+def difficulties(trainer: Trainer) -> Any:
+    """``cos(a, n) − cos(a, p)``, by NumPy in float64, of texts encoded one side at a time."""
+    loader = trainer.train_loader
+    assert loader is not None
+    assert loader.triplets is not None
+    texts = loader.dataset.texts
+    assert texts is not None
+    sides = [trainer.model.encode([texts[i] for i in column]) for column in loader.triplets.T]
+    a, p, n = (side.astype(np.float64) for side in sides)
+    a, p, n = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in (a, p, n))
+    return (a * n).sum(axis=1) - (a * p).sum(axis=1)
+
+
+def train(
+    backend: str = "numpy",
+    num_stages: int = 3,
+    epochs: int = 6,
+    fatal: int = 0,
+    state_dir: Path | None = None,
+    **rest: Any,
+) -> tuple[Watch, Trainer]:
+    loader, _ = text_triplets().create_dataloaders(batch_size=20, train_split=1.0)
+    curriculum = CurriculumScheduler(num_stages, **rest)
+    watch = Watch(curriculum, fatal)
+    settings = {**SETTINGS, "num_epochs": epochs, "learning_rate": 1e-2}
+    trainer = Trainer(
+        DTGCNN(backend=backend, **settings),
+        train_loader=loader,
+        callbacks=[curriculum, watch],
+        progress=False,
+        state_dir=state_dir,
+        save_every_n_steps=state_dir and 1,
+    )
+    trainer.train(resume=state_dir is not None)
+    return watch, trainer
+
+
+@pytest.mark.parametrize("cumulative", [True, False])
+def test_a_stage_draws_its_triplets_only(cumulative: bool, backend: str) -> None:
+    watch, trainer = train(backend, cumulative=cumulative)
+    loader = trainer.train_loader
+    assert loader is not None
+    assert loader.triplets is not None
+    assert watch.stages == [0, 0, 1, 1, 2, 2]
+    count = len(loader.triplets)
+    for epoch, stage in enumerate(watch.stages):
+        np.testing.assert_allclose(watch.scores[stage], watch.by_hand[stage], atol=2e-6)
+        order = np.argsort(watch.scores[stage], kind="stable")
+        first = 0 if cumulative else count * stage // 3
+        rows = loader.triplets[order[first : count * (stage + 1) // 3]]
+        assert len(watch.drawn[epoch]) == count  # the epoch keeps its length
+        assert set(watch.drawn[epoch]) == set(map(tuple, rows.tolist()))
+    assert watch.drawn[0] != watch.drawn[1]
+    # Afterwards the loader draws from all triplets again.
+    drawn = [batch.items[batch.triplets] for batch in loader.batches(0)]
+    assert {tuple(t) for t in np.concatenate(drawn)} == {tuple(t) for t in loader.triplets}
+
+
+def test_the_last_stage_is_all_and_stages_are_scored_anew() -> None:
+    watch, trainer = train()
+    loader = trainer.train_loader
+    assert loader is not None
+    assert loader.triplets is not None
+    assert sorted(watch.drawn[-1]) == sorted(map(tuple, loader.triplets.tolist()))
+    for before, after in zip(watch.scores, watch.scores[1:], strict=False):
+        assert np.abs(after - before).mean() > 0.01
+    assert watch.scores[-1].mean() < watch.scores[0].mean() - 0.1  # they have become easier
+
+
+def test_two_runs_from_one_seed_are_bit_equal(backend: str) -> None:
+    first, second = (train(backend) for _ in range(2))
+    assert first[0].drawn == second[0].drawn
+    for one, other in zip(
+        flatten(first[1].model.params).values(),
+        flatten(second[1].model.params).values(),
+        strict=True,
+    ):
+        assert np.array_equal(np.asarray(one), np.asarray(other))
+
+
+# Six steps an epoch, two epochs a stage: inside the first stage, at the end of one, in the last.
+@pytest.mark.parametrize("fatal", [3, 12, 13, 35])
+def test_a_resumed_run_draws_what_the_whole_one_drew(tmp_path: Path, fatal: int) -> None:
+    whole, trainer = train()
+    with pytest.raises(InterruptedError):
+        train(fatal=fatal, state_dir=tmp_path)
+    resumed, again = train(state_dir=tmp_path)
+    expected = [triplet for epoch in whole.drawn for triplet in epoch]
+    taken = [triplet for epoch in resumed.drawn for triplet in epoch]
+    assert taken == expected[20 * (fatal - 1) :]  # the step it died in is taken again
+    ends = [flatten(t.model.params) for t in (trainer, again)]
+    assert all(np.array_equal(ends[0][name], ends[1][name]) for name in ends[0])
+    assert resumed.curriculum.state_dict() == whole.curriculum.state_dict()
+
+
+def test_stages_of_unequal_length() -> None:
+    watch, _ = train(num_stages=4, epochs=5)
+    assert watch.stages == [0, 0, 1, 2, 3]
+    sizes = [len(set(epoch)) for epoch in watch.drawn]
+    assert sizes[0] == sizes[1] < sizes[2] < sizes[3] < sizes[4]
+    assert train(num_stages=1, epochs=2)[0].stages == [0, 0]
+
+
+def test_what_the_first_stage_leaves_out_is_harder() -> None:
+    watch, trainer = train(num_stages=2, epochs=2)
+    scores = watch.scores[0]
+    median = np.median(scores)
+    taken = set(watch.drawn[0])
+    loader = trainer.train_loader
+    assert loader is not None
+    assert loader.triplets is not None
+    for triplet, score in zip(map(tuple, loader.triplets.tolist()), scores, strict=True):
+        assert (triplet in taken) == (score <= median) or score == pytest.approx(median, abs=1e-6)
+
+
+def test_advance_stage_stays_at_the_last() -> None:
+    watch, trainer = train(num_stages=2, epochs=2)
+    curriculum = watch.curriculum
+    assert curriculum.current_stage == 1
+    curriculum.advance_stage(trainer)
+    assert curriculum.current_stage == 1
+    loader = trainer.train_loader
+    assert loader is not None
+    assert loader.triplets is not None
+    assert len(curriculum.get_stage_data(trainer)) == len(loader.triplets)
+
+
+def test_what_is_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match="num_stages must be at least 1, received 0"):
+        CurriculumScheduler(0)
+    with pytest.raises(ValueError, match="at most the number of epochs, 2, received 3"):
+        train(num_stages=3, epochs=2)
+    with pytest.raises(ValueError, match="at most the number of triplets, 120, received 121"):
+        train(num_stages=121, epochs=121)
+    labelled, _ = TripletDataset.from_arrays(*blobs()).create_dataloaders(24, 1.0)
+    with pytest.raises(ValueError, match="a curriculum needs triplets, and the data are labelled"):
+        Trainer(
+            DTGCNN(backend="numpy", **SETTINGS),
+            train_loader=labelled,
+            callbacks=[CurriculumScheduler(2)],
+            progress=False,
+        ).train()
