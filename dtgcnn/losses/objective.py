@@ -2,6 +2,7 @@
 
 A further loss is a class in a file of its own, a name in ``LossName`` of ``dtgcnn/config/choices.py``,
 and a line in ``objective``. A loss that a user writes needs neither: ``Trainer(loss=…)`` takes it.
+"""
 
 from __future__ import annotations
 
