@@ -52,6 +52,14 @@ def bags(classes: int = 4, per_class: int = 20, length: int = 6) -> tuple[Vector
     return pieces.astype(np.float32), labels
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that a parameter puts on MLX."""
+    for item in items:
+        values = getattr(getattr(item, "callspec", None), "params", {}).values()
+        if any(isinstance(value, str) and value == "mlx" for value in values):
+            item.add_marker("mlx")
+
+
 @pytest.fixture(params=["numpy", "mlx"])
 def backend(request: pytest.FixtureRequest) -> str:
     """Each backend whose library is installed."""

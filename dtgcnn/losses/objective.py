@@ -1,6 +1,6 @@
 """What training minimises: the loss and the mining strategy that a config names.
 
-A further loss is a class in a file of its own, a name in ``LossName`` of ``dtgcnn/config/choices.py``,
+A further loss is a class in a file of its own, a name in ``LossName`` of ``config/choices.py``,
 and a line in ``objective``. A loss that a user writes needs neither: ``Trainer(loss=…)`` takes it.
 """
 

@@ -73,6 +73,7 @@ def test_max_points_and_the_default_output(
     assert Path("embeddings.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.umap
 def test_umap(saved: tuple[Path, Path], tmp_path: Path) -> None:
     pytest.importorskip("numba", reason="umap-learn is not installed")
     done = plot(*saved, "--method", "umap", "--output", tmp_path / "u.png")

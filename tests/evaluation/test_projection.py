@@ -43,6 +43,7 @@ def test_tsne_is_repeatable_and_keeps_classes_together() -> None:
     assert (LABELS[distance.argmin(axis=1)] == LABELS).mean() > 0.95
 
 
+@pytest.mark.umap
 def test_umap_is_repeatable_quiet_and_keeps_classes_together(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

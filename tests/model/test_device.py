@@ -13,6 +13,7 @@ from dtgcnn import DTGCNN, Trainer, load_ops
 from ..conftest import SETTINGS
 
 
+@pytest.mark.mlx
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match="device must be 'cpu' for the numpy backend, received"):
         DTGCNN(backend="numpy", device="gpu")
@@ -49,6 +50,7 @@ def test_the_metadata_name_what_computed(backend: str) -> None:
     json.dumps(made)
 
 
+@pytest.mark.mlx
 @pytest.mark.parametrize(("value", "expected"), [("1", True), ("0", False), (None, True)])
 def test_the_metadata_tell_of_tf32(
     value: str | None, expected: bool, monkeypatch: pytest.MonkeyPatch

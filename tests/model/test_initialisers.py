@@ -61,6 +61,7 @@ def test_weights_have_torchs_distribution(initializer: str) -> None:
         assert abs(np.corrcoef(ours.ravel(), other.ravel())[0, 1]) < 0.02
 
 
+@pytest.mark.mlx
 @pytest.mark.parametrize("initializer", get_args(Initializer))
 def test_weights_are_the_same_bits_on_both_backends(initializer: str) -> None:
     pytest.importorskip("mlx.core", reason="MLX is not installed")

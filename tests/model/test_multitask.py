@@ -104,6 +104,7 @@ def test_every_task_is_learnt(weights: Any) -> None:
     assert together > single - 0.05
 
 
+@pytest.mark.mlx
 def test_tasks_are_learnt_with_mlx() -> None:
     pytest.importorskip("mlx.core", reason="MLX is not installed")
     dataset, x, labels, _ = data()

@@ -86,6 +86,7 @@ def test_methods_and_seeds_differ(trained: DTGCNN, labelled: TripletDataset) -> 
     assert not np.allclose(maps["pca", 0], maps["pca", 1])
 
 
+@pytest.mark.umap
 def test_umap_draws_its_own_map(trained: DTGCNN, labelled: TripletDataset) -> None:
     pytest.importorskip("numba", reason="umap-learn is not installed")
     figure = visualize_embeddings(trained, labelled, method="umap")

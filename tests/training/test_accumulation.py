@@ -117,6 +117,7 @@ def test_cached_gradients_are_those_of_one_batch(scope: str, kind: str, settings
         assert cached_metrics[name] == pytest.approx(metrics[name], abs=2e-5), name
 
 
+@pytest.mark.mlx
 @pytest.mark.parametrize("scope", ["bank", "batch"])
 def test_cached_gradients_with_mlx(scope: str) -> None:
     pytest.importorskip("mlx.core", reason="MLX is not installed")

@@ -294,6 +294,7 @@ def test_offload_keeps_the_state_on_the_host(backend: str, settings: dict[str, A
     assert_equal(weights(apart), weights(beside))
 
 
+@pytest.mark.mlx
 def test_without_offload_mlx_keeps_the_state() -> None:
     mx = pytest.importorskip("mlx.core")
     trainer = trainer_of("mlx")
@@ -308,6 +309,7 @@ def test_without_offload_mlx_keeps_the_state() -> None:
 # -- The cache of freed memory ----------------------------------------------------------------
 
 
+@pytest.mark.mlx
 def test_the_cache_is_bounded_while_training_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     mx = pytest.importorskip("mlx.core")
     calls: list[Any] = []

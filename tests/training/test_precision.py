@@ -198,6 +198,7 @@ def test_checkpointing_gives_the_same_gradients(scope: str, precision: Any, back
             np.testing.assert_allclose(step[name], leaf, rtol=0.0, atol=1e-6, err_msg=name)
 
 
+@pytest.mark.mlx
 def test_mlx_computes_a_checkpointed_layer_again(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("mlx.core", reason="MLX is not installed")
     calls, call = [0], GCNLayer.__call__
