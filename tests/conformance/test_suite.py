@@ -109,7 +109,7 @@ def test_every_operation_is_checked() -> None:
 CORE = {
     "array": ("half_precision", "numerics", "random"),
     "losses": ("batch_all", "contrastive", "mining", "objective", "triplet"),
-    "model": ("bank", "embedding_bag", "graph", "heads", "layers", "network", "rows"),
+    "model": ("bank", "embedding_bag", "graph", "heads", "layers", "network", "input_rows"),
     "optim": ("optimizers",),
     "training": ("accumulation", "step"),
 }
