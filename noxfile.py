@@ -127,7 +127,7 @@ def _lint(session: nox.Session) -> None:
 def _test(session: nox.Session, *arguments: str) -> None:
     """Pytest with a process a core; several threads in each would wait for one another."""
     env = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    session.run("pytest", "--numprocesses", "auto", *arguments, env=env)
+    session.run("pytest", "--numprocesses", "auto", "--dist", "loadgroup", *arguments, env=env)
 
 
 def _wrong_backends(session: nox.Session) -> None:

@@ -80,7 +80,8 @@ def matmul_by_rows(ops: ArrayOps, x: Array, weight: Array) -> Array:
     the last bit on a CPU.
 
     A BLAS rounds some rows of a product in another order than others: OpenBLAS's kernel for AVX2
-    takes 12 at a time, in two unlike halves. So it is given 8 at a time, which it treats alike.
+    takes 12 at a time, in two unlike halves. So it is given 8 at a time, which it treats alike. A
+    library that makes one product of the blocks again (JAX) must be given as many rows each time.
     """
     count, width = x.shape
     missing = -count % ROWS_ALIKE

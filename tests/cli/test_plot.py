@@ -74,6 +74,7 @@ def test_max_points_and_the_default_output(
 
 
 @pytest.mark.umap
+@pytest.mark.xdist_group("umap")  # which compiles itself once a process
 def test_umap(saved: tuple[Path, Path], tmp_path: Path) -> None:
     pytest.importorskip("numba", reason="umap-learn is not installed")
     done = plot(*saved, "--method", "umap", "--output", tmp_path / "u.png")

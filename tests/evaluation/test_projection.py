@@ -44,6 +44,7 @@ def test_tsne_is_repeatable_and_keeps_classes_together() -> None:
 
 
 @pytest.mark.umap
+@pytest.mark.xdist_group("umap")  # which compiles itself once a process
 def test_umap_is_repeatable_quiet_and_keeps_classes_together(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

@@ -87,6 +87,7 @@ def test_methods_and_seeds_differ(trained: DTGCNN, labelled: TripletDataset) -> 
 
 
 @pytest.mark.umap
+@pytest.mark.xdist_group("umap")  # which compiles itself once a process
 def test_umap_draws_its_own_map(trained: DTGCNN, labelled: TripletDataset) -> None:
     pytest.importorskip("numba", reason="umap-learn is not installed")
     figure = visualize_embeddings(trained, labelled, method="umap")

@@ -82,10 +82,10 @@ in_the_core(
                 "gradients/numerics_functions",
             ),
             (
-                "rounded by the company",
+                "rounded by the place",
                 "return ops.reshape(product, (count + missing, weight.shape[1]))[:count]",
                 "return ops.reshape(product, (count + missing, weight.shape[1]))[:count]"
-                " * (1.0 + 1e-7 * count)",
+                " * (1.0 + 1e-7 * (ops.astype(ops.arange(count), ops.dtype)[:, None] > 9))",
                 "determinism/a_product_by_rows_does_not_depend_on_their_places",
             ),
         ],
