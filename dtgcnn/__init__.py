@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     )
     from .callbacks import (
         Callback,
+        CollapseWatch,
         DebugCallback,
         EarlyStopping,
         LearningRateMonitor,
@@ -93,6 +94,7 @@ _HOME = {
     "Callback": "callbacks",
     "CheckpointError": "errors",
     "CircleLoss": "losses",
+    "CollapseWatch": "callbacks",
     "CurriculumScheduler": "training",
     "DTGCNN": "model",
     "DTGCNNConfig": "config",
@@ -149,6 +151,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "Callback",
     "CheckpointError",
     "CircleLoss",
+    "CollapseWatch",
     "CurriculumScheduler",
     "DTGCNN",
     "DTGCNNConfig",

@@ -1,6 +1,7 @@
 """Callbacks: what happens around training, kept out of the training loop."""
 
 from .base import Callback, TrainerView
+from .collapse import CollapseWatch
 from .debug import DebugCallback, Finding
 from .early_stopping import EarlyStopping
 from .learning_rate import LearningRateMonitor
@@ -16,6 +17,7 @@ from .wandb import WandbLogger
 
 __all__ = [
     "Callback",
+    "CollapseWatch",
     "DebugCallback",
     "EarlyStopping",
     "Finding",

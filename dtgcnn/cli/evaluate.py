@@ -42,5 +42,7 @@ def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> N
             f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
         )
     click.echo(f"{result.protocol}\n\n{result.table()}")
+    if result.rivals is not None:
+        click.echo(f"\n{result.rivals_table()}")
     if json_file is not None:
         write_json(json_file, {"model": str(model), "file": str(file), **result.to_dict()})

@@ -241,6 +241,8 @@ def _report(trainer: Trainer, output: Path, draw: bool) -> None:
         click.echo("nothing was held out that could be measured", err=True)
         return
     click.echo(f"\n{result.protocol}\n\n{result.table()}\n")
+    if result.rivals is not None:
+        click.echo(f"{result.rivals_table()}\n")
     if draw:
         _draw_map(result, output / "map.png")
 

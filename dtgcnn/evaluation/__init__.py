@@ -15,11 +15,13 @@ from .links import (
 )
 from .metrics import retrieval_metrics, triplet_accuracy, unit_rows
 from .projection import Method, choose_method, project, stratified_sample
+from .rivals import Rivals, measure_rivals
 
 __all__ = [
     "Comparison",
     "Links",
     "Method",
+    "Rivals",
     "aligned",
     "bank_items",
     "bank_labels",
@@ -33,6 +35,7 @@ __all__ = [
     "in_degrees",
     "mean_cosine",
     "mean_of",
+    "measure_rivals",
     "procrustes",
     "project",
     "retrieval_metrics",

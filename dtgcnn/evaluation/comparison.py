@@ -9,6 +9,7 @@ import numpy as np
 
 from ..model import Embedder
 from .metrics import comparison_table, pair_correlations, retrieval_metrics, triplet_accuracy
+from .rivals import Rivals, measure_rivals
 
 if TYPE_CHECKING:
     from ..data import Items, Pairs, TripletLoader
@@ -26,6 +27,7 @@ class Comparison:
         input_vectors, embeddings: the measured rows, (N, D) and (N, output_dim).
         labels: (N,) their classes; of triplets and pairs, zeros.
         label_names: names of the classes.
+        rivals: what classifiers of the input vectors find, where rows were looked up among others.
     """
 
     protocol: str
@@ -35,14 +37,23 @@ class Comparison:
     embeddings: Any
     labels: Any
     label_names: list[str] | None
+    rivals: Rivals | None = None
 
     def table(self) -> str:
         """Both side by side, for people."""
         return comparison_table(self.input, self.trained)
 
+    def rivals_table(self) -> str:
+        """What else one could do with the input vectors, and whether training paid, for people;
+        empty where no rivals were measured."""
+        return "" if self.rivals is None else self.rivals.table()
+
     def to_dict(self) -> dict[str, Any]:
         """The figures, for machines."""
-        return {"protocol": self.protocol, "input": self.input, "trained": self.trained}
+        figures = {"protocol": self.protocol, "input": self.input, "trained": self.trained}
+        if self.rivals is None:
+            return figures
+        return {**figures, "rivals": self.rivals.to_dict(), "verdict": self.rivals.verdict}
 
 
 def compare(
@@ -50,12 +61,15 @@ def compare(
     dataset: Items,
     loader: TripletLoader | None = None,
     val_loader: TripletLoader | None = None,
+    *,
+    rivals: bool = True,
 ) -> Comparison | None:
     """Measure ``model`` on ``dataset``.
 
     Rows of the split "test" are looked up among those of the split "train". Without such splits,
     the validation loader's rows are looked up among the training loader's, and without loaders,
     each row among all others. Triplets (the validation loader's, or all) give their accuracy.
+    Where rows are looked up among others', ``rivals`` are fitted on these, see ``measure_rivals``.
 
     Returns:
         None where there is nothing to measure: neither labels nor triplets, nothing held out, or no
@@ -68,6 +82,7 @@ def compare(
     inputs = model.input_vectors(inputs)
     views = (inputs, embeddings)
     names: list[str] | None
+    beside: Rivals | None = None
     if dataset.triplets is not None:
         held_out = None if val_loader is None else val_loader.triplets
         triplets = dataset.triplets if held_out is None else held_out
@@ -97,7 +112,16 @@ def compare(
             )
             for view in views
         )
-    return Comparison(protocol, before, after, inputs[rows], embeddings[rows], labels, names)
+        if rivals and gallery is not None:
+            beside = measure_rivals(
+                (inputs[rows], embeddings[rows]),
+                labels,
+                (inputs[gallery], embeddings[gallery]),
+                dataset.labels[gallery],
+                (before, after),
+            )
+    held = inputs[rows], embeddings[rows]
+    return Comparison(protocol, before, after, *held, labels, names, beside)
 
 
 def compare_pairs(model: Embedder, pairs: Pairs) -> Comparison:

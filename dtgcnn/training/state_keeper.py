@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from ..array import HostArray
-from ..callbacks import Callback, ProgressBar, TrainerView
+from ..callbacks import Callback, CollapseWatch, ProgressBar, TrainerView
 from ..errors import CheckpointError
 from ..losses import LossFunction
 from .training_run import TrainingRun
 from .training_state import LOCK, Place, TrainingState, fingerprint, record_run
 
 __all__ = ["StateKeeper", "hold", "saved_state"]
+
+_STATELESS = (ProgressBar, CollapseWatch)
+"""Callbacks without a state, which a resumed run may have or lack."""
 
 
 @contextmanager
@@ -86,7 +89,7 @@ class StateKeeper:
         loss: LossFunction | None = None,
     ) -> None:
         self.directory, self.trainer, self.run, self.loss = directory, trainer, run, loss
-        self.hooks = [hook for hook in hooks if not isinstance(hook, ProgressBar)]
+        self.hooks = [hook for hook in hooks if not isinstance(hook, _STATELESS)]
         self.made_with: dict[str, Any] = {}
         self.data = ""
         if self.directory is not None and trainer.train_loader is not None:

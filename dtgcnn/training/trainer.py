@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..array import HostArray, limit_threads
-from ..callbacks import Callback, EarlyStopping, MemoryManager, ProgressBar
+from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, ProgressBar
 from ..config import DTGCNNConfig, refuse_unless
 from ..errors import TrainingError
 from ..losses import LossFunction, Objective, as_objective, config_objective
@@ -172,6 +172,9 @@ class Trainer:
         config, hooks = self.config, [*self.callbacks, *callbacks]
         if self.progress:
             hooks.insert(0, ProgressBar())
+        named = any(isinstance(hook, CollapseWatch) for hook in hooks)
+        if self.loss is None and CollapseWatch.watches(config) and not named:
+            hooks.append(CollapseWatch())
         if config.early_stopping_patience is not None:
             held_out = val_loader is not None and len(val_loader) > 0
             monitor = "val_loss" if held_out else "loss"

@@ -521,7 +521,8 @@ def test_collapsed_embeddings_are_found(
     assert (rank.epoch, rank.step) == (2, 2 * trainer.steps_per_epoch)
     assert rank.value == pytest.approx(1.0, abs=0.05)
     assert cosine.value == pytest.approx(1.0, abs=0.01)
-    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 3
+    assert [record.module for record in caplog.records] == ["debug", "debug", "collapse"]
     assert {record.name for record in caplog.records} == {"dtgcnn"}
     assert "lower learning_rate or raise triplet_margin" in caplog.text
 

@@ -65,6 +65,24 @@ def test_training_prints_a_table(text_file: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "m" / "map.png").exists()
 
 
+def test_training_and_evaluate_show_what_else_one_could_do(text_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn", reason="scikit-learn does the fitting")
+    done = train(text_file, tmp_path / "m")
+    measured = run("evaluate", tmp_path / "m", text_file, "--json", tmp_path / "f.json")
+    figures = json.loads((tmp_path / "f.json").read_text())
+    kept = json.loads((tmp_path / "m" / "metrics.json").read_text())
+    assert figures["rivals"] == kept["rivals"]
+    assert figures["verdict"] == kept["verdict"]
+    assert set(kept["rivals"]["accuracy"]["trained"]) == {"10-NN", "nearest centroid"}
+    for shown in (done.output, measured.output):
+        assert "logistic regression          |" in shown
+        assert kept["verdict"] in " ".join(shown.split())
+    (tmp_path / "all.csv").write_text(text_file.read_text().replace("split,", "side,"))
+    alone = run("evaluate", tmp_path / "m", tmp_path / "all.csv")
+    assert "each looked up among all others" in alone.output
+    assert "logistic regression" not in alone.output
+
+
 def test_settings_come_from_a_file_and_options_go_before_it(
     text_file: Path, tmp_path: Path
 ) -> None:
