@@ -85,7 +85,7 @@ in_the_core(
                 "rounded by the place",
                 "return ops.reshape(product, (count + missing, weight.shape[1]))[:count]",
                 "return ops.reshape(product, (count + missing, weight.shape[1]))[:count]"
-                " * (1.0 + 1e-7 * (ops.astype(ops.arange(count), ops.dtype)[:, None] > 9))",
+                " * (1.0 + 1e-7 * ops.astype(ops.arange(count)[:, None] > 9, ops.dtype))",
                 "determinism/a_product_by_rows_does_not_depend_on_their_places",
             ),
         ],
