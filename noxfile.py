@@ -103,7 +103,7 @@ def ports(session: nox.Session, port: str) -> None:
 @nox.session(default=False)
 def peers(session: nox.Session) -> None:
     """The tests against PyTorch, PyG and pytorch-metric-learning."""
-    session.install("-e", ".[dev]", *(session.posargs or PEERS))
+    session.install("-e", ".[dev,mlx]", *(session.posargs or PEERS))
     # In one process: these tests draw from one generator, one after another.
     session.run("pytest", "-k", "peers or torchs")
 
