@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -405,6 +406,8 @@ def test_an_interrupt_keeps_the_last_finished_epoch(text_file: Path, tmp_path: P
         stderr=subprocess.PIPE,
         text=True,
         env=dict(os.environ, OMP_NUM_THREADS="1"),
+        # A shell starts what runs in the background with interrupts ignored, tests too.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         deadline = time.monotonic() + 60
         while not (output / "model.safetensors").exists() and time.monotonic() < deadline:
