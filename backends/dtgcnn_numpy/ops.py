@@ -96,9 +96,9 @@ class NumpyOps:
     # -- reductions
     def sum(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
         if x.dtype == np.bool_:
-            return np.sum(x, axis=axis, keepdims=keepdims, dtype=np.int32)
+            return x.sum(axis=axis, keepdims=keepdims, dtype=np.int32)
         if x.dtype.kind in "iu":
-            return np.sum(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+            return x.sum(axis=axis, keepdims=keepdims, dtype=x.dtype)
         return anp.sum(x, axis=axis, keepdims=keepdims)
 
     def max(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:

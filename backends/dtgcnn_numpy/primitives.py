@@ -157,7 +157,7 @@ defvjp(take_along_axis, _take_along_axis_vjp, None, None)
 @primitive
 def max_(x: Any, axis: int | None, keepdims: bool) -> Any:
     """The maximum along the axis; entries that are equal to it share its gradient."""
-    return np.max(x, axis=axis, keepdims=keepdims)
+    return x.max(axis=axis, keepdims=keepdims)
 
 
 def _max_vjp(ans: Any, x: Any, axis: int | None, keepdims: bool) -> Any:

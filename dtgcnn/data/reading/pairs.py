@@ -69,8 +69,8 @@ class Pairs:
                 f"negative_score must be below positive_score = {positive_score}, "
                 f"received {negative_score}"
             )
-        low = -math.inf if negative_score is None else negative_score
-        return self.scores >= positive_score, self.scores <= low
+        most = -math.inf if negative_score is None else negative_score
+        return self.scores >= positive_score, self.scores <= most
 
 
 def read_pairs(path: str | PathLike[str]) -> Pairs:
