@@ -1,10 +1,13 @@
-"""Quality of variants on labelled vectors with a train and a test split, over several seeds.
+"""Quality of the parts on labelled vectors with a train and a test split, over several seeds.
 
     python benchmarks/quality.py banking77.minilm.npz --seeds 3
-    python benchmarks/quality.py banking77.minilm.npz --variant "graph_k_neighbors=20"
+    python benchmarks/quality.py trec50.minilm.npz --variant triplet_margin=0.5,dropout_rate=0.2
 
-Closed: test rows looked up among the training rows. Unseen: trained on two thirds of the classes,
-the test rows of the others looked up among each other. Mean and standard deviation, in percent.
+Each variant is trained as ``dtgcnn train`` trains: a fifth of the training rows chooses the epoch,
+then all of them are trained on. Known: test rows looked up among the training rows. Unseen: trained
+without every third class (by number, from ``seed`` modulo 3 on), whose test rows are looked up
+among each other, once as that model encodes them and once with a model that is indexed over them.
+Mean and standard deviation, in percent; seconds of the first of both trainings.
 """
 
 from __future__ import annotations
@@ -12,53 +15,115 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
+from dtgcnn.callbacks import StopAfter
 from dtgcnn.config.templates import suggest
-from dtgcnn.evaluation.metrics import retrieval_metrics
+from dtgcnn.data import closed_form
+from dtgcnn.evaluation import retrieval_metrics
+from dtgcnn.model.start import Start
+from dtgcnn.training import train_on_all
 
-VARIANTS = {
+NO_GATE, NO_STEPS = "no gate", "no triplets (the start alone)"
+VARIANTS: dict[str, dict[str, Any]] = {
     "default": {},
+    NO_STEPS: {},
+    NO_GATE: {},
+    "no class code": {"code_weight": 0.0},
+    "no start": {"start": "none"},
     "no graph (own share 1)": {"graph_self_weight": 1.0},
-    "own share 0.6": {"graph_self_weight": 0.6},
-    "Kipf & Welling": {"graph_self_weight": None},
-    "batch graph in training": {"graph_scope": "batch"},
-    "batch-hard alone": {"mining_strategy": "batch_hard"},
+    "propagation, 3 hops": {"propagation_hops": 3},
+    "code weight 0.75": {"code_weight": 0.75},
+    "SupCon": {"loss": "supcon"},
 }
+PLAIN: dict[str, Any] = {"start": "none", "output_dim": 128}
+"""The network without a start."""
+
+KNOWN = ("map@r", "recall@1", "recall@10", "knn@10")
 CLOSED = ("map@r", "recall@1", "knn@10")
+UNSEEN = ("map@r", "recall@1")
+
+
+@contextmanager
+def without_gate() -> Iterator[None]:
+    """Class codes at one weight, however sure they are: ``(β / c) p`` in place of
+    ``(β / c²) ‖p‖ p``."""
+    gated, block = closed_form.gated, Start._block
+
+    def flat(codes: Any, scale: float) -> Any:
+        return codes * np.sqrt(scale * closed_form.CODE_WEIGHT)
+
+    def unweighted(self: Start, ops: Any, x: Any, by_rows: bool) -> Any:
+        own = self.arrays
+        white = closed_form.unit((x - own["mean"]) @ own["whitening"])
+        near = (x @ own["rows"].T, white @ self.white_rows.T)
+        kernel = sum(0.5 * np.exp(2.0 * (cosines - 1.0)) for cosines in near)
+        codes = flat(kernel @ own["coefficients"], own["code_scale"])
+        z = closed_form.unit(np.concatenate([white, codes], axis=1) @ own["projection"])
+        return z.astype(np.float32), np.ones((len(x), 1), np.float32)
+
+    closed_form.gated, Start._block = flat, unweighted  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        closed_form.gated, Start._block = gated, block  # type: ignore[method-assign]
 
 
 def trained(
     x: Any, labels: Any, seed: int, changes: dict[str, Any], backend: str
 ) -> tuple[DTGCNN, Any]:
-    """A model trained on the rows, and the metrics of each epoch."""
+    """The network alone, trained on all rows to the last epoch, and the metrics of each epoch."""
     dataset = TripletDataset.from_arrays(x, labels)
-    named = {"input_dim": x.shape[1], "seed": seed, **changes}
+    named = {"input_dim": x.shape[1], "seed": seed, **PLAIN, **changes}
     config = DTGCNNConfig.from_dict(named)
     loader, _ = dataset.create_dataloaders(config.batch_size, 1.0, seed, config.samples_per_class)
-    config = config.replace(**(suggest(len(dataset), len(loader)) | named))
-    model = DTGCNN(config, backend=backend)
+    suits = suggest(len(dataset), len(loader), started=config.has_start)
+    model = DTGCNN(config.replace(**(suits | named)), backend=backend)
     return model, Trainer(model, train_loader=loader, progress=False).train()
 
 
 def closed(data: TripletDataset, view: Any) -> list[float]:
+    """Test rows looked up among the training rows."""
     test, train = data.split_items("test"), data.split_items("train")
     y = data.labels
     assert y is not None
-    figures = retrieval_metrics(view[test], y[test], view[train], y[train])
-    return [figures[name] for name in CLOSED]
+    return figures(view[test], y[test], CLOSED, view[train], y[train])
 
 
-def unseen(view: Any, labels: Any) -> list[float]:
-    figures = retrieval_metrics(view, labels)
-    return [figures["map@r"], figures["knn@10"]]
+def chosen(x: Any, y: Any, seed: int, name: str, changes: dict[str, Any], backend: str) -> DTGCNN:
+    """What ``dtgcnn train`` makes of the rows."""
+    dataset = TripletDataset.from_arrays(x, y)
+    named = {"input_dim": x.shape[1], "seed": seed, **changes}
+    config = DTGCNNConfig.from_dict(named)
+    sides = dataset.create_dataloaders(config.batch_size, 0.8, seed, config.samples_per_class)
+    suits = suggest(len(dataset), len(sides[0]), started=config.has_start)
+    model = DTGCNN(config.replace(**(suits | named)), backend=backend)
+    callbacks = [StopAfter(0)] if name == NO_STEPS else []
+    loaders = dict(zip(("train_loader", "val_loader"), sides, strict=True))
+    trainer = Trainer(model, **loaders, progress=False, callbacks=callbacks)
+    trainer.train()
+    return train_on_all(trainer, dataset).model
+
+
+def figures(view: Any, labels: Any, names: tuple[str, ...], *gallery: Any) -> list[float]:
+    """The named metrics."""
+    found = retrieval_metrics(view, labels, *gallery)
+    return [found[name] for name in names]
+
+
+def unseen_classes(labels: Any, seed: int) -> Any:
+    """Every third class."""
+    return np.arange(seed % 3, labels.max() + 1, 3)
 
 
 def line(name: str, runs: list[list[float]], digits: int = 1) -> str:
+    """The beginning of a row of the table: mean and deviation of each column."""
     cells = []
     for column in zip(*runs, strict=True):
         spread = f" ± {100 * np.std(column, ddof=1):.{digits}f}" if len(column) > 1 else ""
@@ -71,9 +136,10 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--backend", default="numpy")
+    parser.add_argument("--only", action="append", help="these of the variants")
     parser.add_argument("--variant", action="append", help="settings as NAME=JSON, comma-separated")
     options = parser.parse_args()
-    variants: dict[str, dict[str, Any]] = dict(VARIANTS)
+    variants = {n: c for n, c in VARIANTS.items() if not options.only or n in options.only}
     if options.variant:
         pairs = {text: [p.split("=") for p in text.split(",")] for text in options.variant}
         variants = {t: {k: json.loads(v) for k, v in p} for t, p in pairs.items()}
@@ -83,23 +149,35 @@ def main() -> None:
     assert data.labels is not None
     test, train = data.split_items("test"), data.split_items("train")
     x, y = data.features, data.labels
-    shuffled = np.random.default_rng(0).permutation(len(data.label_names or []))
-    known = np.isin(y, shuffled[: 2 * len(shuffled) // 3])
-    seen, rest = train[known[train]], test[~known[test]]
-
-    names = " | ".join(["variant", *CLOSED, "unseen map@r", "unseen knn@10", "seconds"])
-    print(f"| {names} |\n|---" + "|---" * 6 + "|", flush=True)
-    print(line("input vectors", [closed(data, x) + unseen(x[rest], y[rest])]) + " | |", flush=True)
+    heads = [*KNOWN, *(f"unseen {name}" for name in UNSEEN), *(f"indexed {n}" for n in UNSEEN)]
+    print(f"| variant | {' | '.join(heads)} | seconds |\n|---{'|---' * (len(heads) + 1)}|")
+    runs = []
+    for seed in range(options.seeds):
+        rest = test[np.isin(y[test], unseen_classes(y, seed))]
+        known = figures(x[test], y[test], KNOWN, x[train], y[train])
+        runs.append(known + 2 * figures(x[rest], y[rest], UNSEEN))
+    print(line("input vectors", runs) + " | |", flush=True)
     for name, changes in variants.items():
         runs, seconds = [], []
         for seed in range(options.seeds):
-            begin = time.perf_counter()
-            model, _ = trained(x[train], y[train], seed, changes, options.backend)
-            seconds.append(time.perf_counter() - begin)
-            partial, _ = trained(x[seen], y[seen], seed, changes, options.backend)
-            figures = unseen(partial.encode(x[rest]), y[rest])
-            runs.append(closed(data, model.encode(x)) + figures)
+            held = unseen_classes(y, seed)
+            rest, seen = test[np.isin(y[test], held)], train[~np.isin(y[train], held)]
+            with without_gate() if name == NO_GATE else nothing():
+                begin = time.perf_counter()
+                model = chosen(x[train], y[train], seed, name, changes, options.backend)
+                seconds.append(time.perf_counter() - begin)
+                z = model.encode(x)
+                partial = chosen(x[seen], y[seen], seed, name, changes, options.backend)
+                views = [m.encode(x[rest]) for m in (partial, partial.index(x[rest]))]
+            run = figures(z[test], y[test], KNOWN, z[train], y[train])
+            runs.append(run + [f for v in views for f in figures(v, y[rest], UNSEEN)])
         print(line(name, runs) + f" | {np.mean(seconds):.0f} |", flush=True)
+
+
+@contextmanager
+def nothing() -> Iterator[None]:
+    """Change nothing."""
+    yield
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         ModelCheckpoint,
         ProgressBar,
         SaveEveryEpoch,
+        StopAfter,
         TensorboardLogger,
         WandbLogger,
     )
@@ -122,6 +123,7 @@ _HOME = {
     "ProgressBar": "callbacks",
     "ProgressiveTrainer": "training",
     "SaveEveryEpoch": "callbacks",
+    "StopAfter": "callbacks",
     "SentenceTransformerEncoder": "data",
     "Stage": "training",
     "SupConLoss": "losses",
@@ -179,6 +181,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "ProgressBar",
     "ProgressiveTrainer",
     "SaveEveryEpoch",
+    "StopAfter",
     "SentenceTransformerEncoder",
     "Stage",
     "SupConLoss",

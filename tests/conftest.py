@@ -28,6 +28,12 @@ SETTINGS: dict[str, Any] = {
     "num_epochs": 2,
 }
 
+PLAIN: dict[str, Any] = {**SETTINGS, "start": "none", "graph_self_weight": 0.8}
+"""The same of a network that adds to nothing: its rows are the vectors, its links weigh alike."""
+
+STARTS = {"closed_form": SETTINGS, "none": PLAIN}
+"""By what the network adds to; the first is the default."""
+
 
 def blobs(classes: int = 4, per_class: int = 20, width: int = 12) -> tuple[Vectors, Any]:
     """Clusters that half of the columns hide by noise, and their classes."""

@@ -12,10 +12,12 @@ from dtgcnn import DTGCNN, DTGCNNConfig
 from dtgcnn.array.ops import ArrayOps, HostArray, Tree
 from dtgcnn.array.random import derive_key
 from dtgcnn.array.tree import tree_map
+from dtgcnn.data import TripletDataset
 from dtgcnn.losses.objective import LossFunction, Objective, as_objective, config_objective
 from dtgcnn.model.network import Network
 from dtgcnn.optim.optimizers import adamw
 from dtgcnn.training.step import TrainingStep
+from dtgcnn.training.step_inputs import TrainingInputs
 
 from .probe import integers, normal, to_device, to_host
 
@@ -47,14 +49,15 @@ PIECES = np.where(
 ).astype(np.float32)
 """Up to five pieces of 1 to 24 for each row, those of a class alike; 0 is none."""
 VOCABULARY = 25
-ROWS_OF_X = ("x", "neighbors", "weights", "own")
+ROWS_OF_X = ("x", "gate", "neighbors", "weights", "own")
 """What a batch holds of each row, beside what the loss asks for."""
 
 
 def config_of(**settings: Any) -> DTGCNNConfig:
-    """A small model with dropout on."""
+    """A small model with dropout on, and without a start unless one is asked for."""
     return DTGCNNConfig(
         **{
+            "start": "none",
             "input_dim": WIDTH,
             "hidden_dims": (12, 12),
             "output_dim": 8,
@@ -76,8 +79,10 @@ class Task:
     """Parameters, running state and optimiser state."""
     sources: Tree
     """The states of the bank by layer; empty in batch scope."""
-    links: Tree
-    """The links of all rows to the bank; empty in batch scope."""
+    rows: Tree
+    """Of all rows what goes into the network and, in bank scope, their links to the bank."""
+    copies: int
+    """How often each row stands in a batch: twice with class codes, first as an anchor."""
     triplets: bool
     """Whether the batches name their own triplets."""
     objective: Objective
@@ -88,12 +93,17 @@ class Task:
     def arguments(self, step: int) -> Tree:
         """Batch, sources, key and learning rate of a step."""
         rows = np.random.default_rng(step).choice(ROWS, 16, replace=False).astype(np.int32)
-        batch = {"x": x_of(self.config, rows), "labels": LABELS[rows], "items": rows}
-        batch |= {name: leaf[rows] for name, leaf in self.links.items()}
-        batch |= {"targets": TARGETS[rows]}
+        triplets, copies = triplets_of(LABELS[rows]), np.arange(self.copies, dtype=np.int32)
+        places = (self.copies * rows[:, None] + copies).ravel()
+        rows = rows.repeat(self.copies)
+        batch = {name: leaf[places] for name, leaf in self.rows.items()}
+        batch |= {"labels": LABELS[rows], "items": rows, "targets": TARGETS[rows]}
         batch["mining_key"] = np.array(derive_key(11, "mining", step), np.uint32)
+        if self.copies > 1:
+            batch["anchors"] = places % 2 == 0
+            triplets = 2 * triplets + integers([0, 1, 1])
         if self.triplets:
-            batch["triplets"] = triplets_of(LABELS[rows])
+            batch["triplets"] = triplets
         if self.config.target_margin is not None:
             batch["margin"] = np.array(self.config.triplet_margin + 0.125 * step)
         key = np.array(derive_key(11, "step", step), np.uint32)
@@ -117,15 +127,6 @@ def rows_of(config: DTGCNNConfig) -> HostArray:
     return VECTORS if config.vocab_size is None else PIECES
 
 
-def x_of(config: DTGCNNConfig, rows: HostArray) -> HostArray:
-    """Some rows as they are on the device."""
-    x = rows_of(config)[rows]
-    if config.vocab_size is not None:
-        return x.astype(np.int32)
-    length = np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
-    return (x / length).astype(np.float32)
-
-
 def triplets_of(labels: HostArray) -> HostArray:
     """(T, 3) positions: each row, the next row of its class, and the next of another."""
     triplets = []
@@ -146,7 +147,7 @@ def task_of(
     frozen: Callable[[str], bool] | None = None,
     **settings: Any,
 ) -> Task:
-    """A task from the reference; in bank scope all rows are the bank.
+    """A task from the reference; in bank scope all rows are the bank, and the start is theirs.
 
     Args:
         triplets: whether batches name their own triplets.
@@ -159,19 +160,19 @@ def task_of(
     model = make(config, ops=reference)
     if frozen is not None:
         model.freeze(frozen)
-    sources, links = {}, {}
-    if config.graph_scope == "bank":
-        bank = model.build_bank(rows_of(config), [int(label) for label in LABELS])
-        sources = {str(i): reference.to_numpy(s) for i, s in enumerate(bank.states)}
-        assert bank.graph is not None
-        lists = bank.graph._asdict()
-        links = {k: reference.to_numpy(lists[k]) for k in ("neighbors", "weights", "own")}
+    data = TripletDataset.from_arrays(rows_of(config), LABELS.tolist())
+    inputs = TrainingInputs(model, config, data.create_dataloaders(16, 1.0)[0], rows_of(config))
+    rows = to_host(reference, inputs.rows(np.arange(ROWS)))
+    sources = to_host(reference, inputs.bank_states())
     loss = config_objective(config) if own_loss is None else as_objective(own_loss)
     objective = model.objective(loss)
-    sources = rounded(sources, np.float32)
+    sources, rows = rounded(sources, np.float32), rounded(rows, np.float32)
     start: Tree = {"params": to_host(reference, model.params)}
     start["state"] = to_host(reference, model.state)
-    task = Task(config, model.network, start, sources, links, triplets, objective, model.frozen)
+    copies = len(rows["x"]) // ROWS
+    task = Task(
+        config, model.network, start, sources, rows, copies, triplets, objective, model.frozen
+    )
     start["optimizer"] = to_host(reference, task.stepper(reference).init(model.params))
     return task
 

@@ -21,6 +21,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 ROWS_ALIKE = 8
 """Rows of a product that a BLAS rounds alike, whichever of them they are."""
 
+COLUMNS_ALIKE = 16
+"""Columns that a product must have for that: MKL treats fewer than 10 in ways of their own."""
+
 _EPS = 1e-12
 _BLOCK = 1 << 18
 """Most numbers in a block of differences of rows; a lazy backend holds several at once."""
@@ -84,11 +87,14 @@ def matmul_by_rows(ops: ArrayOps, x: Array, weight: Array) -> Array:
     library that makes one product of the blocks again (JAX) must be given as many rows each time.
     """
     count, width = x.shape
+    columns = weight.shape[1]
+    if columns < COLUMNS_ALIKE:
+        weight = ops.concat([weight, ops.zeros((width, COLUMNS_ALIKE - columns))], axis=1)
     missing = -count % ROWS_ALIKE
     if missing:
         x = ops.concat([x, ops.zeros((missing, width))])
     product = ops.reshape(x, ((count + missing) // ROWS_ALIKE, ROWS_ALIKE, width)) @ weight
-    return ops.reshape(product, (count + missing, weight.shape[1]))[:count]
+    return ops.reshape(product, (count + missing, weight.shape[1]))[:count, :columns]
 
 
 @native

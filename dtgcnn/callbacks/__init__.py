@@ -11,6 +11,7 @@ from .model_checkpoint import ModelCheckpoint
 from .monitor import Monitor
 from .progress import ProgressBar
 from .save_every_epoch import SaveEveryEpoch
+from .stop_after import StopAfter
 from .tensorboard import TensorboardLogger
 from .tracker import MetricsTracker
 from .wandb import WandbLogger
@@ -29,6 +30,7 @@ __all__ = [
     "Monitor",
     "ProgressBar",
     "SaveEveryEpoch",
+    "StopAfter",
     "TensorboardLogger",
     "TrainerView",
     "WandbLogger",

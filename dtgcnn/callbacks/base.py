@@ -26,6 +26,7 @@ class TrainerView(Protocol):
     global_step: int
     steps_per_epoch: int
     resumed: bool
+    best_epoch: int | None
 
     def embed_side(self, loader: TripletLoader) -> HostArray:
         """Embeddings of ``loader.items``, in order, under the present model."""

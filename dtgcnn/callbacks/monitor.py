@@ -12,7 +12,7 @@ __all__ = ["Mode", "Monitor"]
 
 Mode = Literal["auto", "min", "max"]
 
-_LARGER_IS_BETTER = ("accuracy", "recall", "precision", "map", "knn")
+_LARGER_IS_BETTER = ("accuracy", "recall", "precision", "map", "knn", "auc")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Monitor:
     Args:
         name: a metric of ``on_epoch_end``, such as ``"val_loss"``.
         mode: ``"min"`` where less is better, ``"max"`` where more is. ``"auto"`` is ``"max"`` for
-            names with accuracy, recall, precision, map or knn in them, ``"min"`` for all others.
+            names with accuracy, recall, precision, map, knn or auc in them, else ``"min"``.
         min_delta: what a value must be better by, to count as better.
 
     Raises:

@@ -55,6 +55,11 @@ class SaveEveryEpoch(Callback):
             for stale in ("metrics.json", "map.png"):  # of a model that was replaced
                 (self.directory / stale).unlink(missing_ok=True)
 
+    @override
+    def on_train_end(self, trainer: TrainerView) -> None:
+        if trainer.best_epoch not in (None, self.last_epoch):
+            trainer.model.save(self.directory, overwrite=True, same_encoder=self.last_epoch > 0)
+
     def _stamp(self) -> tuple[int, int] | None:
         """What tells one saved model from the next; None where there is none."""
         from ..storage import WEIGHTS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,14 @@ import click
 
 from ..array import load_ops
 from ..callbacks import SaveEveryEpoch
-from ..config import TEMPLATES, DTGCNNConfig, read_settings, suggest, template_of
+from ..config import (
+    TEMPLATES,
+    DTGCNNConfig,
+    read_settings,
+    suggest,
+    template_of,
+    unused_with,
+)
 from ..data import (
     Encoder,
     PieceEncoder,
@@ -23,7 +31,7 @@ from ..data import (
 from ..evaluation import Comparison, compare
 from ..model import DTGCNN, device_option
 from ..storage import check_folder, holds_model, write_json
-from ..training import Trainer, holds_state, remove_states
+from ..training import Trainer, chosen_by, holds_state, remove_states, train_on_all
 from .main import INTERRUPTED, main
 from .options import backend_option, file_argument, named, overwrite_option, parse_settings
 
@@ -68,12 +76,17 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
     "trains an embedding layer instead  [default: tfidf]",
 )
 @click.option("--no-cache", is_flag=True, help="Keep no vectors of texts for the next run.")
-@click.option("--train-split", default=0.9, show_default=True, help="Share not held out.")
+@click.option(
+    "--train-split",
+    type=float,
+    help="Share not held out  [default: 0.8, of triplets 0.9]",
+)
 @click.option("--no-map", is_flag=True, help="Draw no picture of the embedding space.")
 @click.option("--resume", is_flag=True, help="Go on with a run that did not finish.")
 @click.option(
     "--save-every", type=click.IntRange(1), metavar="STEPS", help="Keep its state more often."
 )
+@click.option("--quiet", is_flag=True, help="Show the table, warnings and errors alone.")
 @backend_option
 @overwrite_option
 def train(
@@ -90,10 +103,11 @@ def train(
     template: str | None,
     encoder_spec: str | None,
     no_cache: bool,
-    train_split: float,
+    train_split: float | None,
     no_map: bool,
     resume: bool,
     save_every: int | None,
+    quiet: bool,
     backend: str,
     overwrite: bool,
 ) -> None:
@@ -112,6 +126,8 @@ def train(
       dtgcnn train tickets.csv --output model --encoder sentence-transformer:all-MiniLM-L6-v2
       dtgcnn train vectors.npz --output model --set "hidden_dims=[512, 256]"
     """
+    if quiet:
+        logging.getLogger("dtgcnn").setLevel(logging.WARNING)
     state_dir = output / STATE
     unfinished = _check_output(output, resume, overwrite)
     options: dict[str, Any] = {
@@ -134,11 +150,13 @@ def train(
     if dataset.features is not None and encoder_spec is not None:
         raise ValueError(f"--encoder goes with texts, {file} holds vectors")
     cautious = {} if template is None else TEMPLATES.get(template, template_of(rows))
-    config, encoder = _inputs(dataset, cautious | chosen, encoder_spec, cache=not no_cache)
+    config, encoder = _inputs(dataset, cautious | chosen, encoder_spec, not no_cache, quiet)
+    if train_split is None:  # triplets between both sides are lost to either
+        train_split = 0.8 if dataset.triplets is None else 0.9
     loader, val_loader = dataset.create_dataloaders(
         config.batch_size, train_split, config.seed, config.samples_per_class
     )
-    config = config.replace(**_by_size(config, cautious, rows, loader) | chosen)
+    config = config.replace(**_by_size(config, chosen, cautious, rows, loader) | chosen)
     model = DTGCNN(config, ops=ops, encoder=encoder)
     if unfinished and not resume:
         remove_states(state_dir)
@@ -148,21 +166,36 @@ def train(
         train_loader=loader,
         val_loader=val_loader,
         callbacks=[saving],
+        progress=not quiet,
         state_dir=state_dir,
         save_every_n_steps=save_every,
     )
-    click.echo(f"{file}: {_summary(dataset, loader, model, encoder_spec)}", err=True)
+    _inform(trainer, f"{file}: {_summary(dataset, loader, model, encoder_spec)}", err=True)
     try:
         _fit_and_train(trainer, resume)
-        _report(trainer, output, draw=not no_map)
+        measured = trainer
+        if trainer.best_epoch is not None:
+            fresh = _inputs(dataset, cautious | chosen, encoder_spec, not no_cache, quiet)[1]
+            final = _finish(trainer, dataset, fresh)
+            final.model.save(output, overwrite=True)
+            if len(dataset.split_items("test")):
+                measured = final
+        _report(trainer, measured, output, draw=not no_map)
     except KeyboardInterrupt:
-        done = saving.last_epoch
-        kept = f"{output} holds the model of epoch {done}" if done else "nothing was saved"
+        done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch
+        saved = saving.last_epoch > 0 or trainer.best_epoch is not None
+        kept = f"{output} holds the model of epoch {done}" if saved else "nothing was saved"
         more = "; --resume goes on" if holds_state(state_dir) else ""
         click.echo(f"\ninterrupted: {kept}{more}", err=True)
         sys.exit(INTERRUPTED)
     remove_states(state_dir)
-    click.echo(f"model saved in {output}")
+    _inform(trainer, f"model saved in {output}")
+
+
+def _inform(trainer: Trainer, line: str, err: bool = False) -> None:
+    """Say what is neither a result nor a warning, unless ``--quiet``."""
+    if trainer.progress:
+        click.echo(line, err=err)
 
 
 def _check_output(output: Path, resume: bool, overwrite: bool) -> bool:
@@ -184,7 +217,7 @@ def _check_output(output: Path, resume: bool, overwrite: bool) -> bool:
 
 
 def _inputs(
-    dataset: TripletDataset, settings: dict[str, Any], spec: str | None, cache: bool
+    dataset: TripletDataset, settings: dict[str, Any], spec: str | None, cache: bool, quiet: bool
 ) -> tuple[DTGCNNConfig, Encoder | None]:
     """The config, as wide as the vectors that go in, and what makes these of texts."""
     config = DTGCNNConfig.from_dict(settings)
@@ -194,17 +227,27 @@ def _inputs(
         config = config.replace(input_dim=width)
     if dataset.features is None:
         encoder = _encoder_of(spec, config, cache)
+        if quiet and hasattr(encoder, "progress"):
+            encoder.progress = False
         if open_width:
             config = config.replace(input_dim=encoder.dim)
     return config, encoder
 
 
 def _by_size(
-    config: DTGCNNConfig, cautious: dict[str, Any], rows: int, loader: TripletLoader
+    config: DTGCNNConfig,
+    chosen: dict[str, Any],
+    cautious: dict[str, Any],
+    rows: int,
+    loader: TripletLoader,
 ) -> dict[str, Any]:
-    """What the size of the data asks for, where the user names nothing else."""
+    """What the data ask for, where the user names nothing else."""
+    triplets = loader.triplets is not None
+    suits = cautious or suggest(rows, len(loader), started=config.has_start, triplets=triplets)
+    if "loss" in suits and chosen.keys() & unused_with("loss", suits["loss"]):
+        suits = {name: value for name, value in suits.items() if name != "loss"}
     nearest = max(1, min(config.graph_k_neighbors, len(loader.items) - 1))
-    return (cautious or suggest(rows, len(loader))) | {"graph_k_neighbors": nearest}
+    return suits | {"graph_k_neighbors": nearest}
 
 
 def _summary(
@@ -227,16 +270,42 @@ def _fit_and_train(trainer: Trainer, resume: bool) -> None:
     if encoder is not None and texts is not None:
         encoder.fit([texts[item] for item in loader.items])
     trainer.train(resume=resume)
-    click.echo(f"trained in {time.perf_counter() - begin:.0f} s", err=True)
+    _inform(trainer, f"trained in {time.perf_counter() - begin:.0f} s{_kept(trainer)}", err=True)
 
 
-def _report(trainer: Trainer, output: Path, draw: bool) -> None:
-    """Measure the trained model; write the figures and, with ``draw``, the picture."""
-    loader = trainer.train_loader
+def _kept(trainer: Trainer) -> str:
+    """Which epoch's weights were kept, and why, as the end of a line."""
+    epoch, start = trainer.best_epoch, trainer.start_metrics
+    if epoch is None:
+        return ""
+    metrics = start if epoch == 0 else trainer.history[epoch - 1]
+    name = chosen_by(metrics)
+    figures = f"{name} {metrics[name]:.4f}"
+    if epoch == 0:
+        return f"; the steps added nothing on the held-out rows, the start is kept: {figures}"
+    before = f", before the first step {start[name]:.4f}" if name in start else ""
+    return f"; epoch {epoch} of {trainer.config.num_epochs} is kept: {figures}{before}"
+
+
+def _finish(trainer: Trainer, dataset: TripletDataset, encoder: Encoder | None) -> Trainer:
+    """Train anew on the held-out rows too; see ``train_on_all``."""
+    begin = time.perf_counter()
+    final = train_on_all(trainer, dataset, encoder)
+    assert final.train_loader is not None
+    rows, seconds = len(final.train_loader.items), time.perf_counter() - begin
+    _inform(trainer, f"and anew on all {rows:,} rows in {seconds:.0f} s", err=True)
+    return final
+
+
+def _report(trainer: Trainer, measured: Trainer, output: Path, draw: bool) -> None:
+    """Measure the model of one trainer; write its figures, the history of the other one, which
+    chose the epoch, and with ``draw`` the picture."""
+    loader = measured.train_loader
     assert loader is not None
-    result = compare(trainer.model, loader.dataset, loader, trainer.val_loader)
+    result = compare(measured.model, loader.dataset, loader, measured.val_loader)
     figures = {} if result is None else result.to_dict()
-    write_json(output / "metrics.json", {**figures, "history": trainer.history})
+    run = {"history": trainer.history, "start": trainer.start_metrics}
+    write_json(output / "metrics.json", {**figures, "best_epoch": trainer.best_epoch, **run})
     if result is None:
         click.echo("nothing was held out that could be measured", err=True)
         return
@@ -244,7 +313,7 @@ def _report(trainer: Trainer, output: Path, draw: bool) -> None:
     if result.rivals is not None:
         click.echo(f"{result.rivals_table()}\n")
     if draw:
-        _draw_map(result, output / "map.png")
+        _draw_map(trainer, result, output / "map.png")
 
 
 def _encoder_of(spec: str | None, config: DTGCNNConfig, cache: bool) -> Encoder:
@@ -256,7 +325,7 @@ def _encoder_of(spec: str | None, config: DTGCNNConfig, cache: bool) -> Encoder:
     return make_encoder(spec, config.input_dim, cache=cache)
 
 
-def _draw_map(result: Comparison, path: Path) -> None:
+def _draw_map(trainer: Trainer, result: Comparison, path: Path) -> None:
     from ..plots import plot_embedding_map
 
     panels = {"Input vectors": result.input_vectors, "Trained embedding": result.embeddings}
@@ -265,4 +334,4 @@ def _draw_map(result: Comparison, path: Path) -> None:
     except ImportError as error:
         click.echo(f"no map: {error}", err=True)
     else:
-        click.echo(f"map of the embedding space: {path}")
+        _inform(trainer, f"map of the embedding space: {path}")

@@ -2,6 +2,7 @@
 
 from .choices import Activation, Distance, Initializer, OptimizerName, Reduction
 from .config import DTGCNNConfig
+from .contradictions import unused_with
 from .description import describe_settings
 from .files import parse_value, read_settings
 from .rules import refuse_unless
@@ -21,4 +22,5 @@ __all__ = [
     "refuse_unless",
     "suggest",
     "template_of",
+    "unused_with",
 ]

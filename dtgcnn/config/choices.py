@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 __all__ = ["Activation", "Distance", "GraphScope", "Initializer", "LossName", "MiningStrategy"]
-__all__ += ["OptimizerName", "Precision", "Reduction", "ScheduleName"]
+__all__ += ["OptimizerName", "Precision", "Reduction", "ScheduleName", "StartName"]
 
 Activation: TypeAlias = Literal["gelu", "relu", "tanh", "identity"]
 Initializer: TypeAlias = Literal["xavier_uniform", "xavier_normal", "he_uniform", "he_normal"]
@@ -22,4 +22,5 @@ OptimizerName: TypeAlias = Literal["adamw", "adam", "sgd"]
 ScheduleName: TypeAlias = Literal[
     "cosine", "constant", "linear", "one_cycle", "step", "exponential"
 ]
+StartName: TypeAlias = Literal["closed_form", "none"]
 Precision: TypeAlias = Literal["float16", "bfloat16"]

@@ -18,6 +18,7 @@ from .choices import (
     OptimizerName,
     Precision,
     ScheduleName,
+    StartName,
 )
 from .contradictions import check_together
 from .files import read_settings, write_settings
@@ -45,6 +46,14 @@ class DTGCNNConfig:
         num_gcn_layers: how many graph convolutions there are, which must agree with
             ``hidden_dims``. Without them all have the width ``hidden_dim``, by default 256.
         output_dim: width of the embedding.
+        start: what the network adds to: ``"closed_form"``, an embedding of whitened rows and class
+            codes that is found when training begins; or ``"none"``: nothing, and the rows
+            themselves are the network's nodes, as they are where ``vocab_size`` is set.
+        code_weight: of the class codes of the start. More of it puts whole classes first (MAP@R),
+            less keeps more of the rows' own order (recall@10); 0 leaves the codes out.
+        start_weight: weight of ``1 − cos(embedding, start)`` beside the loss.
+        propagation_hops: how often an embedding is averaged with those of its neighbours in the
+            bank, after the network; 0 leaves it as it is.
         gcn_activation: of each graph convolution: ``"gelu"``, ``"relu"``, ``"tanh"`` or
             ``"identity"``.
         use_batch_norm: batch norm in place of layer norm.
@@ -54,8 +63,9 @@ class DTGCNNConfig:
             ``"he_normal"``.
         graph_k_neighbors: nearest neighbours that each node links to.
         graph_similarity_threshold: least cosine similarity of a link.
-        graph_self_weight: a node's own share in a graph convolution; None, or ``"kipf"``, for Kipf
-            & Welling's.
+        graph_self_weight: a node's own share in a graph convolution: a number, None or ``"kipf"``
+            for Kipf & Welling's, or ``"adaptive"``, the larger the farther its neighbours are, as
+            it always is in propagation.
         graph_scope: whom a node is linked to in training: its nearest rows of the ``"bank"``, as
             in inference, or of the ``"batch"``.
         dynamic_graph_update_freq: epochs between refreshes of the bank's states in training. In
@@ -129,7 +139,11 @@ class DTGCNNConfig:
     max_length: int = 128
     hidden_dims: tuple[int, ...] = _DEFAULT_DIMS
     num_gcn_layers: int | None = None
-    output_dim: int = 128
+    output_dim: int = 256
+    start: StartName = "closed_form"
+    code_weight: float = 1.5
+    start_weight: float = 1.0
+    propagation_hops: int = 0
     gcn_activation: Activation = "gelu"
     use_batch_norm: bool = False
     dropout_rate: float = 0.1
@@ -137,7 +151,7 @@ class DTGCNNConfig:
     initializer: Initializer = "xavier_uniform"
     graph_k_neighbors: int = 10
     graph_similarity_threshold: float = 0.0
-    graph_self_weight: float | None = 0.8
+    graph_self_weight: float | Literal["adaptive"] | None = 0.8
     graph_scope: GraphScope = "bank"
     dynamic_graph_update_freq: int = 1
     bank_size: int = 10_000
@@ -234,6 +248,16 @@ class DTGCNNConfig:
         """The width of the rows that go in: numbers of a vector, or pieces of a text."""
         width: int = getattr(self, self.width_name)
         return width
+
+    @property
+    def has_start(self) -> bool:
+        """Whether the network adds to a closed-form start."""
+        return self.start != "none" and self.vocab_size is None
+
+    @property
+    def node_width(self) -> int:
+        """The width of the network's nodes."""
+        return self.output_dim if self.has_start else self.input_dim
 
     @property
     def embedding_layer(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from .choices import ScheduleName
 from .rules import refuse_unless
 
-__all__ = ["check_together"]
+__all__ = ["check_together", "unused_with"]
 
 _MARGIN = ("triplet", "focal", "batch_all")
 _PAIRS = ("batch_all", "supcon", "info_nce", "multi_similarity", "circle")
@@ -26,6 +26,8 @@ _USERS = (
     ("focal_gamma", "loss", ("focal",)),
     ("temperature", "loss", ("supcon", "info_nce")),
     ("uniformity_weight", "loss", _PAIRS),
+    ("code_weight", "start", ("closed_form",)),
+    ("start_weight", "start", ("closed_form",)),
     ("momentum", "optimizer", ("sgd",)),
     ("scheduler_step_size", "scheduler", ("step",)),
     ("scheduler_gamma", "scheduler", ("step", "exponential")),
@@ -41,6 +43,11 @@ _NEEDS = (
     ("gradient_accumulation", "gradient_accumulation_steps", 2, "makes a step of each batch"),
 )
 """A setting, the number that it needs, the least that gives it an effect, and why."""
+
+
+def unused_with(name: str, value: str) -> set[str]:
+    """The settings that ``name`` = ``value`` makes no use of."""
+    return {setting for setting, decider, users in _USERS if decider == name and value not in users}
 
 
 def check_together(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:

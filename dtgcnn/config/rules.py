@@ -17,6 +17,7 @@ from .choices import (
     OptimizerName,
     Precision,
     ScheduleName,
+    StartName,
 )
 
 __all__ = [
@@ -33,7 +34,7 @@ SHAPE_THE_MODEL = (
     *("input_dim", "vocab_size", "max_length", "hidden_dims", "output_dim"),
     *("gcn_activation", "use_batch_norm"),
     *("dropout_rate", "normalize_output", "graph_k_neighbors", "graph_similarity_threshold"),
-    *("graph_self_weight", "initializer"),
+    *("graph_self_weight", "initializer", "start", "code_weight", "propagation_hops"),
 )
 """The fields that must be the model's own when it is trained."""
 
@@ -44,6 +45,7 @@ _WHOLE = {
     "graph_k_neighbors": 1,
     **dict.fromkeys(("early_stopping_patience", "num_threads", "prefetch_factor"), 1),
     **dict.fromkeys(("seed", "warmup_steps", "clear_cache_every", "cache_limit", "num_workers"), 0),
+    "propagation_hops": 0,
     **dict.fromkeys(("samples_per_class", "vocab_size"), 2),
     "max_length": 1,
 }
@@ -70,6 +72,8 @@ _RANGES = {
     "focal_gamma": (0.0, _INF, "()"),
     "temperature": (0.0, _INF, "()"),
     "uniformity_weight": (0.0, _INF, "[)"),
+    "start_weight": (0.0, _INF, "[)"),
+    "code_weight": (0.0, _INF, "[)"),
     "learning_rate": (0.0, _INF, "()"),
     "momentum": (0.0, 1.0, "[)"),
     "scheduler_gamma": (0.0, 1.0, "(]"),
@@ -91,7 +95,11 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "gradient_accumulation": ("cached", "plain"),
     "mixed_precision": (False, True, *get_args(Precision)),
     "device": ("auto", "cpu", "gpu"),
+    "start": get_args(StartName),
 }
+
+_WORDS = {"graph_self_weight": ("adaptive",)}
+"""What a number may be instead."""
 
 
 _NAMES = (*_WHOLE, *_FLAGS, *_RANGES, *_CHOICES, "hidden_dims", "hidden_dim")
@@ -117,7 +125,8 @@ def rule_of(name: str) -> str:
         return f"one of {', '.join(shown)}"
     if name in _RANGES:
         low, high, closed = _RANGES[name]
-        return f"a number in {closed[0]}{low}, {high}{closed[1]}"
+        words = "".join(f" or {word}" for word in _WORDS.get(name, ()))
+        return f"a number in {closed[0]}{low}, {high}{closed[1]}{words}"
     return f"a whole number of at least {_WHOLE[name]}"
 
 
@@ -147,7 +156,7 @@ def check_values(settings: Mapping[str, Any]) -> None:
     for name, value in settings.items():
         if name == "hidden_dims" or (value is None and name in _OPTIONAL):
             continue
-        hint = did_you_mean(value, _CHOICES.get(name, ()))
+        hint = did_you_mean(value, _CHOICES.get(name, _WORDS.get(name, ())))
         refuse_unless(_fits(name, value), name, f"must be {rule_of(name)}", value, hint)
 
 
@@ -165,6 +174,8 @@ def did_you_mean(word: object, known: Iterable[object]) -> str:
 
 
 def _fits(name: str, value: Any) -> bool:
+    if isinstance(value, str) and value in _WORDS.get(name, ()):
+        return True
     if name in _FLAGS:
         return isinstance(value, bool)
     if name in _CHOICES:

@@ -60,12 +60,21 @@ def template_of(num_samples: int) -> dict[str, Any]:
     return MEDIUM if num_samples <= LARGE_DATA_ROWS else LARGE
 
 
-def suggest(rows: int, steps_per_epoch: int) -> dict[str, Any]:
+def suggest(
+    rows: int, steps_per_epoch: int, *, started: bool = False, triplets: bool = False
+) -> dict[str, Any]:
     """Settings that suit the size of the data, for those that the user did not name.
 
     Small data (below 10,000 rows or triplets) overfit sooner: more dropout and fewer steps. Epochs
-    are those that make about 800 steps, or else 2,500, and between 10 and 100.
+    are those that make about 800 steps, or else 2,500, and between 10 and 100. What adds to a
+    closed-form start (``started``) needs 200 steps, in 2 to 50 epochs. Triplets know few texts of
+    a class, so each pair is set against all others of its batch too (``"info_nce"``), and takes
+    twice as many steps.
     """
+    loss = {"loss": "info_nce"} if triplets else {}
+    if started:
+        steps = 400 if triplets else 200
+        return {"num_epochs": min(max(round(steps / max(steps_per_epoch, 1)), 2), 50), **loss}
     dropout_rate, steps = (0.3, 800) if rows < SMALL_DATA_ROWS else (0.1, 2500)
     num_epochs = min(max(round(steps / max(steps_per_epoch, 1)), 10), 100)
-    return {"dropout_rate": dropout_rate, "num_epochs": num_epochs}
+    return {"dropout_rate": dropout_rate, "num_epochs": num_epochs, **loss}

@@ -7,6 +7,7 @@ from .batches.join import halves, join
 from .batches.loader import Batch, TripletLoader
 from .batches.prefetch import Prefetcher
 from .batches.sampler import ClassBalancedSampler
+from .closed_form import ClosedForm, fit_closed_form
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
 from .encoders.encoder import Encoder
@@ -39,6 +40,7 @@ __all__ = [
     "Batch",
     "Block",
     "ClassBalancedSampler",
+    "ClosedForm",
     "DataError",
     "DataPreprocessor",
     "Encoder",
@@ -66,6 +68,7 @@ __all__ = [
     "check_format",
     "default_encoder",
     "examine",
+    "fit_closed_form",
     "halves",
     "holds_pairs",
     "join",

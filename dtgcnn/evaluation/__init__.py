@@ -3,6 +3,7 @@
 from .alignment import aligned, mean_of, procrustes, side_by_side
 from .comparison import Comparison, compare, compare_pairs
 from .diagnostics import effective_rank, mean_cosine
+from .fusion import interleaved
 from .links import (
     Links,
     bank_items,
@@ -13,7 +14,7 @@ from .links import (
     in_degrees,
     skewness,
 )
-from .metrics import retrieval_metrics, triplet_accuracy, unit_rows
+from .metrics import pair_auc, retrieval_metrics, triplet_accuracy, unit_rows
 from .projection import Method, choose_method, project, stratified_sample
 from .rivals import Rivals, measure_rivals
 
@@ -33,9 +34,11 @@ __all__ = [
     "embedding_links",
     "graph_links",
     "in_degrees",
+    "interleaved",
     "mean_cosine",
     "mean_of",
     "measure_rivals",
+    "pair_auc",
     "procrustes",
     "project",
     "retrieval_metrics",

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["comparison_table", "pair_correlations", "retrieval_metrics", "triplet_accuracy"]
-__all__ += ["unit_rows"]
+__all__ = ["comparison_table", "pair_auc", "pair_correlations", "retrieval_metrics"]
+__all__ += ["triplet_accuracy", "unit_rows"]
 
 Rows = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
@@ -121,6 +121,40 @@ def triplet_accuracy(anchor: Rows, positive: Rows, negative: Rows) -> float:
         shapes = f"{a.shape}, {p.shape} and {n.shape}"
         raise ValueError(f"anchor, positive and negative must be of one shape, received {shapes}")
     return float(((a * (p - n)).sum(axis=1) > 0.5 / _STEPS).mean())
+
+
+def pair_auc(
+    embeddings: Rows, labels: npt.ArrayLike, anchor: npt.ArrayLike, positive: npt.ArrayLike
+) -> float:
+    """How surely positives stand out: the mean over pairs of the share of all rows of other classes
+    that are less similar to the anchor than its positive is, a tie counting half, in [0, 1].
+
+    Unlike the accuracy of triplets it does not hang on which negative each was given.
+
+    Args:
+        embeddings: (N, D).
+        labels: (N,) classes, integers.
+        anchor, positive: (T,) row numbers.
+
+    Raises:
+        ValueError: there is no pair, or an anchor with no row of another class.
+    """
+    unit, classes = unit_rows(embeddings, name="embeddings"), np.asarray(labels)
+    a, p = np.asarray(anchor, np.int64), np.asarray(positive, np.int64)
+    if not len(a):
+        raise ValueError("anchor and positive must name one pair or more")
+    shares = []
+    for start in range(0, len(a), max(1, _BLOCK_ELEMENTS // len(unit))):
+        rows = slice(start, start + max(1, _BLOCK_ELEMENTS // len(unit)))
+        steps = np.rint(unit[a[rows]] @ unit.T * _STEPS)
+        own = np.take_along_axis(steps, p[rows, None], axis=1)
+        others = classes[a[rows], None] != classes[None, :]
+        below = ((steps < own) + 0.5 * (steps == own)) * others
+        shares.append(below.sum(axis=1) / others.sum(axis=1))
+    values = np.concatenate(shares)
+    if not np.isfinite(values).all():
+        raise ValueError("each anchor needs a row of another class")
+    return float(values.mean())
 
 
 def pair_correlations(first: Rows, second: Rows, scores: npt.ArrayLike) -> dict[str, float]:

@@ -43,12 +43,18 @@ class BatchAllTripletLoss:
             raise ValueError("reduction must not be 'none': there is no array of all triplets")
 
     def __call__(
-        self, ops: ArrayOps, embeddings: Array, labels: Array, items: Array
+        self,
+        ops: ArrayOps,
+        embeddings: Array,
+        labels: Array,
+        items: Array,
+        anchors: Array | None = None,
     ) -> tuple[Array, dict[str, Array]]:
-        """The loss of ``embeddings`` (B, D), whose ``labels`` and ``items`` are (B,) int32."""
+        """The loss of ``embeddings`` (B, D), whose ``labels`` and ``items`` are (B,) int32; of
+        triplets that begin at ``anchors`` (B,) bool alone, and end at the others, where given."""
         x = numerics.l2_normalize(ops, embeddings) if self.distance == "cosine" else embeddings
         fixed = ops.stop_gradient(x)
-        d, pairs = _all_distances(ops, fixed, self.distance), masks(ops, labels, items)
+        d, pairs = _all_distances(ops, fixed, self.distance), masks(ops, labels, items, anchors)
         rows = _Rows.of(ops, d, pairs)
         counts, active = rows.counts(ops, self.margin)
 

@@ -1,7 +1,8 @@
 """Losses over all pairs of a labelled batch, written as forward passes only.
 
-Each takes ``(ops, embeddings, labels, items)``, (B, D) and twice (B,) int32, and compares rows by
-their cosine, in (B, B) memory. A positive has the row's label and is another item.
+Each takes ``(ops, embeddings, labels, items, anchors)``, (B, D), twice (B,) int32 and (B,) bool or
+None, and compares rows by their cosine, in (B, B) memory. A positive has the row's label and is
+another item. Where ``anchors`` are given, only they are compared, with those that are none.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ __all__ = ["CircleLoss", "InfoNCELoss", "MultiSimilarityLoss", "PairLoss", "SupC
 __all__ += ["WithUniformity", "uniformity"]
 
 Result: TypeAlias = "tuple[Array, dict[str, Array]]"
-PairLoss: TypeAlias = Callable[[ArrayOps, Array, Array, Array], Result]
+PairLoss: TypeAlias = Callable[[ArrayOps, Array, Array, Array, "Array | None"], Result]
 
 _FAR = 1e9
 
@@ -34,9 +35,11 @@ class _Batch(NamedTuple):
     """0, or NaN where an embedding is not finite: added to a loss, it hides none."""
 
 
-def _compare(ops: ArrayOps, embeddings: Array, labels: Array, items: Array) -> _Batch:
+def _compare(
+    ops: ArrayOps, embeddings: Array, labels: Array, items: Array, anchors: Array | None
+) -> _Batch:
     unit = numerics.l2_normalize(ops, embeddings)
-    positive, negative = masks(ops, labels, items)
+    positive, negative = masks(ops, labels, items, anchors)
     has_both = (ops.sum(positive, axis=1) > 0) & (ops.sum(negative, axis=1) > 0)
     similarity = unit @ ops.permute_dims(unit, (1, 0))
     return _Batch(similarity, positive, negative, has_both, 0.0 * ops.sum(embeddings))
@@ -102,9 +105,16 @@ class SupConLoss:
     def __post_init__(self) -> None:
         _require_positive(temperature=self.temperature)
 
-    def __call__(self, ops: ArrayOps, embeddings: Array, labels: Array, items: Array) -> Result:
+    def __call__(
+        self,
+        ops: ArrayOps,
+        embeddings: Array,
+        labels: Array,
+        items: Array,
+        anchors: Array | None = None,
+    ) -> Result:
         """The loss, a scalar, and the batch's metrics."""
-        batch = _compare(ops, embeddings, labels, items)
+        batch = _compare(ops, embeddings, labels, items, anchors)
         scaled = batch.similarity / self.temperature
         total = _log_sum_exp(ops, scaled, batch.positive | batch.negative)
         per_row = _mean(ops, total[:, None] - scaled, batch.positive, axis=1)
@@ -128,9 +138,16 @@ class InfoNCELoss:
     def __post_init__(self) -> None:
         _require_positive(temperature=self.temperature)
 
-    def __call__(self, ops: ArrayOps, embeddings: Array, labels: Array, items: Array) -> Result:
+    def __call__(
+        self,
+        ops: ArrayOps,
+        embeddings: Array,
+        labels: Array,
+        items: Array,
+        anchors: Array | None = None,
+    ) -> Result:
         """The loss, a scalar, and the batch's metrics."""
-        batch = _compare(ops, embeddings, labels, items)
+        batch = _compare(ops, embeddings, labels, items, anchors)
         scaled = batch.similarity / self.temperature
         against = _log_sum_exp(ops, scaled, batch.negative)
         terms = softplus(ops, against[:, None] - scaled)
@@ -164,9 +181,16 @@ class MultiSimilarityLoss:
         if self.epsilon is not None and not self.epsilon >= 0.0:
             raise ValueError(f"epsilon must be at least 0 or None, received {self.epsilon}")
 
-    def __call__(self, ops: ArrayOps, embeddings: Array, labels: Array, items: Array) -> Result:
+    def __call__(
+        self,
+        ops: ArrayOps,
+        embeddings: Array,
+        labels: Array,
+        items: Array,
+        anchors: Array | None = None,
+    ) -> Result:
         """The loss, a scalar, and the batch's metrics."""
-        batch = _compare(ops, embeddings, labels, items)
+        batch = _compare(ops, embeddings, labels, items, anchors)
         positive, negative, s = batch.positive, batch.negative, batch.similarity
         if self.epsilon is not None:
             fixed = ops.stop_gradient(s)
@@ -176,7 +200,8 @@ class MultiSimilarityLoss:
             positive = positive & (fixed - self.epsilon < most)
         pull = _log_sum_exp(ops, -self.alpha * (s - self.base), positive, one=True)
         push = _log_sum_exp(ops, self.beta * (s - self.base), negative, one=True)
-        value = numerics.mean(ops, pull / self.alpha + push / self.beta)
+        per_row = pull / self.alpha + push / self.beta
+        value = numerics.mean(ops, per_row) if anchors is None else _mean(ops, per_row, anchors)
         return value + batch.zero, _metrics(ops, batch, positive | negative)
 
 
@@ -197,9 +222,16 @@ class CircleLoss:
     def __post_init__(self) -> None:
         _require_positive(m=self.m, gamma=self.gamma)
 
-    def __call__(self, ops: ArrayOps, embeddings: Array, labels: Array, items: Array) -> Result:
+    def __call__(
+        self,
+        ops: ArrayOps,
+        embeddings: Array,
+        labels: Array,
+        items: Array,
+        anchors: Array | None = None,
+    ) -> Result:
         """The loss, a scalar, and the batch's metrics."""
-        batch = _compare(ops, embeddings, labels, items)
+        batch = _compare(ops, embeddings, labels, items, anchors)
         s, fixed = batch.similarity, ops.stop_gradient(batch.similarity)
         of_positive = numerics.relu(ops, 1.0 + self.m - fixed)
         of_negative = numerics.relu(ops, fixed + self.m)
@@ -241,8 +273,15 @@ class WithUniformity:
     def __post_init__(self) -> None:
         _require_positive(weight=self.weight, t=self.t)
 
-    def __call__(self, ops: ArrayOps, embeddings: Array, labels: Array, items: Array) -> Result:
+    def __call__(
+        self,
+        ops: ArrayOps,
+        embeddings: Array,
+        labels: Array,
+        items: Array,
+        anchors: Array | None = None,
+    ) -> Result:
         """The loss, a scalar, and the batch's metrics, ``uniformity`` among them."""
-        value, metrics = self.loss(ops, embeddings, labels, items)
+        value, metrics = self.loss(ops, embeddings, labels, items, anchors)
         addend = uniformity(ops, embeddings, items, self.t)
         return value + self.weight * addend, {**metrics, "uniformity": addend}

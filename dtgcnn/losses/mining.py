@@ -37,10 +37,17 @@ class Masks(NamedTuple):
     negative: Array
 
 
-def masks(ops: ArrayOps, labels: Array, items: Array) -> Masks:
-    """The positive and the negative pairs of labels and items, both (B,) int32."""
+def masks(ops: ArrayOps, labels: Array, items: Array, anchors: Array | None = None) -> Masks:
+    """The positive and the negative pairs of labels and items, both (B,) int32.
+
+    Where ``anchors`` (B,) bool are given, a pair is of one of them and a row that is none.
+    """
     same = labels[:, None] == labels[None, :]
-    return Masks(same & (items[:, None] != items[None, :]), ~same)
+    pairs = Masks(same & (items[:, None] != items[None, :]), ~same)
+    if anchors is None:
+        return pairs
+    compared = anchors[:, None] & ~anchors[None, :]
+    return Masks(pairs.positive & compared, pairs.negative & compared)
 
 
 def _distances(ops: ArrayOps, embeddings: Array) -> Array:
@@ -50,19 +57,22 @@ def _distances(ops: ArrayOps, embeddings: Array) -> Array:
     return ops.sum(rows * rows, axis=1)[None, :] - (2.0 * rows) @ ops.permute_dims(rows, (1, 0))
 
 
-def batch_hard(ops: ArrayOps, embeddings: Array, labels: Array, items: Array) -> Triplets:
+def batch_hard(
+    ops: ArrayOps, embeddings: Array, labels: Array, items: Array, anchors: Array | None = None
+) -> Triplets:
     """For each row its farthest positive and its nearest negative (Hermans et al. 2017).
 
     Args:
         embeddings: (B, D).
         labels: (B,) int32 classes.
         items: (B,) int32 identities: a row is no positive of another copy of itself.
+        anchors: as of ``masks``.
 
     Returns:
         B triplets; a row without a positive or without a negative is not valid.
     """
     distances = _distances(ops, embeddings)
-    pairs = masks(ops, labels, items)
+    pairs = masks(ops, labels, items, anchors)
     positive = ops.argmax(ops.where(pairs.positive, distances, -_FAR), axis=1)
     negative = ops.argmax(ops.where(pairs.negative, -distances, -_FAR), axis=1)
     has_both = (ops.sum(pairs.positive, axis=1) > 0) & (ops.sum(pairs.negative, axis=1) > 0)
@@ -74,7 +84,13 @@ def explicit(ops: ArrayOps, triplets: Array) -> Triplets:
     return Triplets(triplets[:, 0], triplets[:, 1], triplets[:, 2], triplets[:, 0] >= 0)
 
 
-def semi_hard(ops: ArrayOps, embeddings: Array, labels: Array, pairs: Triplets) -> Triplets:
+def semi_hard(
+    ops: ArrayOps,
+    embeddings: Array,
+    labels: Array,
+    pairs: Triplets,
+    anchors: Array | None = None,
+) -> Triplets:
     """For each anchor and positive the nearest negative that is farther than the positive.
 
     Schroff et al. 2015 (arXiv:1503.03832). The nearest negatives of all pull an untrained embedding
@@ -85,6 +101,7 @@ def semi_hard(ops: ArrayOps, embeddings: Array, labels: Array, pairs: Triplets) 
         embeddings: (B, D).
         labels: (B,) int32 classes.
         pairs: T triplets, whose anchors and positives are kept.
+        anchors: (B,) bool, rows that are no negatives.
 
     Returns:
         T triplets; one without such a negative is not valid, nor one whose pair was not.
@@ -93,13 +110,20 @@ def semi_hard(ops: ArrayOps, embeddings: Array, labels: Array, pairs: Triplets) 
     to_positive = ops.take_along_axis(distances, pairs.positive[:, None], axis=1)
     others = ops.take(labels, pairs.anchor)[:, None] != labels[None, :]
     candidates = others & (distances > to_positive)
+    if anchors is not None:
+        candidates = candidates & ~anchors[None, :]
     negative = ops.argmax(ops.where(candidates, -distances, -_FAR), axis=1)
     found = ops.sum(candidates, axis=1) > 0
     return Triplets(pairs.anchor, pairs.positive, negative, pairs.valid & found)
 
 
 def easy_positive(
-    ops: ArrayOps, embeddings: Array, labels: Array, items: Array, negative: Hardness = "semi_hard"
+    ops: ArrayOps,
+    embeddings: Array,
+    labels: Array,
+    items: Array,
+    negative: Hardness = "semi_hard",
+    anchors: Array | None = None,
 ) -> Triplets:
     """For each row its nearest positive, and the nearest negative of all or beyond it.
 
@@ -110,6 +134,7 @@ def easy_positive(
         labels, items: (B,) int32.
         negative: ``"semi_hard"``: the nearest that is farther than the positive; ``"hard"``: the
             nearest of all.
+        anchors: as of ``masks``.
 
     Returns:
         B triplets; a row without a positive or without such a negative is not valid.
@@ -119,7 +144,7 @@ def easy_positive(
     """
     if negative not in ("hard", "semi_hard"):
         raise ValueError(f"negative must be 'hard' or 'semi_hard', received {negative!r}")
-    distances, pairs = _distances(ops, embeddings), masks(ops, labels, items)
+    distances, pairs = _distances(ops, embeddings), masks(ops, labels, items, anchors)
     positive = ops.argmax(ops.where(pairs.positive, -distances, -_FAR), axis=1)
     candidates = pairs.negative
     if negative == "semi_hard":
@@ -166,7 +191,12 @@ def _listed(ops: ArrayOps, positive: Array, negative: Array, valid: Array) -> Tr
 
 
 def semi_hard_all(
-    ops: ArrayOps, embeddings: Array, labels: Array, items: Array, positives: int
+    ops: ArrayOps,
+    embeddings: Array,
+    labels: Array,
+    items: Array,
+    positives: int,
+    anchors: Array | None = None,
 ) -> Triplets:
     """For every anchor and positive the nearest negative beyond the positive, in (B, B) memory.
 
@@ -177,6 +207,7 @@ def semi_hard_all(
         embeddings: (B, D).
         labels, items: (B,) int32.
         positives: P, the most positives of a row; of more, the first in the batch are taken.
+        anchors: as of ``masks``.
 
     Returns:
         B·P triplets; those without a positive or such a negative are not valid.
@@ -184,7 +215,7 @@ def semi_hard_all(
     Raises:
         ValueError: ``positives`` is below 1.
     """
-    distances, pairs = _distances(ops, embeddings), masks(ops, labels, items)
+    distances, pairs = _distances(ops, embeddings), masks(ops, labels, items, anchors)
     positive, real = _positive_lists(ops, pairs.positive, positives)
     to_negatives = ops.where(pairs.negative, distances, _INF)
     to_positives = ops.take_along_axis(distances, positive, axis=1)
@@ -204,6 +235,7 @@ def distance_weighted(
     key: Array,
     cutoff: float = 0.5,
     nonzero_loss_cutoff: float = 1.4,
+    anchors: Array | None = None,
 ) -> Triplets:
     """For every anchor and positive a negative drawn evenly over distances d of unit rows.
 
@@ -217,6 +249,7 @@ def distance_weighted(
         key: (2,) uint32, one for each batch.
         cutoff: the distance below which the weight grows no more.
         nonzero_loss_cutoff: negatives at this distance or beyond are not drawn.
+        anchors: as of ``masks``.
 
     Returns:
         B·P triplets; those without a positive, or without a negative in reach, are not valid.
@@ -229,7 +262,7 @@ def distance_weighted(
         raise ValueError(f"cutoff and nonzero_loss_cutoff must rise within (0, 2), {received}")
     unit, pairs = (
         numerics.l2_normalize(ops, ops.stop_gradient(embeddings)),
-        masks(ops, labels, items),
+        masks(ops, labels, items, anchors),
     )
     distances = ops.sqrt(ops.maximum(2.0 - 2.0 * (unit @ ops.permute_dims(unit, (1, 0))), 0.0))
     candidates = pairs.negative & (distances < nonzero_loss_cutoff)

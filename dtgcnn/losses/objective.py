@@ -76,8 +76,9 @@ def objective(
     """The loss of a batch's embeddings (B, D), and its metrics.
 
     ``batch`` holds ``labels`` and ``items``, (B,) int32; ``triplets``, (T, 3) positions, where the
-    data are triplets; ``mining_key``, (2,) uint32, for distance-weighted mining; and ``margin``, a
-    0-d array, in place of the config's.
+    data are triplets; ``mining_key``, (2,) uint32, for distance-weighted mining; ``margin``, a 0-d
+    array, in place of the config's; and ``anchors``, (B,) bool, where these alone are compared,
+    with the others.
 
     Raises:
         ValueError: ``mining_strategy="explicit"`` on data without triplets.
@@ -87,7 +88,7 @@ def objective(
         loss = _pair_loss(config, batch)
         if config.uniformity_weight > 0.0:
             loss = WithUniformity(loss, config.uniformity_weight)
-        return loss(ops, embeddings, labels, items)
+        return loss(ops, embeddings, labels, items, batch.get("anchors"))
     margin, distance = batch.get("margin", config.triplet_margin), config.triplet_distance
     swap, reduction = config.triplet_swap, config.loss_reduction
     triplet_loss: TripletLoss | FocalTripletLoss
@@ -102,7 +103,7 @@ def objective(
     value, metrics = triplet_loss(ops, embeddings, triplets)
     if config.mining_strategy != "auto":
         return value, metrics
-    softer = mining.semi_hard(ops, rows, labels, triplets)
+    softer = mining.semi_hard(ops, rows, labels, triplets, batch.get("anchors"))
     return 0.5 * (value + triplet_loss(ops, embeddings, softer)[0]), metrics
 
 
@@ -119,19 +120,20 @@ def _pair_loss(config: DTGCNNConfig, batch: Tree) -> PairLoss:
 
 def _mine(ops: ArrayOps, config: DTGCNNConfig, embeddings: Array, batch: Tree) -> Triplets:
     labels, items, strategy = batch["labels"], batch["items"], config.mining_strategy
+    anchors = batch.get("anchors")
     given = mining.explicit(ops, batch["triplets"]) if "triplets" in batch else None
     if strategy in ("auto", "explicit") and given is not None:
         return given
     if strategy in ("auto", "batch_hard"):
-        return mining.batch_hard(ops, embeddings, labels, items)
+        return mining.batch_hard(ops, embeddings, labels, items, anchors)
     if strategy == "easy_positive":
-        return mining.easy_positive(ops, embeddings, labels, items)
+        return mining.easy_positive(ops, embeddings, labels, items, anchors=anchors)
     if strategy == "explicit":
         raise ValueError("mining_strategy 'explicit' needs triplets, and the data are labelled")
     if strategy == "semi_hard" and given is not None:
-        return mining.semi_hard(ops, embeddings, labels, given)
+        return mining.semi_hard(ops, embeddings, labels, given, anchors)
     positives = 1 if given is not None else config.samples_per_class - 1
     if strategy == "semi_hard":
-        return mining.semi_hard_all(ops, embeddings, labels, items, positives)
+        return mining.semi_hard_all(ops, embeddings, labels, items, positives, anchors)
     key = batch["mining_key"]
-    return mining.distance_weighted(ops, embeddings, labels, items, positives, key)
+    return mining.distance_weighted(ops, embeddings, labels, items, positives, key, anchors=anchors)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..array import Array, ArrayOps, HostArray, Tree
 from .graph import BLOCK_ROWS as LINKED_ROWS
-from .graph import Graph
+from .graph import EfficientGraphConstructor, Graph
 
 if TYPE_CHECKING:
     from .network import Network
@@ -58,15 +58,21 @@ def nodes_of(ops: ArrayOps, network: Network, params: Tree, rows: Array) -> Arra
     return ops.concat(blocks)
 
 
-def attached(ops: ArrayOps, network: Network, nodes: Array, source: Array, exclude: Array) -> Graph:
+def attached(
+    ops: ArrayOps,
+    constructor: EfficientGraphConstructor,
+    nodes: Array,
+    source: Array,
+    exclude: Array,
+) -> Graph:
     """Links of nodes to rows of a bank, in blocks; see ``EfficientGraphConstructor.attach``."""
     count = nodes.shape[0]
     if count <= LINKED_ROWS:
-        return network.constructor.attach(ops, nodes, source, exclude)
+        return constructor.attach(ops, nodes, source, exclude)
     blocks = []
     for start in range(0, count, LINKED_ROWS):
         rows = slice(start, start + LINKED_ROWS)
-        blocks.append(network.constructor.attach(ops, nodes[rows], source, exclude[rows]))
+        blocks.append(constructor.attach(ops, nodes[rows], source, exclude[rows]))
         # A lazy backend would hold the similarities of all blocks at once.
         ops.evaluate(blocks[-1].neighbors, blocks[-1].weights, blocks[-1].own)
     neighbors, weights, own = (
@@ -76,21 +82,35 @@ def attached(ops: ArrayOps, network: Network, nodes: Array, source: Array, exclu
     return Graph(neighbors, weights, own, None)
 
 
+def _blocks(graph: Graph, count: int) -> Iterator[tuple[slice, Graph]]:
+    """The ``count`` nodes of a graph to a bank, and their links, block by block."""
+    for start in range(0, count, BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        yield rows, Graph(graph.neighbors[rows], graph.weights[rows], graph.own[rows], None)
+
+
 @dataclass
 class Bank:
     """Reference rows and their states.
 
     Args:
         host_x: (M, D) float32 rows on the host, no two equal.
-        x: the same on the device: vectors at unit length, or pieces.
+        x: the same on the device: vectors at unit length or what the start makes of them, or
+            pieces.
+        gate: (M, 1), what ``Start`` gives beside ``x``; None without a start.
+        labels: (M,) the rows' classes; None where they are not known.
         states: the input of each graph convolution for these rows; ``states[0]`` are the nodes, of
             vectors ``x`` itself.
+        hop_states: the input of each hop of propagation; the first are the rows' embeddings.
         graph: the rows' own links among themselves, each row excluded from its own list.
     """
 
     host_x: HostArray
     x: Array
+    gate: Array | None = None
+    labels: list[int] | None = None
     states: list[Array] = field(default_factory=list)
+    hop_states: list[Array] = field(default_factory=list)
     graph: Graph | None = None
 
     def __post_init__(self) -> None:
@@ -103,20 +123,50 @@ class Bank:
         """For each row of ``host_x`` the bank's row that is equal to it bit for bit, or −1."""
         return [self._row_of.get(row.tobytes(), -1) for row in host_x]
 
-    def refresh(self, ops: ArrayOps, network: Network, params: Tree, state: Tree) -> None:
-        """Recompute the states with these parameters, in evaluation."""
+    def refresh(
+        self, ops: ArrayOps, network: Network, params: Tree, state: Tree, hops: int = 0
+    ) -> None:
+        """Recompute the states with these parameters, in evaluation, those of ``hops`` too."""
         before = self.states
         self.states = [nodes_of(ops, network, params, self.x)]
         if self.graph is None or not before or before[0] is not self.states[0]:
             self.link(ops, network)
         for index in range(len(network.layers) - 1):
             self.states.append(self._output(ops, network, params, state, index, self.states[-1]))
-        ops.evaluate(*self.states)
+        self.hop_states = self._hops(ops, network, params, state, hops)[:-1] if hops else []
+        ops.evaluate(*self.states, *self.hop_states)
+
+    def embeddings(
+        self, ops: ArrayOps, network: Network, params: Tree, state: Tree, hops: int = 0
+    ) -> Array:
+        """(M, output_dim) of the rows, made together: as ``encode`` makes them, but for the last
+        bits."""
+        return self._hops(ops, network, params, state, hops)[-1]
+
+    def _hops(
+        self, ops: ArrayOps, network: Network, params: Tree, state: Tree, hops: int
+    ) -> list[Array]:
+        """The embeddings of all rows before propagation and after each hop."""
+        h = self._output(ops, network, params, state, len(network.layers) - 1, self.states[-1])
+        f = network.added(ops, params, self.states[0], h, self.gate)
+        states = [f]
+        if not hops:
+            return states
+        unit = network.linked_by(ops, f)
+        graph = attached(ops, network.propagation, unit, unit, ops.arange(len(self)))
+        for _ in range(hops):
+            blocks = []
+            for rows, links in _blocks(graph, len(self)):
+                blocks.append(network.hop(ops, f[rows], links, states[-1]))
+                ops.evaluate(blocks[-1])
+            states.append(ops.concat(blocks))
+        return states
 
     def link(self, ops: ArrayOps, network: Network) -> None:
         """Make the graph anew from ``states[0]``."""
         nodes = self.states[0]
-        self.graph = attached(ops, network, nodes, nodes, ops.arange(len(self)))
+        everything = ops.arange(len(self))
+        self.graph = attached(ops, network.constructor, nodes, nodes, everything)
 
     def layer_outputs(
         self, ops: ArrayOps, network: Network, params: Tree, state: Tree, stride: int = 1
@@ -138,12 +188,9 @@ class Bank:
         h: Array,
     ) -> Array:
         """The output of one layer for all rows, from their input ``h``."""
-        assert self.graph is not None
         name, layer, blocks = str(index), network.layers[index], []
-        for start in range(0, len(self), BLOCK_ROWS):
-            rows = slice(start, start + BLOCK_ROWS)
-            graph = self.graph
-            links = Graph(graph.neighbors[rows], graph.weights[rows], graph.own[rows], None)
+        assert self.graph is not None
+        for rows, links in _blocks(self.graph, len(self)):
             out, _ = layer(ops, params["gcn"][name], state["gcn"][name], h[rows], links, h)
             ops.evaluate(out)
             blocks.append(out)

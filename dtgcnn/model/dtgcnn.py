@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -12,9 +13,10 @@ from ..config import DTGCNNConfig
 from ..errors import CheckpointError
 from ..losses import Objective
 from .bank import Bank, attached, choose_rows, nodes_of
-from .graph import Graph
+from .graph import EfficientGraphConstructor, Graph
 from .input_rows import checked_rows, device_rows
 from .parameters import Parameters, device_option
+from .start import Start, shapes_of
 
 if TYPE_CHECKING:
     from ..data import Encoder, TripletLoader
@@ -66,6 +68,7 @@ class DTGCNN(Parameters):
             )
         super().__init__(config, load_ops(backend, **device_option(config)) if ops is None else ops)
         self.encoder = encoder
+        self.start: Start | None = None
         self.bank: Bank | None = None
 
     def __call__(self, x: HostArray | Sequence[str]) -> HostArray:
@@ -108,6 +111,39 @@ class DTGCNN(Parameters):
         pieces as int32."""
         return device_rows(self.ops, self.config, host_x)
 
+    def started(self, host_x: HostArray, *, by_rows: bool = False) -> tuple[Array, Array | None]:
+        """What goes into the network of host rows, on the device, and its gate: of a model without
+        a start ``device_rows``, and None."""
+        rows = self.device_rows(host_x)
+        if not self.config.has_start:
+            return rows, None
+        if self.start is None:
+            raise ValueError("the model has no start yet: train it, or call fit_start")
+        return self.start(self.ops, rows, by_rows=by_rows)
+
+    def fit_start(self, host_x: HostArray, labels: HostArray) -> tuple[HostArray, HostArray] | None:
+        """Find the start of these rows (N, input_dim) of classes ``labels`` (N,), in float64 on the
+        host; see ``dtgcnn.data.fit_closed_form``. One that there is already, which the network has
+        learnt to add to, is kept.
+
+        Args:
+            host_x: the rows.
+            labels: their classes.
+
+        Returns:
+            What the start would be of each row, and its gate, if its own label were not known;
+            None where there are no class codes, or those of other rows.
+        """
+        from ..data import fit_closed_form
+
+        config = self.config
+        found = fit_closed_form(
+            host_x, labels, config.output_dim, code_weight=config.code_weight, seed=config.seed
+        )
+        if self.start is None:
+            self.start = Start.of(self.ops, found.arrays)
+        return found.left_out if self.start.equals(self.ops, found.arrays) else None
+
     def build_bank(self, host_x: HostArray, labels: Sequence[int]) -> Bank:
         """Make the bank of these rows (N, input_dim): distinct, and at most ``bank_size`` of them,
         drawn evenly over ``labels`` (N,). Its states are those of the present parameters."""
@@ -118,20 +154,65 @@ class DTGCNN(Parameters):
         chosen = choose_rows(
             [int(labels[row]) for row in distinct], self.config.bank_size, self.config.seed
         )
-        rows = host_x[[distinct[i] for i in chosen]]
-        self.bank = Bank(rows, self.device_rows(rows))
-        self.bank.refresh(self.ops, self.network, self.params, self.state)
+        places = [distinct[i] for i in chosen]
+        rows = host_x[places]
+        self.bank = Bank(rows, *self.started(rows), [int(labels[place]) for place in places])
+        self.refresh_bank()
         return self.bank
+
+    def index(self, corpus: HostArray | Sequence[str], *, hops: int = 3) -> DTGCNN:
+        """A model like this one whose bank is ``corpus``: what will be searched.
+
+        A text of a class that training never saw has no neighbour of its class among the training
+        rows; among the rows that are searched it has. The parameters are this model's, and this
+        model stays as it is. An embedding still depends on its own text and the bank alone.
+
+        Args:
+            corpus: texts or vectors (N, input_dim), labelled or not; of equal ones one is kept.
+            hops: ``propagation_hops`` of the new model.
+
+        Raises:
+            ValueError: as ``encode``; or there are too few rows for the graph.
+        """
+        host_x = self.vectors(corpus)
+        config = self.config.replace(propagation_hops=hops, bank_size=max(len(host_x), 1))
+        other = copy(self)
+        other.config = config
+        other.build_bank(host_x, [0] * len(host_x)).labels = None
+        return other
+
+    def refresh_bank(self) -> None:
+        """Compute the bank's states anew from the parameters as they are."""
+        hops = self.config.propagation_hops
+        bank = self.trained_bank()
+        bank.refresh(self.ops, self.network, self.params, self.state, hops)
+
+    def bank_embeddings(self) -> HostArray:
+        """Embeddings (M, output_dim) of the bank's rows, made together: those that ``encode``
+        gives, but for the last bits."""
+        ops, hops = self.ops, self.config.propagation_hops
+        bank = self.trained_bank()
+        made = bank.embeddings(ops, self.network, self.params, self.state, hops)
+        return ops.to_numpy(made)
 
     def attach(self, host_x: HostArray, nodes: Array) -> Graph:
         """Links from nodes to the bank; a row that is in the bank is not its own neighbour."""
-        bank = self.trained_bank()
-        exclude = self.ops.asarray(bank.rows_of(host_x), "int32")
-        return attached(self.ops, self.network, nodes, bank.states[0], exclude)
+        source = self.trained_bank().states[0]
+        return self._attach(self.network.constructor, host_x, nodes, source)
+
+    def _attach(
+        self,
+        constructor: EfficientGraphConstructor,
+        host_x: HostArray,
+        nodes: Array,
+        source: Array,
+    ) -> Graph:
+        exclude = self.ops.asarray(self.trained_bank().rows_of(host_x), "int32")
+        return attached(self.ops, constructor, nodes, source, exclude)
 
     def nodes(self, host_x: HostArray) -> Array:
         """The nodes (N, input_dim) of host rows, as the parameters are now."""
-        return nodes_of(self.ops, self.network, self.params, self.device_rows(host_x))
+        return nodes_of(self.ops, self.network, self.params, self.started(host_x)[0])
 
     def input_vectors(self, host_x: HostArray) -> HostArray:
         """What there is of host rows before training, (N, input_dim): vectors themselves, or the
@@ -158,12 +239,24 @@ class DTGCNN(Parameters):
             block = host_x[start : start + ENCODE_ROWS]
             padding = [len(block) - 1] * (ENCODE_ROWS - len(block))
             padded = block[list(range(len(block))) + padding]
-            nodes = self.network.nodes(ops, self.params, self.device_rows(padded))
+            rows, gate = self.started(padded, by_rows=True)
+            nodes = self.network.nodes(ops, self.params, rows)
             graph = self.attach(padded, nodes)
-            z, _ = self.network(ops, self.params, self.state, nodes, graph, bank.states)
+            z, _ = self.network(ops, self.params, self.state, nodes, graph, bank.states, gate=gate)
+            if bank.hop_states:
+                z = self._propagate(padded, z)
             ops.evaluate(z)
             out.append(z[: len(block)])
         return ops.to_numpy(ops.concat(out) if out else ops.zeros((0, self.config.output_dim)))
+
+    def _propagate(self, host_x: HostArray, f: Array) -> Array:
+        """Embeddings ``f`` of rows after as many hops over the bank as there are states for."""
+        network, states = self.network, self.trained_bank().hop_states
+        unit, others = (network.linked_by(self.ops, rows) for rows in (f, states[0]))
+        graph, z = self._attach(network.propagation, host_x, unit, others), f
+        for source in states:
+            z = network.hop(self.ops, f, graph, source)
+        return z
 
     def objective(self, loss: Objective) -> Objective:
         """What training minimises, made of the ``loss`` of the embeddings; that loss here."""
@@ -195,6 +288,12 @@ class DTGCNN(Parameters):
         arrays = {name: self.ops.to_numpy(leaf) for name, leaf in self._leaves().items()}
         if self.bank is not None:
             arrays["bank.x"] = self.bank.host_x
+            if self.bank.gate is not None:  # what the start gives of the bank is not made again
+                arrays["bank.states.0"] = self.ops.to_numpy(self.bank.states[0])
+                arrays["bank.gate"] = self.ops.to_numpy(self.bank.gate)
+        if self.start is not None:
+            own = self.start.arrays.items()
+            arrays |= {f"start.{name}": self.ops.to_numpy(array) for name, array in own}
         settings, made_with = self.config.to_dict(), self.made_with()
         return write_checkpoint(
             directory,
@@ -220,7 +319,10 @@ class DTGCNN(Parameters):
         ops = load_ops(backend)
         try:
             # The device it was trained on may not be here.
-            config = DTGCNNConfig.from_dict({**saved.config, "device": "auto"})
+            # Models of earlier releases have no start and end with the network.
+            config = DTGCNNConfig.from_dict(
+                {"start": "none", "propagation_hops": 0, **saved.config, "device": "auto"}
+            )
             model = _class_named(saved.model)(config, ops=ops, **saved.arguments)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{saved.path}: its config is not valid: {error}") from None
@@ -239,6 +341,7 @@ class DTGCNN(Parameters):
         leaves = flatten(self.params, "params") | flatten(self.state, "state")
         if self.bank is not None:
             leaves |= {f"bank.states.{i}": s for i, s in enumerate(self.bank.states) if i > 0}
+            leaves |= {f"bank.hops.{i}": s for i, s in enumerate(self.bank.hop_states)}
         return leaves
 
     def _restore(self, saved: Checkpoint) -> None:
@@ -256,11 +359,25 @@ class DTGCNN(Parameters):
             raise CheckpointError(
                 f"{saved.path}: 'bank.x' must have {self.config.row_width} columns"
             )
-        bank = Bank(host_x, self.device_rows(host_x))
-        bank.states = [nodes_of(self.ops, self.network, self.params, bank.x)]
-        for index, width in enumerate(self.config.hidden_dims[:-1], 1):
-            states = saved.array(f"bank.states.{index}", (len(host_x), width))
-            bank.states.append(self.ops.asarray(states))
+        config, ops, rows = self.config, self.ops, len(host_x)
+        if config.has_start:
+            found = saved.under("start.")
+            shapes = shapes_of(found, config.input_dim, config.output_dim)
+            checked = {name: saved.array(f"start.{name}", shapes[name]) for name in shapes}
+            self.start = Start.of(ops, checked)
+            bank = Bank(
+                host_x, ops.asarray(saved.array("bank.states.0", (rows, config.output_dim)))
+            )
+            bank.gate = ops.asarray(saved.array("bank.gate", (rows, 1)))
+        else:
+            bank = Bank(host_x, self.device_rows(host_x))
+        bank.states = [nodes_of(ops, self.network, self.params, bank.x)]
+        for index, width in enumerate(config.hidden_dims[:-1], 1):
+            states = saved.array(f"bank.states.{index}", (rows, width))
+            bank.states.append(ops.asarray(states))
+        for index in range(config.propagation_hops):
+            states = saved.array(f"bank.hops.{index}", (rows, config.output_dim))
+            bank.hop_states.append(ops.asarray(states))
         self.bank = bank
 
     def trained_bank(self) -> Bank:

@@ -7,7 +7,7 @@ there is no edge. It is built from detached rows; no gradient flows through the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..array import Array, ArrayOps, numerics
 
@@ -145,12 +145,14 @@ class EfficientGraphConstructor:
             none, are legal: a node without links keeps only itself.
         self_weight: α in ``Â = α I + (1 − α) D^{-1/2} A D^{-1/2}``, a node's own share. None is
             Kipf & Welling's ``D̃^{-1/2} (A + I) D̃^{-1/2}``, whose own share is 1 / (degree + 1).
+            ``"adaptive"`` is the same with links weighed by their squared similarity (where
+            positive), so that a node listens where its neighbours are near.
         weighted: weigh links by their similarity (where positive) rather than by 1.
     """
 
     k: int = 10
     threshold: float = 0.0
-    self_weight: float | None = None
+    self_weight: float | Literal["adaptive"] | None = None
     weighted: bool = False
 
     def __post_init__(self) -> None:
@@ -158,8 +160,9 @@ class EfficientGraphConstructor:
             raise ValueError(f"k must be at least 1, received {self.k}")
         if not -1.0 <= self.threshold <= 1.0:
             raise ValueError(f"threshold must be in [-1, 1], received {self.threshold}")
-        if self.self_weight is not None and not 0.0 < self.self_weight <= 1.0:
-            raise ValueError(f"self_weight must be in (0, 1] or None, received {self.self_weight}")
+        own = self.self_weight
+        if own is not None and own != "adaptive" and not 0.0 < own <= 1.0:
+            raise ValueError(f"self_weight must be in (0, 1], 'adaptive' or None, received {own}")
 
     def check_size(self, nodes: int, what: str) -> None:
         """Refuse a set of nodes that is too small for ``k`` neighbours each."""
@@ -213,17 +216,19 @@ class EfficientGraphConstructor:
 
     def _weigh(self, ops: ArrayOps, similarity: Array) -> Array:
         linked = similarity > -2.0
-        if self.weighted:
+        if self.weighted or self.self_weight == "adaptive":
             linked = similarity > 0.0
-            return ops.where(linked, similarity, 0.0)
+            power = similarity if self.self_weight != "adaptive" else similarity * similarity
+            return ops.where(linked, power, 0.0)
         return ops.astype(linked, ops.dtype)
 
     def _shares(self, ops: ArrayOps, degree: Array) -> tuple[Array, Array]:
         """A node's own coefficient, and what a link's weight is divided by, from (N, 1) degrees."""
-        if self.self_weight is None:
+        alpha = self.self_weight
+        if alpha is None or alpha == "adaptive":
             scale = 1.0 / (degree + 1.0)
             return scale, scale
         alone = degree <= 0.0
-        own = ops.where(alone, 1.0, ops.zeros(degree.shape) + self.self_weight)
-        scale = (1.0 - self.self_weight) / ops.where(alone, 1.0, degree)
+        own = ops.where(alone, 1.0, ops.zeros(degree.shape) + alpha)
+        scale = (1.0 - alpha) / ops.where(alone, 1.0, degree)
         return own, ops.where(alone, 0.0, scale)

@@ -75,6 +75,11 @@ class Checkpoint:
             )
         return array
 
+    def under(self, prefix: str) -> dict[str, Any]:
+        """The arrays whose names begin with ``prefix``, by the rest of their names."""
+        named = self.arrays.items()
+        return {name.removeprefix(prefix): a for name, a in named if name.startswith(prefix)}
+
 
 def holds_model(directory: str | Path) -> bool:
     """Whether a model was saved in ``directory``."""

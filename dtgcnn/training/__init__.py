@@ -1,8 +1,10 @@
 """Training: ``Trainer`` and its loop, one step, the state of a run, stages, ensembles."""
 
+from .best_epoch import chosen_by
 from .curriculum import CurriculumScheduler
 from .ensemble import Ensemble, load_embedder
 from .progressive import ProgressiveTrainer, Stage
+from .refit import train_on_all
 from .trainer import AdvancedTrainer, Trainer
 from .training_state import holds_state, remove_states
 
@@ -13,7 +15,9 @@ __all__ = [
     "ProgressiveTrainer",
     "Stage",
     "Trainer",
+    "chosen_by",
     "holds_state",
     "load_embedder",
     "remove_states",
+    "train_on_all",
 ]

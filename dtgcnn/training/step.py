@@ -181,17 +181,21 @@ class TrainingStep:
     ) -> tuple[Array, Tree, Tree]:
         ops, network = self.ops, self.network
         x = network.nodes(ops, params, rows["x"])
+        gate = rows.get("gate")
         if sources:
             graph = Graph(rows["neighbors"], rows["weights"], rows["own"], None)
             states = [sources[str(i)] for i in range(len(network.layers))]
-            return (*network(ops, params, state, x, graph, states, key=key), {})
+            return (*network(ops, params, state, x, graph, states, gate=gate, key=key), {})
         graph = network.constructor.construct_graph_batch(ops, x)
         figures = graph_figures(ops, graph, rows["labels"], rows["labels"])
-        return (*network(ops, params, state, x, graph, key=key), figures)
+        return (*network(ops, params, state, x, graph, gate=gate, key=key), figures)
 
     def _objective(self, params: Tree, embeddings: Array, batch: Tree) -> tuple[Array, Tree]:
         ops, objective = self.ops, self.objective or config_objective(self.config)
         value, metrics = objective(ops, params, embeddings, batch)
+        if self.network.residual and self.config.start_weight > 0.0:
+            kept = ops.sum(numerics.l2_normalize(ops, embeddings) * batch["x"], axis=1)
+            value = value + self.config.start_weight * (1.0 - numerics.mean(ops, kept))
         deviation = ops.sqrt(numerics.var(ops, ops.stop_gradient(embeddings), 0))
         return value, {**metrics, "embedding_spread": numerics.mean(ops, deviation)}
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..array import ArrayOps, HostArray, Tree, derive_key
+from ..array import Array, ArrayOps, HostArray, Tree, derive_key
 from ..config import DTGCNNConfig
 from ..losses import AdaptiveMarginScheduler
 from ..model import DTGCNN, Graph, graph_figures
@@ -38,13 +39,23 @@ class TrainingInputs:
         self._row_of = {int(item): row for row, item in enumerate(loader.items)}
         host_x = vectors[loader.items]
         self._host_x = None if model.network.embedding is None else host_x
-        self._x = model.device_rows(host_x)
+        self._left_out: tuple[Array, Array] | None = None
+        """Of each row what goes into the network where its own label is not known, and its gate."""
+        if config.has_start:
+            left_out = model.fit_start(host_x, loader.labels)
+            if left_out is not None and config.graph_scope == "bank":
+                self._left_out = (self.ops.asarray(left_out[0]), self.ops.asarray(left_out[1]))
+        self._x, self._gate = model.started(host_x)
         self.ops.evaluate(self._x)
         if config.graph_scope == "batch":
             first = next(iter(loader.batches(0)))
             model.network.constructor.check_size(len(first.items), "a batch")
         self.bank = model.build_bank(host_x, [int(label) for label in loader.labels])
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
+        self._left_out_links: Graph | None = None
+        if self._left_out is not None:
+            self._left_out_links = model.attach(host_x, self._left_out[0])
+            self.ops.evaluate(*(getattr(self._left_out_links, name) for name in _LISTS))
         self.graph_figures = self._figures(host_x)
         """The homophily of the links to the bank; empty in batch scope."""
         self._margin = AdaptiveMarginScheduler(
@@ -52,14 +63,24 @@ class TrainingInputs:
         )
 
     def rows(self, items: HostArray) -> Tree:
-        """The rows of these items and, in bank scope, their links."""
+        """The rows of these items, their gates where there is a start and, in bank scope, their
+        links. With class codes each row stands there twice, first as if its label were not known:
+        an anchor that saw its own label would have nothing to learn."""
         ops = self.ops
         rows = ops.asarray([self._row_of[int(item)] for item in items], "int32")
         arrays = {"x": ops.take(self._x, rows)}
-        if self._links is None:
+        if self._gate is not None:
+            arrays["gate"] = ops.take(self._gate, rows)
+        if self._links is not None:
+            links = self._links.rows(ops, rows)
+            arrays |= {name: getattr(links, name) for name in _LISTS}
+        if self._left_out is None:
             return arrays
-        links = self._links.rows(ops, rows)
-        return {**arrays, **{name: getattr(links, name) for name in _LISTS}}
+        assert self._left_out_links is not None
+        links = self._left_out_links.rows(ops, rows)
+        others = {"x": ops.take(self._left_out[0], rows), "gate": ops.take(self._left_out[1], rows)}
+        others |= {name: getattr(links, name) for name in _LISTS}
+        return {name: _alternating(ops, others[name], arrays[name]) for name in arrays}
 
     def relink(self) -> None:
         """Link the rows to the bank as it is now, where an embedding layer has moved them."""
@@ -96,9 +117,11 @@ class TrainingInputs:
         """See the function ``loss_arrays``; ``count`` is the number of steps before this one, and
         ``part`` that of the step's parts with a loss of their own before this one."""
         key = derive_key(self.config.seed, "mining", count, *([part] if part else []))
-        return loss_arrays(
-            self.ops, self.config, self.loader.dataset, batch, key, self.margin(epoch)
-        )
+        ops, config, data = self.ops, self.config, self.loader.dataset
+        if self._left_out is None:
+            return loss_arrays(ops, config, data, batch, key, self.margin(epoch))
+        arrays = loss_arrays(ops, config, data, _doubled(batch), key, self.margin(epoch))
+        return {**arrays, "anchors": ops.asarray([True, False] * len(batch.items), "bool")}
 
     def _link(self, host_x: HostArray) -> Graph:
         """Links of all training rows to the bank: its own, where every row is in it."""
@@ -114,13 +137,31 @@ class TrainingInputs:
     def _figures(self, host_x: HostArray) -> dict[str, float]:
         if self._links is None:
             return {}
-        ops, label_of = self.ops, dict[int, int]()
-        for row, label in zip(self.bank.rows_of(host_x), self.loader.labels, strict=True):
-            label_of.setdefault(row, int(label))
-        bank_labels = ops.asarray([label_of[row] for row in range(len(self.bank))], "int32")
+        ops = self.ops
+        bank_labels = ops.asarray(self.bank.labels, "int32")
         labels = ops.asarray(self.loader.labels, "int32")
         figures = graph_figures(ops, self._links, labels, bank_labels)
         return {name: float(ops.to_numpy(value)) for name, value in figures.items()}
+
+
+def _alternating(ops: ArrayOps, first: Array, second: Array) -> Array:
+    """Rows of two arrays (N, D) in turn, (2N, D)."""
+    return ops.reshape(ops.concat([first, second], axis=1), (2 * first.shape[0], first.shape[1]))
+
+
+def _doubled(batch: Batch) -> Batch:
+    """The batch of rows that stand there twice. Its triplets, if any, begin at the first copies and
+    lead to the second ones."""
+    triplets = batch.triplets
+    if triplets is not None:
+        triplets = 2 * triplets
+        triplets[:, 1:] += 1
+    return replace(
+        batch,
+        items=batch.items.repeat(2),
+        labels=batch.labels.repeat(2),
+        triplets=triplets,
+    )
 
 
 def loss_arrays(

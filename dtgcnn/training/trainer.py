@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from ..array import HostArray, limit_threads
 from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, ProgressBar
@@ -16,10 +16,11 @@ from ..config import DTGCNNConfig, refuse_unless
 from ..errors import TrainingError
 from ..losses import LossFunction, Objective, as_objective, config_objective
 from ..model import DTGCNN
+from .best_epoch import chosen_by
 from .state_keeper import StateKeeper, hold, saved_state
 from .training_run import TrainingRun
 from .training_state import Place
-from .validation import validate
+from .validation import retrieval, validate
 
 if TYPE_CHECKING:
     from ..data import Items, TripletLoader
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("dtgcnn")
 
 __all__ = ["AdvancedTrainer", "Trainer"]
+
+LEAST_GAIN = 0.0025
+"""What steps must gain on held-out rows, in MAP@R or the AUC of pairs, for the start to be left."""
 
 
 class Trainer:
@@ -41,7 +45,11 @@ class Trainer:
             fitted on the training side's texts.
         epochs: passes over the training data, in place of ``config.num_epochs``.
         callbacks: called around epochs and steps.
-        progress: whether to show a progress bar and a line per epoch.
+        progress: whether to show how far it is; see ``ProgressBar``.
+        keep_best: whether the model ends with the weights of the epoch that did best on held-out
+            rows, by MAP@R where they have classes, by the AUC of pairs where they are triplets;
+            the start before the first step is one of them. Without held-out rows the last epoch's
+            are kept.
         loss: a loss of one's own in place of the config's: a function ``(ops, embeddings, batch)``
             of the embeddings (B, D) and of ``batch["labels"]``, ``batch["items"]`` and, where the
             data are triplets, ``batch["triplets"]`` (T, 3), to a scalar, or to a scalar and a dict
@@ -65,6 +73,7 @@ class Trainer:
         epochs: int | None = None,
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
+        keep_best: bool = True,
         loss: LossFunction | None = None,
         state_dir: str | Path | None = None,
         save_every_n_steps: int | None = None,
@@ -89,6 +98,7 @@ class Trainer:
         self.val_loader = val_loader
         self.callbacks = list(callbacks)
         self.progress = progress
+        self.keep_best = keep_best
         self.loss = loss
         self.state_dir = None if state_dir is None else Path(state_dir)
         self.save_every_n_steps = save_every_n_steps
@@ -99,6 +109,11 @@ class Trainer:
         self.global_step = 0
         """Steps taken in this run, over all epochs."""
         self.steps_per_epoch = 0
+        self.best_epoch: int | None = None
+        """The epoch whose weights the model has after training, 0 for the start before the first
+        step; None where the last epoch's were kept."""
+        self.start_metrics: dict[str, float] = {}
+        """What validation gave before the first step, of a model with a start."""
         self.resumed = False
         """Whether the run goes on from a saved state."""
         self._vectors: list[tuple[Items, HostArray]] = []
@@ -139,6 +154,7 @@ class Trainer:
         ):
             state = saved_state(self.state_dir, resume)
             self.should_stop, self.global_step, self.history = False, 0, []
+            self.best_epoch, self.start_metrics = None, {}
             self.resumed = state is not None
             self.config = self.config.replace(
                 batch_size=loader.batch_size, samples_per_class=loader.samples_per_class
@@ -157,13 +173,35 @@ class Trainer:
             ending.push(partial(_leave_ready, run))
             keeper = StateKeeper(self.state_dir, self, run, hooks, vectors, self.loss)
             place = keeper.begin(state)
+            if place == Place() and self.config.has_start and _has_rows(val_loader):
+                run.best.start = self._validate(val_loader, hooks)
+                self._offer(run, 0, run.best.start)
+            self.start_metrics = run.best.start
             while place.epoch <= self.config.num_epochs and not (
                 self.should_stop and place.step == 0
             ):
                 self._run_epoch(run, place, val_loader, hooks, keeper)
                 place = Place(place.epoch + 1)
                 keeper.save(place)
+            if self.keep_best and run.best.restore():
+                run.refresh_bank()
+                self.best_epoch = run.best.epoch
         return self.history
+
+    def _offer(self, run: TrainingRun, epoch: int, metrics: dict[str, float]) -> None:
+        """Let the run keep the weights of ``epoch`` where they do better on the held-out rows than
+        any before. Against the start an epoch must gain a quarter of a point and more than one row,
+        and lose no recall@1: few rows find some epoch that is better by chance."""
+        name, start = chosen_by(metrics), run.best.start
+        if name not in metrics:
+            return
+        if epoch > 0 and name in start and name != "val_loss":
+            assert self.val_loader is not None
+            gain = max(LEAST_GAIN, 1.0 / len(self.val_loader.items))
+            recall = [m.get("val_recall@1", 0.0) for m in (start, metrics)]
+            if not metrics[name] > start[name] + gain or recall[1] < recall[0]:
+                return
+        run.best.offer(epoch, metrics[name], lower=name == "val_loss")
 
     def _hooks(
         self, callbacks: Sequence[Callback], val_loader: TripletLoader | None
@@ -212,8 +250,9 @@ class Trainer:
         metrics = {k: v if k in summed else v / count for k, v in totals.items()}
         run.finish_epoch(epoch)
         metrics |= run.graph_figures
-        if val_loader is not None and len(val_loader) > 0:
+        if _has_rows(val_loader):
             metrics |= self._validate(val_loader, hooks)
+            self._offer(run, epoch, metrics)
         metrics |= {"epoch": float(epoch), "seconds": time.perf_counter() - begin}
         self.history.append(metrics)
         for hook in hooks:
@@ -241,10 +280,14 @@ class Trainer:
 
     def validate(self, loader: TripletLoader | None) -> dict[str, float]:
         """The loss and its metrics over a loader's batches, embedded as ``encode`` does, each batch
-        weighted by its triplets. Empty without batches."""
-        if loader is None or len(loader) == 0:
+        weighted by its triplets, and what ``retrieval`` finds. Empty without rows."""
+        if not _has_rows(loader):
             return {}
-        return validate(self.model, self.config, self._objective(), loader, self.embed_side(loader))
+        embeddings = self.embed_side(loader)
+        metrics: dict[str, float] = {}
+        if len(loader) > 0:
+            metrics = validate(self.model, self.config, self._objective(), loader, embeddings)
+        return metrics | retrieval(self.model, loader, embeddings)
 
     def _vectors_of(self, loader: TripletLoader) -> HostArray:
         """The vectors of the loader's whole dataset, (num_items, input_dim), made once.
@@ -266,6 +309,10 @@ class Trainer:
 
 
 AdvancedTrainer = Trainer
+
+
+def _has_rows(loader: TripletLoader | None) -> TypeGuard[TripletLoader]:
+    return loader is not None and len(loader.items) > 0
 
 
 def _check_kinds(loader: object, val_loader: object, hooks: Sequence[object], loss: object) -> None:

@@ -15,6 +15,7 @@ from ..model import DTGCNN, Network
 from ..optim import learning_rate_at, make_optimizer
 from .accumulation import AccumulatedStep
 from .adaptive_step import AdaptiveStep
+from .best_epoch import BestEpoch
 from .step import TrainingStep
 from .step_inputs import TrainingInputs
 
@@ -62,6 +63,7 @@ class TrainingRun:
         """Steps taken, those of halved batches each."""
         self.taken = 0
         """Steps of the schedule taken, those of halved batches counted once."""
+        self.best = BestEpoch(model)
         self._inputs = TrainingInputs(model, config, loader, vectors)
         self._prepare(objective)
         self._sources = self._inputs.bank_states()
@@ -170,7 +172,10 @@ class TrainingRun:
             gradients, state, metrics = run.cached(
                 *start,
                 [inputs.rows(items) for batch in group for items in _slices(batch.items, parts)],
-                inputs.loss_arrays(joint, epoch, self.count),
+                {
+                    "x": inputs.rows(joint.items)["x"],
+                    **inputs.loss_arrays(joint, epoch, self.count),
+                },
                 self._sources,
                 key,
                 scale,
@@ -207,7 +212,7 @@ class TrainingRun:
 
     def refresh_bank(self) -> None:
         """Compute the bank's states anew from the parameters as they are."""
-        self._inputs.bank.refresh(self.ops, self.model.network, self.model.params, self.model.state)
+        self.model.refresh_bank()
 
     def close(self) -> None:
         """End the threads that assemble batches."""
@@ -224,15 +229,19 @@ class TrainingRun:
         trees = {"params": model.params, "state": model.state, "bank": banks}
         trees |= {"optimizer": self._optimizer_state, "sources": sources}
         trees["links"] = self._inputs.links()
+        trees["hops"] = {str(i): states for i, states in enumerate(self._inputs.bank.hop_states)}
         arrays = {name: ops.to_numpy(leaf) for name, leaf in flatten(trees).items()}
+        best, kept = self.best.state_dict()
         adaptive = self._adaptive
-        numbers = {"count": self.count, "taken": self.taken}
-        return {**numbers, "parts": adaptive.parts, "pieces": adaptive.pieces}, arrays
+        numbers = {"count": self.count, "taken": self.taken, "best": best}
+        numbers |= {"parts": adaptive.parts, "pieces": adaptive.pieces}
+        return numbers, {**arrays, **kept}
 
     def load_state_dict(self, numbers: dict[str, Any], arrays: dict[str, HostArray]) -> None:
         """Go on from what ``state_dict`` gave."""
         ops, model = self.ops, self.model
         self.count, self.taken = numbers["count"], numbers["taken"]
+        self.best.load_state_dict(numbers["best"], arrays)
         self._adaptive.parts, self._adaptive.pieces = numbers["parts"], numbers["pieces"]
         device = {name: ops.asarray(array) for name, array in arrays.items()}
         model.params = refill(model.params, device, "params")
@@ -243,6 +252,7 @@ class TrainingRun:
             device[f"bank.{i}"] if str(i) in self._moving else states
             for i, states in enumerate(bank.states)
         ]
+        bank.hop_states = [device[f"hops.{i}"] for i in range(self.config.propagation_hops)]
         if "0" in self._moving:
             bank.link(ops, model.network)
         self._sources = {

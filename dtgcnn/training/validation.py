@@ -13,7 +13,11 @@ from .step_inputs import loss_arrays
 if TYPE_CHECKING:
     from ..data import TripletLoader
 
-__all__ = ["validate"]
+__all__ = ["retrieval", "validate"]
+
+
+MOST_PAIRS = 2_000
+"""Pairs of held-out triplets that are measured, evenly over all."""
 
 
 def validate(
@@ -44,3 +48,28 @@ def validate(
             totals[name] = totals.get(name, 0.0) + count * float(ops.to_numpy(figure))
         weight += count
     return {k: v / max(weight, 1.0) for k, v in totals.items() if k != "valid_triplets"}
+
+
+def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> dict[str, float]:
+    """How well a loader's rows find their like: what does not depend on the loss.
+
+    Of rows with classes ``map@r`` and ``recall@1``, looked up among those of the model's bank; see
+    ``dtgcnn.evaluation.retrieval_metrics``. Of triplets ``pair_auc`` among the loader's rows; see
+    the function of this name. Empty where no class of theirs is in the bank.
+
+    Args:
+        model: trained so far.
+        loader: gives the rows.
+        embeddings: those of ``loader.items``, in order.
+    """
+    from ..evaluation import pair_auc, retrieval_metrics
+
+    known = model.trained_bank().labels
+    if loader.triplets is not None:
+        pairs = loader.triplets[:: -(-len(loader.triplets) // MOST_PAIRS), :2]
+        anchor, positive = loader.items.searchsorted(pairs).T
+        return {"pair_auc": pair_auc(embeddings, loader.labels, anchor, positive)}
+    if known is None or not set(known) & set(loader.labels.tolist()):
+        return {}
+    found = retrieval_metrics(embeddings, loader.labels, model.bank_embeddings(), known)
+    return {name: found[name] for name in ("map@r", "recall@1")}

@@ -15,7 +15,7 @@ from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
 from dtgcnn.callbacks import CollapseWatch, ProgressBar
 from dtgcnn.training.training_state import TrainingState
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import PLAIN, blobs
 
 
 def epoch(
@@ -109,7 +109,7 @@ def trainer_of(epochs: int, mixed_up: bool = False, **kw: Any) -> Trainer:
         labels = np.random.default_rng(1).permutation(labels)
     train, _ = TripletDataset.from_arrays(x, labels).create_dataloaders(24, 0.8)
     own = {k: kw.pop(k) for k in ("loss", "state_dir") if k in kw}
-    model = DTGCNN(backend="numpy", **{**SETTINGS, **kw})
+    model = DTGCNN(backend="numpy", **{**PLAIN, **kw})
     return Trainer(model, train_loader=train, epochs=epochs, progress=False, **own)
 
 
@@ -142,7 +142,7 @@ def test_the_trainer_adds_one_for_a_loss_with_a_margin() -> None:
     assert watches(own) == []
     x, labels = blobs()
     train, _ = TripletDataset.from_arrays(x, labels).create_dataloaders(24, 0.8)
-    pairs = DTGCNN(backend="numpy", **{**SETTINGS, "loss": "supcon"})
+    pairs = DTGCNN(backend="numpy", **{**PLAIN, "loss": "supcon"})
     assert watches(Trainer(pairs, train_loader=train, progress=False)) == []
 
 

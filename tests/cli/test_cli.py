@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -148,11 +150,39 @@ def test_evaluate_measures_pairs_by_their_scores(model: Path, tmp_path: Path) ->
 
 def test_search_prints_the_nearest_texts(model: Path, text_file: Path) -> None:
     done = run("search", model, text_file, "the cat and the dog today", "--top", "3")
-    lines = done.output.splitlines()
+    head, *lines = done.output.splitlines()
+    assert head.split() == ["embedding", "input"]
     assert len(lines) == 3
-    scores = [float(line.split()[0]) for line in lines]
-    assert scores == sorted(scores, reverse=True)
+    assert all(re.match(r" +-?[01]\.\d{3}  -?[01]\.\d{3}  \w+  the ", line) for line in lines)
     assert "animals" in lines[0]
+
+
+@pytest.mark.parametrize(("by", "column"), [("embedding", 0), ("input", 1)])
+def test_search_ranks_by_one_view(model: Path, text_file: Path, by: str, column: int) -> None:
+    found = []
+    for top in ("3", "84"):
+        done = run("search", model, text_file, "the cat and the dog", "--top", top, "--by", by)
+        assert done.exit_code == 0, done.output
+        found.append(done.output.splitlines()[1:])
+        scores = [float(line.split()[column]) for line in found[-1]]
+        assert scores == sorted(scores, reverse=True)
+    assert (len(found[0]), len(found[1])) == (3, 84)
+    assert found[0] == found[1][:3]
+
+
+def test_search_takes_both_views_by_turns(model: Path, text_file: Path) -> None:
+    query = "the cat and the rain in the soup"
+
+    def found(by: str) -> list[str]:
+        done = run("search", model, text_file, query, "--top", "84", "--by", by)
+        return done.output.splitlines()[1:]
+
+    turns, views = [], (found("embedding"), found("input"))
+    for pair in zip(*views, strict=True):
+        turns += [line for line in pair if line not in turns]
+    assert found("both") == list(dict.fromkeys(turns))
+    default = run("search", model, text_file, query, "--top", "84").output.splitlines()[1:]
+    assert default == found("both") != views[0]
 
 
 def test_encode_reads_plain_text(model: Path, tmp_path: Path) -> None:
@@ -319,7 +349,9 @@ def test_no_figures_of_a_replaced_model_are_left(text_file: Path, tmp_path: Path
     assert done.exit_code == 0, done.output
     assert "nothing was held out" in done.output
     assert not (model / "map.png").exists()
-    assert set(json.loads((model / "metrics.json").read_text())) == {"history"}
+    figures = json.loads((model / "metrics.json").read_text())
+    assert set(figures) == {"history", "best_epoch", "start"}
+    assert (figures["best_epoch"], figures["start"]) == (None, {})
 
 
 def test_classes_that_only_the_test_rows_have(text_file: Path, tmp_path: Path) -> None:
@@ -420,3 +452,122 @@ def test_an_interrupt_keeps_the_last_finished_epoch(text_file: Path, tmp_path: P
     assert DTGCNN.load(output, backend="numpy").encode(["the cat"]).shape == (1, 8)
     hidden = [path.name for path in output.iterdir() if path.name.startswith(".")]
     assert hidden == [".state"]  # what --resume goes on from
+
+
+# -- the start, the best epoch, and the model of all rows
+
+
+def rows_of_bank(folder: Path) -> int:
+    bank = DTGCNN.load(folder, backend="numpy").bank
+    assert bank is not None
+    return len(bank)
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """Some rows of the bundled sample, with a column ``split`` and without one."""
+    folder = tmp_path_factory.mktemp("sample")
+    assert run("sample", folder / "whole.csv").exit_code == 0
+    with (folder / "whole.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for i, row in enumerate(csv.DictReader(file)) if i % 4 == 0]
+    files = {}
+    for split in (True, False):
+        files[split] = folder / f"{split}.csv"
+        with files[split].open("w", newline="", encoding="utf-8") as file:
+            names = [name for name in rows[0] if split or name != "split"]
+            writer = csv.DictWriter(file, names, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(rows)
+    assert {row["split"] for row in rows} == {"train", "test"}
+    return files
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_the_sample_is_trained_on_whole_once_the_epoch_is_chosen(
+    sample: dict[bool, Path], split: bool, tmp_path: Path
+) -> None:
+    with sample[split].open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    wanted = [row for row in rows if row.get("split", "train") == "train"]
+    model = tmp_path / "m"
+    options = ["--no-map", "--backend", "numpy", "--epochs", "8"]
+    done = run("train", sample[split], "--output", model, *options)
+    assert done.exit_code == 0, done.output
+    figures = json.loads((model / "metrics.json").read_text())
+    best, history, start = (figures[name] for name in ("best_epoch", "history", "start"))
+    assert 0 <= best <= len(history)
+    chosen = start if best == 0 else history[best - 1]
+    said = re.search(r"^trained in \d+ s; (.*): val_map@r (\d\.\d{4})", done.output, re.MULTILINE)
+    assert said, done.output
+    assert said[2] == f"{chosen['val_map@r']:.4f}"
+    kept = f"epoch {best} of {len(history)} is kept" if best else "the start is kept"
+    assert said[1].endswith(kept)
+    if best:
+        assert chosen["val_map@r"] > start["val_map@r"]
+        assert f"before the first step {start['val_map@r']:.4f}" in done.output
+    assert {"val_map@r", "val_recall@1", "val_loss"} <= set(start)
+    assert re.search(rf"^and anew on all {len(wanted)} rows in \d+ s$", done.output, re.MULTILINE)
+    assert f"model saved in {model}" in done.output
+    assert rows_of_bank(model) == len({row["text"] for row in wanted})
+    assert not (model / ".state").exists()
+    looked = re.search(r"(\d+) [\w-]+(?: \w+)? ?rows, looked up among (\d+) ", done.output)
+    assert looked, done.output
+    # Without a split it is the model that chose the epoch which is measured, on the rows held out.
+    held, gallery = int(looked[1]), int(looked[2])
+    assert gallery == len(wanted) if split else held + gallery == len(wanted)
+    if split:  # the saved model is the one that was measured
+        again = run("evaluate", model, sample[split], "--json", tmp_path / "f.json")
+        assert again.exit_code == 0, again.output
+        measured = json.loads((tmp_path / "f.json").read_text())
+        assert measured["trained"] == figures["trained"]
+
+
+def test_without_held_out_rows_every_epoch_is_trained_on_all(
+    sample: dict[bool, Path], tmp_path: Path
+) -> None:
+    model = tmp_path / "m"
+    done = train(sample[False], model, "--train-split", "1.0")
+    assert done.exit_code == 0, done.output
+    assert re.search(r"^trained in \d+ s$", done.output, re.MULTILINE)
+    assert "and anew" not in done.output
+    assert "nothing was held out that could be measured" in done.output
+    figures = json.loads((model / "metrics.json").read_text())
+    assert set(figures) == {"history", "best_epoch", "start"}
+    assert (figures["best_epoch"], figures["start"], len(figures["history"])) == (None, {}, 3)
+    with sample[False].open(newline="", encoding="utf-8") as file:
+        assert rows_of_bank(model) == len({row["text"] for row in csv.DictReader(file)})
+
+
+def test_quiet_shows_the_table_alone(text_file: Path, tmp_path: Path) -> None:
+    done = train(text_file, tmp_path / "m", "--quiet")
+    assert done.exit_code == 0, done.output
+    assert "metric      | input vectors | trained | change" in done.output
+    for line in ("epoch 3/3", "trained in", "and anew", "model saved in", "rows; "):
+        assert line not in done.output
+
+
+def test_an_interrupt_of_the_second_training_leaves_the_first_ones_model(
+    text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, model = tmp_path / "whole", tmp_path / "m"
+    assert train(text_file, whole).exit_code == 0
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("dtgcnn.cli.train.train_on_all", interrupt)
+        cut = train(text_file, model)
+    assert cut.exit_code == 130
+    assert f"interrupted: {model} holds the model of epoch 3; --resume goes on" in cut.output
+    assert rows_of_bank(model) < rows_of_bank(whole) == 63
+    assert DTGCNN.load(model, backend="numpy").encode(["the cat"]).shape == (1, 8)
+    assert not (model / "metrics.json").exists()
+    done = train(text_file, model, "--resume")
+    assert done.exit_code == 0, done.output
+    assert "epoch 1/3" not in done.output
+    assert (model / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    first, second = (json.loads((m / "metrics.json").read_text()) for m in (whole, model))
+    for metrics in (*first["history"], *second["history"]):
+        del metrics["seconds"]
+    assert first == second

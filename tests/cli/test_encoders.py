@@ -100,7 +100,7 @@ def test_training_with_an_encoder(text_file: Path, tmp_path: Path, spec: str | N
     assert loaded.encoder is not None
     assert loaded.encoder.name == (spec or "tfidf")
     done = CliRunner().invoke(main, ["search", model, str(text_file), "the cat", "--top", "2"])
-    assert len(done.output.splitlines()) == 2
+    assert len(done.output.splitlines()) == 1 + 2
 
 
 def test_vectors_take_no_encoder(tmp_path: Path) -> None:

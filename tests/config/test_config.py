@@ -34,6 +34,7 @@ OTHERS: dict[str, Any] = {
     **{"adaptive_batch_size": True, "offload_optimizer": True, "cache_limit": 0},
     **{"clear_cache_every": 8, "num_workers": 2, "prefetch_factor": 5},
     **{"vocab_size": 100, "max_length": 7},
+    **{"start": "none", "code_weight": 0.0, "start_weight": 0.5, "propagation_hops": 2},
     **{"persistent_workers": True, "device": "cpu", "num_threads": 1, "seed": 2**40},
 }
 """For every field another value than its default."""
@@ -88,9 +89,38 @@ def test_round_trip_through_json() -> None:
 
 
 def test_hidden_dim_times_layers() -> None:
-    model = DTGCNN(input_dim=8, hidden_dim=4, num_gcn_layers=2, output_dim=3, backend="numpy")
+    widths = {"input_dim": 8, "hidden_dim": 4, "num_gcn_layers": 2, "output_dim": 3}
+    model = DTGCNN(**widths, start="none", backend="numpy")
     assert model.config.hidden_dims == (4, 4)
     assert model.num_parameters == (8 * 4 + 3 * 4) + (4 * 4 + 3 * 4) + (4 * 3 + 3)
+    model = DTGCNN(**widths, backend="numpy")  # whose nodes are embeddings
+    assert model.config.hidden_dims == (4, 4)
+    assert model.num_parameters == (3 * 4 + 3 * 4) + (4 * 4 + 3 * 4) + (4 * 3 + 3)
+
+
+def test_the_width_of_the_nodes() -> None:
+    widths = {"input_dim": 8, "output_dim": 3}
+    for settings, has_start, width in (
+        ({}, True, 3),
+        ({"start": "none"}, False, 8),
+        ({"vocab_size": 40}, False, 8),
+        ({"vocab_size": 40, "start": "none"}, False, 8),
+    ):
+        config = DTGCNNConfig(**widths, **settings)
+        assert (config.has_start, config.node_width) == (has_start, width)
+
+
+def test_the_defaults_of_the_start() -> None:
+    config = DTGCNNConfig()
+    assert (config.start, config.code_weight, config.start_weight) == ("closed_form", 1.5, 1.0)
+    assert (config.propagation_hops, config.output_dim) == (0, 256)
+    assert config.graph_self_weight == 0.8
+
+
+@pytest.mark.parametrize("name", ["code_weight", "start_weight"])
+def test_a_weight_of_no_start_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=rf"{name} .*start"):
+        DTGCNNConfig(start="none", **{name: 0.25})
 
 
 @pytest.mark.parametrize(
@@ -110,6 +140,14 @@ def test_suggestions_follow_the_size() -> None:
     assert suggest(600, 4) == {"dropout_rate": 0.3, "num_epochs": 100}
     assert suggest(10_003, 71) == {"dropout_rate": 0.1, "num_epochs": 35}
     assert suggest(1_000_000, 7_000) == {"dropout_rate": 0.1, "num_epochs": 10}
+
+
+@pytest.mark.parametrize(
+    ("steps", "epochs"), [(0, 50), (1, 50), (4, 50), (5, 40), (71, 3), (100, 2), (7_000, 2)]
+)
+def test_what_adds_to_a_start_needs_few_steps(steps: int, epochs: int) -> None:
+    assert suggest(600, steps, started=True) == {"num_epochs": epochs}
+    assert suggest(1_000_000, steps, started=True) == {"num_epochs": epochs}
 
 
 def test_no_field_is_forgotten_here() -> None:
@@ -134,6 +172,16 @@ def test_kipf_is_none(tmp_path: Path) -> None:
         assert value == (None if "kipf" in content else 0.5)
     (tmp_path / "c.json").write_text('{"graph_self_weight": null}')
     assert DTGCNNConfig.load(tmp_path / "c.json").graph_self_weight is None
+
+
+@pytest.mark.parametrize("suffix", ["toml", "json"])
+@pytest.mark.parametrize("own", ["adaptive", None, 0.5])
+def test_a_nodes_own_share_survives_a_file(tmp_path: Path, own: Any, suffix: str) -> None:
+    path = tmp_path / f"c.{suffix}"
+    DTGCNNConfig(graph_self_weight=own).save(path)
+    assert DTGCNNConfig.load(path).graph_self_weight == own
+    with pytest.raises(ValueError, match="did you mean 'adaptive'"):
+        DTGCNNConfig.from_dict({"graph_self_weight": "adaptiv"})
 
 
 @pytest.mark.parametrize("suffix", ["toml", "json"])
@@ -163,6 +211,7 @@ WRONG: dict[str, tuple[Any, ...]] = {
     "a list of widths": (3, "4, 4", None, {"a": 1}),
     "a number in [0.0, 1.0)": (-0.1, 1.0, "x", None, True, float("nan")),
     "a number in (0.0, 1.0]": (0.0, 1.1, "x", True, float("nan")),
+    "a number in (0.0, 1.0] or adaptive": (0.0, 1.1, "x", "Adaptive", True, float("nan")),
     "a number in [-1.0, 1.0]": (-1.1, 1.1, "x", None, float("nan")),
     "a number in (0.0, inf)": (0.0, -1.0, float("inf"), "x", True),
     "a number in [0.0, inf)": (-1e-9, float("inf"), "x", None),

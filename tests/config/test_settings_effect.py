@@ -13,9 +13,11 @@ from threadpoolctl import threadpool_info
 from dtgcnn import DTGCNN, Callback, DTGCNNConfig, Trainer, TripletDataset, load_ops
 from dtgcnn.array.tree import flatten
 
-from ..conftest import ROOT, SETTINGS, bags, blobs
+from ..conftest import PLAIN, ROOT, SETTINGS, bags, blobs
 
-BASE: dict[str, Any] = {**SETTINGS, "learning_rate": 3e-3, "warmup_epochs": 0.5, "num_epochs": 3}
+MORE: dict[str, Any] = {"learning_rate": 3e-3, "warmup_epochs": 0.5, "num_epochs": 3}
+BASE: dict[str, Any] = {**PLAIN, **MORE}
+STARTED: dict[str, Any] = {**SETTINGS, **MORE, "start": "closed_form"}
 
 
 class Watch(Callback):
@@ -55,7 +57,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch, **changes: Any) -> dict[str, Any]:
     monkeypatch.setattr(type(ops), "checkpoint", checkpoint)
     model, watch = DTGCNN(config, ops=ops), Watch()
     first = {name: leaf.copy() for name, leaf in flatten(model.params).items()}
-    trainer = Trainer(model, train_loader=loader, val_loader=val, progress=False)
+    trainer = Trainer(model, train_loader=loader, val_loader=val, progress=False, keep_best=False)
     history = trainer.train(callbacks=[watch])
     monkeypatch.undo()
     for entry in history:
@@ -94,6 +96,10 @@ EFFECTS: dict[str, tuple[dict[str, Any], Any, Any, str]] = {
     "hidden_dims": ({}, (16, 16), (16, 8), "weights"),
     "num_gcn_layers": ({"hidden_dims": DEFAULT_DIMS, "hidden_dim": 8}, 1, 2, "weights"),
     "output_dim": ({}, 8, 6, "embeddings"),
+    "start": ({}, "closed_form", "none", "initial"),
+    "code_weight": (STARTED, 1.5, 0.0, "embeddings"),
+    "start_weight": (STARTED, 1.0, 0.1, "weights"),
+    "propagation_hops": (STARTED, 0, 2, "embeddings"),
     "gcn_activation": ({}, "gelu", "relu", "weights"),
     "use_batch_norm": ({}, False, True, "weights"),
     "dropout_rate": ({}, 0.0, 0.3, "weights"),
@@ -101,7 +107,7 @@ EFFECTS: dict[str, tuple[dict[str, Any], Any, Any, str]] = {
     "initializer": ({}, "xavier_uniform", "he_normal", "initial"),
     "graph_k_neighbors": ({}, 4, 2, "weights"),
     "graph_similarity_threshold": ({}, 0.0, 0.6, "weights"),
-    "graph_self_weight": ({}, 0.8, None, "weights"),
+    "graph_self_weight": ({}, 0.8, "adaptive", "weights"),
     "graph_scope": ({}, "bank", "batch", "weights"),
     "dynamic_graph_update_freq": ({}, 1, 3, "weights"),
     "bank_size": ({}, 10_000, 40, "bank"),
@@ -168,7 +174,53 @@ def test_the_effect_of(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if name == "num_threads" and max(blas_threads(), default=1) == 1:
         pytest.skip("BLAS has one thread here")
     shared, one, two, expected = EFFECTS[name]
-    first, second = (outcome(monkeypatch, **shared, **{name: v}) for v in (one, two))
+    first, second = (outcome(monkeypatch, **{**shared, name: v}) for v in (one, two))
+    assert expected in differing(first, second)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("start", {"initial", "weights", "history", "embeddings"}),
+        ("code_weight", {"weights", "history", "embeddings"}),
+        ("start_weight", {"weights", "history", "embeddings"}),
+        # It comes after the network, so validation alone sees it.
+        ("propagation_hops", {"history", "embeddings"}),
+    ],
+)
+def test_all_that_a_setting_of_the_start_changes(
+    name: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, one, two, _ = EFFECTS[name]
+    first, second = (outcome(monkeypatch, **{**shared, name: v}) for v in (one, two))
+    assert differing(first, second) == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"start": "none"},
+        {"code_weight": 0.5},
+        {"start_weight": 0.0},
+    ],
+    ids=str,
+)
+def test_a_start_has_no_effect_on_pieces(
+    changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pieces = {**STARTED, "vocab_size": 40, "max_length": 6}
+    plain = outcome(monkeypatch, **pieces)
+    assert differing(plain, outcome(monkeypatch, **{**pieces, **changes})) == set()
+
+
+@pytest.mark.parametrize("name", sorted({*EFFECTS} - {"num_threads", "input_dim"}))
+def test_the_effect_on_what_adds_to_a_start(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every field has its effect with the default start too; a head of 0 is drawn from no seed, and
+    its own layers are."""
+    shared, one, two, expected = EFFECTS[name]
+    if name == "triplet_swap":  # which is to find triplets that are not settled already
+        shared = {"triplet_margin": 1.0}
+    first, second = (outcome(monkeypatch, **{**STARTED, **shared, name: v}) for v in (one, two))
     assert expected in differing(first, second)
 
 

@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from types import CodeType
@@ -109,7 +110,9 @@ def test_every_operation_is_checked() -> None:
 CORE = {
     "array": ("half_precision", "numerics", "random"),
     "losses": ("batch_all", "contrastive", "mining", "objective", "triplet"),
-    "model": ("bank", "embedding_bag", "graph", "heads", "layers", "network", "input_rows"),
+    "model": (
+        *("bank", "embedding_bag", "graph", "heads", "input_rows", "layers", "network", "start"),
+    ),
     "optim": ("optimizers",),
     "training": ("accumulation", "step"),
 }
@@ -164,6 +167,25 @@ def test_every_tier_has_checks_and_tolerances() -> None:
     assert all(c.promise.endswith(".") for c in checks)
     for table in TOLERANCES.values():
         assert set(table) == set(TIERS)
+
+
+def unlisted(tier: str, folder: Path, listed: Sequence[str]) -> set[str]:
+    """The modules of a tier's folder that register a check, and that the tier does not list."""
+    modules = (path for path in folder.glob("*.py") if path.stem != "__init__")
+    decorated = f'check("{tier}")'
+    return {m.stem for m in modules if decorated in m.read_text(encoding="utf-8")} - set(listed)
+
+
+def test_every_module_with_a_check_is_listed(tmp_path: Path) -> None:
+    """A module that its tier does not list would silently not run."""
+    for tier in TIERS:
+        package = import_module(f"dtgcnn_conformance.{tier}")
+        folder = Path(str(package.__file__)).parent
+        assert unlisted(tier, folder, package.MODULES) == set()
+        assert len(set(package.MODULES)) == len(package.MODULES)
+        assert unlisted(tier, folder, package.MODULES[1:]) <= {package.MODULES[0]}
+    (tmp_path / "forgotten.py").write_text('@check("ops")\ndef forgotten(probe): ...\n')
+    assert unlisted("ops", tmp_path, ["functions"]) == {"forgotten"}
 
 
 def test_registering_needs_a_tier_a_promise_and_a_new_name() -> None:

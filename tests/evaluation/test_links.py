@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, TripletDataset
+from dtgcnn import DTGCNN, Trainer, TripletDataset
 from dtgcnn.evaluation.links import (
     Links,
     bank_items,
@@ -18,6 +18,21 @@ from dtgcnn.evaluation.links import (
     in_degrees,
     skewness,
 )
+
+from ..conftest import STARTS
+
+
+@pytest.fixture(params=STARTS)
+def trained(labelled: TripletDataset, request: pytest.FixtureRequest) -> DTGCNN:
+    train, val = labelled.create_dataloaders(batch_size=24, train_split=0.8)
+    model = DTGCNN(backend="numpy", **STARTS[request.param])
+    Trainer(model, train_loader=train, val_loader=val, keep_best=False, progress=False).train()
+    return model
+
+
+def nodes(model: DTGCNN, host_x: Any) -> Any:
+    """What is linked: the rows, or what the start makes of them."""
+    return host_x if model.start is None else model.start(model.ops, model.device_rows(host_x))[0]
 
 
 def brute_force(queries: Any, bank: Any, k: int, own: list[int]) -> list[set[int]]:
@@ -39,7 +54,8 @@ def test_links_are_the_nearest_rows_of_the_bank(trained: DTGCNN, labelled: Tripl
     host_x = trained.vectors(labelled.inputs)
     own = trained.bank.rows_of(host_x)
     assert 0 < sum(row >= 0 for row in own) < len(own)  # rows of both kinds
-    assert sets(graph_links(trained, host_x)) == brute_force(host_x, trained.bank.host_x, 4, own)
+    x, bank_x = nodes(trained, host_x), nodes(trained, trained.bank.host_x)
+    assert sets(graph_links(trained, host_x)) == brute_force(x, bank_x, 4, own)
     z, bank_z = trained.encode(host_x), trained.encode(trained.bank.host_x)
     found = sets(embedding_links(trained, host_x))
     assert found == brute_force(z, bank_z, 4, own)
@@ -55,8 +71,10 @@ def test_degrees_and_purity_agree_with_scikit_learn(
     host_x = trained.vectors(labelled.inputs)
     new = np.array([row < 0 for row in trained.bank.rows_of(host_x)])
     x, labels = host_x[new], labelled.labels[new]
-    found = neighbors.NearestNeighbors(n_neighbors=4, metric="cosine").fit(trained.bank.host_x)
-    near = found.kneighbors(x, return_distance=False)
+    found = neighbors.NearestNeighbors(n_neighbors=4, metric="cosine").fit(
+        nodes(trained, trained.bank.host_x)
+    )
+    near = found.kneighbors(nodes(trained, x), return_distance=False)
     ends = bank_labels(bank_items(trained, host_x), labelled.labels)
     expected = [np.mean([(ends[row] == c).mean() for row in near[labels == c]]) for c in range(4)]
     links = graph_links(trained, x)
@@ -89,6 +107,7 @@ def test_bank_items_are_the_first_equal_rows(trained: DTGCNN) -> None:
 
 def test_a_threshold_leaves_rows_without_links(labelled: TripletDataset) -> None:
     settings: dict[str, Any] = {"input_dim": 12, "hidden_dims": (8,), "output_dim": 4}
+    settings["start"] = "none"
     model = DTGCNN(backend="numpy", graph_similarity_threshold=0.97, **settings)
     assert labelled.labels is not None
     host_x = model.vectors(labelled.inputs)
@@ -106,8 +125,12 @@ def test_skewness() -> None:
 
 
 def test_a_model_that_is_not_trained_is_refused() -> None:
-    model = DTGCNN(backend="numpy", input_dim=12, hidden_dims=(8,), output_dim=4)
     x = np.ones((3, 12), np.float32)
-    for find in (graph_links, embedding_links, bank_items):
-        with pytest.raises(ValueError, match="the model has no bank yet: train it"):
-            find(model, x)
+    for start, lacking in (("none", {"bank"}), ("closed_form", {"bank", "start"})):
+        model = DTGCNN(backend="numpy", input_dim=12, hidden_dims=(8,), output_dim=4, start=start)
+        for find in (graph_links, embedding_links, bank_items):
+            with pytest.raises(
+                ValueError, match=r"the model has no (bank|start) yet: train it"
+            ) as e:
+                find(model, x)
+            assert str(e.value).split()[4] in lacking

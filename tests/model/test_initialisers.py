@@ -14,7 +14,7 @@ from dtgcnn.array.tree import flatten
 from dtgcnn.config.choices import Initializer
 from dtgcnn.model.layers import BatchNorm, LayerNorm, dropout, initial_weight
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import PLAIN, blobs
 
 OPS = load_ops("numpy")
 FAN_IN, FAN_OUT = 300, 200
@@ -67,8 +67,7 @@ def test_weights_are_the_same_bits_on_both_backends(initializer: str) -> None:
     pytest.importorskip("mlx.core", reason="MLX is not installed")
     assert weight(OPS, initializer).tobytes() == weight(load_ops("mlx"), initializer).tobytes()
     models = [
-        DTGCNN(backend=name, **{**SETTINGS, "initializer": initializer})
-        for name in ("numpy", "mlx")
+        DTGCNN(backend=name, **{**PLAIN, "initializer": initializer}) for name in ("numpy", "mlx")
     ]
     first, second = (
         {n: m.ops.to_numpy(v).tobytes() for n, v in flatten(m.params).items()} for m in models
@@ -79,7 +78,9 @@ def test_weights_are_the_same_bits_on_both_backends(initializer: str) -> None:
 def test_a_model_starts_from_the_initialiser_that_its_config_names() -> None:
     starts = {}
     for name in get_args(Initializer):
-        config = DTGCNNConfig(input_dim=200, hidden_dims=(100, 100), initializer=name)
+        config = DTGCNNConfig(
+            input_dim=200, hidden_dims=(100, 100), output_dim=128, start="none", initializer=name
+        )
         params = flatten(DTGCNN(config, backend="numpy").params)
         starts[name] = {n: leaf for n, leaf in params.items() if n.endswith("linear.weight")}
         fans = {"gcn.0.linear.weight": (200, 100), "gcn.1.linear.weight": (100, 100)}
@@ -124,7 +125,7 @@ def test_dropout_is_for_training_only(backend: str) -> None:
     x = ops.asarray(blobs()[0])
     assert dropout(ops, x, 0.5, None) is x
     assert dropout(ops, x, 0.0, key(ops)) is x
-    models = [DTGCNN(backend=backend, **{**SETTINGS, "dropout_rate": r}) for r in (0.0, 0.9)]
+    models = [DTGCNN(backend=backend, **{**PLAIN, "dropout_rate": r}) for r in (0.0, 0.9)]
     for model in models:
         model.build_bank(blobs()[0], [0] * 80)
     first, second, again = (m.encode(blobs()[0]) for m in (*models, models[1]))
@@ -134,7 +135,7 @@ def test_dropout_is_for_training_only(backend: str) -> None:
 
 def trained(backend: str, **settings: Any) -> DTGCNN:
     loader, _ = TripletDataset.from_arrays(*blobs()).create_dataloaders(24, 1.0)
-    model = DTGCNN(backend=backend, **{**SETTINGS, **settings})
+    model = DTGCNN(backend=backend, **{**PLAIN, **settings})
     Trainer(model, train_loader=loader, progress=False).train()
     return model
 

@@ -10,7 +10,7 @@ import pytest
 from dtgcnn import DTGCNN, TripletDataset
 from dtgcnn.model.bank import choose_rows
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import PLAIN, blobs
 
 
 def test_encode_is_the_same_alone_together_and_shuffled(trained: DTGCNN) -> None:
@@ -29,7 +29,7 @@ def test_a_bank_row_encodes_to_what_it_is_in_the_bank(trained: DTGCNN) -> None:
     bank, ops = trained.bank, trained.ops
     assert bank.graph is not None
     inside, _ = trained.network(ops, trained.params, trained.state, bank.x, bank.graph, bank.states)
-    np.testing.assert_allclose(trained.encode(bank.host_x), ops.to_numpy(inside), atol=1e-6)
+    np.testing.assert_allclose(trained.encode(bank.host_x), ops.to_numpy(inside), atol=3e-6)
 
 
 def test_a_bank_row_is_not_its_own_neighbour(trained: DTGCNN) -> None:
@@ -93,11 +93,11 @@ def test_what_does_not_fit_is_refused(trained: DTGCNN, x: Any, message: str) -> 
 
 def test_an_untrained_model_says_so() -> None:
     with pytest.raises(ValueError, match="no bank yet: train it"):
-        DTGCNN(backend="numpy", **SETTINGS).encode(blobs()[0])
+        DTGCNN(backend="numpy", **PLAIN).encode(blobs()[0])
 
 
 def test_a_bank_that_is_too_small_for_k(labelled: TripletDataset) -> None:
-    model = DTGCNN(backend="numpy", **SETTINGS)
+    model = DTGCNN(backend="numpy", **PLAIN)
     with pytest.raises(ValueError, match="the bank has 4 nodes, received k = 4; take k at most 3"):
         model.build_bank(blobs()[0][:4], [0, 0, 1, 1])
 
@@ -105,7 +105,7 @@ def test_a_bank_that_is_too_small_for_k(labelled: TripletDataset) -> None:
 def test_the_bank_holds_distinct_rows_drawn_evenly_over_classes() -> None:
     x, labels = blobs()
     x[1] = x[0]
-    model = DTGCNN(backend="numpy", **{**SETTINGS, "bank_size": 20})
+    model = DTGCNN(backend="numpy", **{**PLAIN, "bank_size": 20})
     bank = model.build_bank(x, labels.tolist())
     assert len(np.unique(bank.host_x, axis=0)) == len(bank) == 20
     rows = [int(np.flatnonzero((x == row).all(axis=1))[0]) for row in bank.host_x]
@@ -122,7 +122,7 @@ def test_small_classes_are_kept_whole() -> None:
 
 def test_the_seed_decides_the_initial_weights() -> None:
     def weight(seed: int) -> Any:
-        return DTGCNN(backend="numpy", seed=seed, **SETTINGS).params["head"]["weight"]
+        return DTGCNN(backend="numpy", seed=seed, **PLAIN).params["head"]["weight"]
 
     np.testing.assert_array_equal(weight(3), weight(3))
     assert not np.array_equal(weight(3), weight(4))

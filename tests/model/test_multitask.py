@@ -15,9 +15,9 @@ from dtgcnn.evaluation.metrics import retrieval_metrics
 from dtgcnn.losses.objective import config_objective
 from dtgcnn.model.multitask import cross_entropy, masked_squared_error
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import PLAIN, blobs
 
-CONFIG = DTGCNNConfig(**{**SETTINGS, "num_epochs": 20, "learning_rate": 1e-2, "weight_decay": 0.0})
+CONFIG = DTGCNNConfig(**{**PLAIN, "num_epochs": 20, "learning_rate": 1e-2, "weight_decay": 0.0})
 HELD_OUT = slice(0, None, 4)
 
 
@@ -342,6 +342,6 @@ def test_a_validation_side_that_does_not_fit_is_refused(backend: str) -> None:
 
 
 def test_a_model_of_another_class_is_not_taken_for_one(tmp_path: Path) -> None:
-    DTGCNN(backend="numpy", **SETTINGS).save(tmp_path / "plain")
+    DTGCNN(backend="numpy", **PLAIN).save(tmp_path / "plain")
     with pytest.raises(ValueError, match="must hold a MultiTaskDTGCNN, it holds a DTGCNN"):
         MultiTaskDTGCNN.load(tmp_path / "plain", backend="numpy")

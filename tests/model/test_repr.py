@@ -22,14 +22,17 @@ SETTINGS: dict[str, Any] = {
 def with_bank(**settings: Any) -> DTGCNN:
     model = DTGCNN(**{**SETTINGS, **settings})
     x, labels = blobs(per_class=300)
+    model.fit_start(model.vectors(x), labels)
     model.build_bank(model.vectors(x), labels.tolist())
     return model
 
 
 def test_model_tells_shape_size_backend_and_bank() -> None:
-    told = "12 → 8, 6 → 4, 214 parameters, numpy (cpu)"
+    told = "12 → 8, 6 → 4, 150 parameters, numpy (cpu)"
     assert repr(DTGCNN(**SETTINGS)) == f"<DTGCNN {told}, untrained>"
     assert repr(with_bank()) == f"<DTGCNN {told}, bank of 1,200 rows>"
+    plain = "12 → 8, 6 → 4, 214 parameters, numpy (cpu)"
+    assert repr(DTGCNN(**SETTINGS, start="none")) == f"<DTGCNN {plain}, untrained>"
 
 
 def test_model_names_its_encoder() -> None:
@@ -46,9 +49,9 @@ def test_embedding_layer_tells_its_pieces() -> None:
 @pytest.mark.parametrize(
     ("heads", "told"),
     [
-        ({"num_classes": 5}, "5 classes, 239 parameters"),
-        ({"regression": True}, "regression, 219 parameters"),
-        ({"num_classes": 5, "regression": True}, "5 classes, regression, 244 parameters"),
+        ({"num_classes": 5}, "5 classes, 175 parameters"),
+        ({"regression": True}, "regression, 155 parameters"),
+        ({"num_classes": 5, "regression": True}, "5 classes, regression, 180 parameters"),
     ],
 )
 def test_multitask_model_tells_its_heads(heads: dict[str, Any], told: str) -> None:
@@ -58,12 +61,12 @@ def test_multitask_model_tells_its_heads(heads: dict[str, Any], told: str) -> No
 
 def test_ensemble_tells_its_models_together() -> None:
     models = [with_bank(seed=seed, encoder=HashingEncoder(12)) for seed in range(3)]
-    told = "642 parameters, numpy (cpu), encoder hashing"
+    told = "450 parameters, numpy (cpu), encoder hashing"
     assert repr(Ensemble(models, "mean")) == f"<Ensemble of 3 models, mean, 12 → 4, {told}>"
     assert repr(Ensemble(models, "concat")) == f"<Ensemble of 3 models, concat, 12 → 12, {told}>"
 
 
 def test_ensemble_without_an_encoder_names_none() -> None:
-    told = "428 parameters, numpy (cpu)"
+    told = "300 parameters, numpy (cpu)"
     ensemble = Ensemble([with_bank(), with_bank(seed=1)])
     assert repr(ensemble) == f"<Ensemble of 2 models, procrustes, 12 → 4, {told}>"

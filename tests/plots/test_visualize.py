@@ -35,7 +35,12 @@ def many() -> tuple[DTGCNN, TripletDataset]:
     x, labels = blobs(77, 4)
     data = TripletDataset.from_arrays(x, [NAMES[label] for label in labels])
     model = DTGCNN(
-        backend="numpy", input_dim=12, hidden_dims=(16,), output_dim=8, graph_k_neighbors=4
+        backend="numpy",
+        input_dim=12,
+        hidden_dims=(16,),
+        output_dim=8,
+        graph_k_neighbors=4,
+        start="none",
     )
     assert data.labels is not None
     model.build_bank(model.vectors(data.inputs), data.labels.tolist())

@@ -23,13 +23,13 @@ from dtgcnn.optim.schedules import learning_rate_at
 from dtgcnn.training.accumulation import AccumulatedStep
 from dtgcnn.training.step import TrainingStep
 
-from ..conftest import SETTINGS, blobs, text_triplets
+from ..conftest import PLAIN, blobs, text_triplets
 
 TOGETHER = 4
 
 # With plain descent and no clipping the weights move by the gradient itself.
 DESCENT: dict[str, Any] = {
-    **SETTINGS,
+    **PLAIN,
     "num_epochs": 1,
     "dropout_rate": 0.0,
     "optimizer": "sgd",
@@ -219,7 +219,7 @@ def test_batch_norm_sees_one_part_at_a_time() -> None:
 def test_cached_gradients_with_dropout_and_batch_norm_by_finite_differences() -> None:
     ops, rng = NumpyOps(dtype="float64"), np.random.default_rng(0)
     config = DTGCNNConfig(
-        **{**SETTINGS, "dropout_rate": 0.3, "use_batch_norm": True, "loss": "supcon"}
+        **{**PLAIN, "dropout_rate": 0.3, "use_batch_norm": True, "loss": "supcon"}
     )
     network = Network.from_config(config)
     params, state = network.init(ops, 0)
@@ -278,7 +278,7 @@ class Recorder(Callback):
 def test_the_schedule_counts_steps(together: int, steps: int) -> None:
     loader, _ = labelled_data().create_dataloaders(batch_size=24, train_split=1.0)
     settings = {"num_epochs": 3, "gradient_accumulation_steps": together, "learning_rate": 1e-3}
-    model, seen = DTGCNN(backend="numpy", **{**SETTINGS, **settings}), Recorder()
+    model, seen = DTGCNN(backend="numpy", **{**PLAIN, **settings}), Recorder()
     trainer = Trainer(model, train_loader=loader, callbacks=[seen], progress=False)
     trainer.train()
     assert (trainer.steps_per_epoch, trainer.global_step) == (steps, 3 * steps)
@@ -292,7 +292,7 @@ def test_the_schedule_counts_steps(together: int, steps: int) -> None:
 def test_a_run_is_resumed_between_the_steps_of_an_epoch(tmp_path: Path, backend: str) -> None:
     def run(state_dir: Path, fatal: int) -> dict[str, Any]:
         loader, _ = labelled_data().create_dataloaders(batch_size=24, train_split=1.0)
-        settings = {**SETTINGS, "gradient_accumulation_steps": TOGETHER}
+        settings = {**PLAIN, "gradient_accumulation_steps": TOGETHER}
         model = DTGCNN(backend=backend, **settings)
         trainer = Trainer(
             model,

@@ -11,7 +11,7 @@ import pytest
 from dtgcnn import DTGCNN, Callback, CurriculumScheduler, Trainer, TripletDataset
 from dtgcnn.array.tree import flatten
 
-from ..conftest import SETTINGS, blobs, text_triplets
+from ..conftest import PLAIN, blobs, text_triplets
 
 
 class Watch(Callback):
@@ -63,7 +63,7 @@ def train(
     loader, _ = text_triplets().create_dataloaders(batch_size=20, train_split=1.0)
     curriculum = CurriculumScheduler(num_stages, **rest)
     watch = Watch(curriculum, fatal)
-    settings = {**SETTINGS, "num_epochs": epochs, "learning_rate": 1e-2}
+    settings = {**PLAIN, "num_epochs": epochs, "learning_rate": 1e-2}
     trainer = Trainer(
         DTGCNN(backend=backend, **settings),
         train_loader=loader,
@@ -176,7 +176,7 @@ def test_what_is_out_of_range_is_refused() -> None:
     labelled, _ = TripletDataset.from_arrays(*blobs()).create_dataloaders(24, 1.0)
     with pytest.raises(ValueError, match="a curriculum needs triplets, and the data are labelled"):
         Trainer(
-            DTGCNN(backend="numpy", **SETTINGS),
+            DTGCNN(backend="numpy", **PLAIN),
             train_loader=labelled,
             callbacks=[CurriculumScheduler(2)],
             progress=False,

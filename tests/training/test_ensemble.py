@@ -26,9 +26,9 @@ from dtgcnn.evaluation.alignment import procrustes
 from dtgcnn.evaluation.metrics import retrieval_metrics
 from dtgcnn.training.ensemble import Mode
 
-from ..conftest import SETTINGS, blobs, sentences
+from ..conftest import PLAIN, STARTS, blobs, sentences
 
-CONFIG = DTGCNNConfig(**SETTINGS)
+CONFIG = DTGCNNConfig(**PLAIN)
 MODES = get_args(Mode)
 
 
@@ -36,14 +36,19 @@ def loaders(dataset: TripletDataset) -> tuple[TripletLoader, TripletLoader]:
     return dataset.create_dataloaders(batch_size=24, train_split=0.8)
 
 
-def train(dataset: TripletDataset, **options: Any) -> Ensemble:
+def train(dataset: TripletDataset, config: DTGCNNConfig = CONFIG, **options: Any) -> Ensemble:
     settings = {"backend": "numpy", "progress": False, **options}
-    return Ensemble.train(CONFIG, *loaders(dataset), **settings)
+    return Ensemble.train(config, *loaders(dataset), **settings)
+
+
+@pytest.fixture(params=STARTS)
+def config(request: pytest.FixtureRequest) -> DTGCNNConfig:
+    return DTGCNNConfig(**STARTS[request.param])
 
 
 @pytest.fixture
-def ensemble(labelled: TripletDataset) -> Ensemble:
-    return train(labelled)
+def ensemble(labelled: TripletDataset, config: DTGCNNConfig) -> Ensemble:
+    return train(labelled, config)
 
 
 def turned(model: DTGCNN, q: Any) -> DTGCNN:
@@ -77,7 +82,8 @@ def test_procrustes_undoes_a_rotation_that_damages_the_mean(labelled: TripletDat
         assert map_at_r(mean) < map_at_r(alone) - 0.1
 
 
-def test_a_mirrored_member_is_turned_back(trained: DTGCNN) -> None:
+def test_a_mirrored_member_is_turned_back(labelled: TripletDataset) -> None:
+    trained = train(labelled, seeds=(0, 1)).models[0]
     mirror = np.diag([-1.0] + [1.0] * 7)
     aligned = Ensemble([trained, turned(trained, mirror)])
     assert aligned.rotations is not None
@@ -172,18 +178,24 @@ def test_seeds_differ_in_weights_and_batches_not_in_rows(labelled: TripletDatase
     assert ensemble.histories[0][0]["val_loss"] != ensemble.histories[1][0]["val_loss"]
 
 
-def test_a_member_is_what_a_trainer_makes_of_its_seed(labelled: TripletDataset) -> None:
-    ensemble = train(labelled, seeds=(0, 5))
+def test_a_member_is_what_a_trainer_makes_of_its_seed(
+    labelled: TripletDataset, config: DTGCNNConfig
+) -> None:
+    ensemble = train(labelled, config, seeds=(0, 5))
     for model in ensemble.models:
         seed = model.config.seed
-        loader = loaders(labelled)[0].with_seed(seed)
-        alone = DTGCNN(CONFIG.replace(seed=seed), backend="numpy")
-        Trainer(alone, train_loader=loader, progress=False).train()
+        loader, val_loader = loaders(labelled)
+        alone = DTGCNN(config.replace(seed=seed), backend="numpy")
+        Trainer(
+            alone, train_loader=loader.with_seed(seed), val_loader=val_loader, progress=False
+        ).train()
         for name, leaf in flatten(alone.params).items():
             np.testing.assert_array_equal(flatten(model.params)[name], leaf)
 
 
-def test_a_killed_run_goes_on(labelled: TripletDataset, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on(
+    labelled: TripletDataset, config: DTGCNNConfig, tmp_path: Path
+) -> None:
     class Stop(Callback):
         def __init__(self, seed: int) -> None:
             self.seed = seed
@@ -195,6 +207,7 @@ def test_a_killed_run_goes_on(labelled: TripletDataset, tmp_path: Path) -> None:
     def begin(resume: bool) -> Ensemble:
         return train(
             labelled,
+            config,
             seeds=(0, 1),
             callbacks=lambda seed: [Stop(seed)],
             state_dir=tmp_path,
@@ -206,7 +219,7 @@ def test_a_killed_run_goes_on(labelled: TripletDataset, tmp_path: Path) -> None:
         begin(resume=False)
     finished = sorted(path.name for path in (tmp_path / "seed-0").iterdir())
     broken = False
-    resumed, whole = begin(resume=True), train(labelled, seeds=(0, 1))
+    resumed, whole = begin(resume=True), train(labelled, config, seeds=(0, 1))
     assert sorted(path.name for path in (tmp_path / "seed-0").iterdir()) == finished
     np.testing.assert_array_equal(resumed.encode(blobs()[0]), whole.encode(blobs()[0]))
 
@@ -245,7 +258,9 @@ def test_backends_agree(labelled: TripletDataset, backend: str, tmp_path: Path) 
         np.testing.assert_allclose(again.encode(blobs()[0]), trained.encode(blobs()[0]), atol=1e-4)
 
 
-def test_members_that_do_not_fit_are_refused(trained: DTGCNN, labelled: TripletDataset) -> None:
+def test_members_that_do_not_fit_are_refused(labelled: TripletDataset) -> None:
+    trained = train(labelled, seeds=(0, 1)).models[0]
+
     def member(**settings: Any) -> DTGCNN:
         model = DTGCNN(CONFIG, backend="numpy", **settings)
         model.build_bank(blobs(width=model.config.input_dim)[0], [0] * 80)

@@ -16,7 +16,7 @@ from dtgcnn.training import adaptive_step as adaptive
 from dtgcnn.training.adaptive_step import out_of_memory
 from dtgcnn.training.training_run import TrainingRun
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import PLAIN, blobs
 
 METAL = (
     "[metal::malloc] Attempting to allocate 18253611008 bytes which is greater than the maximum "
@@ -37,7 +37,7 @@ class Watch(Callback):
 
 
 def trainer_of(backend: str, data: TripletDataset | None = None, **changes: Any) -> Trainer:
-    config = {**SETTINGS, "learning_rate": 3e-3, **changes}
+    config = {**PLAIN, "learning_rate": 3e-3, **changes}
     data = data or TripletDataset.from_arrays(*blobs())
     loader, _ = data.create_dataloaders(config["batch_size"], 1.0, samples_per_class=2)
     # On the CPU, where the order of sums is always the same.
@@ -368,6 +368,6 @@ def test_blas_has_no_more_threads_than_allowed(tmp_path: Path) -> None:
 
 
 def test_another_device_than_the_models_is_refused_in_training(backend: str) -> None:
-    model = DTGCNN(ops=load_ops(backend, device="cpu"), **SETTINGS)
+    model = DTGCNN(ops=load_ops(backend, device="cpu"), **PLAIN)
     with pytest.raises(ValueError, match="device must be the model's 'cpu', received 'gpu'"):
         Trainer(model, model.config.replace(device="gpu"))

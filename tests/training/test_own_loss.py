@@ -19,14 +19,14 @@ from dtgcnn.array import numerics
 from dtgcnn.array.tree import flatten
 from dtgcnn.evaluation.metrics import retrieval_metrics
 
-from ..conftest import SETTINGS, blobs, text_triplets
+from ..conftest import PLAIN, blobs, text_triplets
 
 
 def train(backend: str, own_loss: Any = None, dataset: Any = None, **settings: Any) -> Trainer:
     share = 0.8 if dataset is None else 1.0  # random triplets hang together: none is held out
     dataset = dataset or TripletDataset.from_arrays(*blobs(per_class=30))
     loader, val_loader = dataset.create_dataloaders(24, share)
-    model = DTGCNN(backend=backend, **{**SETTINGS, **settings})
+    model = DTGCNN(backend=backend, **{**PLAIN, **settings})
     trainer = Trainer(
         model, train_loader=loader, val_loader=val_loader, progress=False, loss=own_loss
     )

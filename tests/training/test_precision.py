@@ -13,11 +13,11 @@ from dtgcnn.array.tree import flatten
 from dtgcnn.model.layers import GCNLayer
 from dtgcnn.training.training_run import TrainingRun
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import PLAIN, blobs
 
 HALVES = ["float16", "bfloat16"]
 DESCENT: dict[str, Any] = {
-    **SETTINGS,
+    **PLAIN,
     "num_epochs": 1,
     "optimizer": "sgd",
     "momentum": 0.0,
@@ -105,7 +105,7 @@ def test_gradients_are_rounded_and_weights_are_not(
 def test_optimiser_state_is_float32(precision: str, backend: str) -> None:
     dataset = TripletDataset.from_arrays(*blobs())
     loader, _ = dataset.create_dataloaders(batch_size=24, train_split=1.0)
-    model = DTGCNN(backend=backend, **{**SETTINGS, "mixed_precision": precision})
+    model = DTGCNN(backend=backend, **{**PLAIN, "mixed_precision": precision})
     run = TrainingRun(model, model.config, loader, blobs()[0])
     run.step(next(run.groups(1)), 1)
     arrays = run.state_dict()[1]
@@ -116,7 +116,7 @@ def test_optimiser_state_is_float32(precision: str, backend: str) -> None:
 
 @pytest.mark.parametrize("precision", HALVES)
 def test_half_precision_learns(precision: str, backend: str) -> None:
-    settings = {**SETTINGS, "num_epochs": 10, "optimizer": "adamw", "learning_rate": 3e-3}
+    settings = {**PLAIN, "num_epochs": 10, "optimizer": "adamw", "learning_rate": 3e-3}
     _, trainer = train(backend, mixed_precision=precision, **settings)
     losses = [metrics["loss"] for metrics in trainer.history]
     exact = [metrics["loss"] for metrics in train(backend, **settings)[1].history]
@@ -126,7 +126,7 @@ def test_half_precision_learns(precision: str, backend: str) -> None:
 
 def test_steps_that_overflow_are_skipped_and_counted(backend: str) -> None:
     # AdamW's decay and moments would move weights without a gradient, too.
-    settings = {**SETTINGS, "optimizer": "adamw", "weight_decay": 0.5, "num_epochs": 3}
+    settings = {**PLAIN, "optimizer": "adamw", "weight_decay": 0.5, "num_epochs": 3}
     settings |= {"mixed_precision": "float16", "warmup_epochs": 0, "scheduler": "constant"}
     settings["use_batch_norm"] = True
     steps, trainer = train(backend, times(300.0), **settings)

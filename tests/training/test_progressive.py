@@ -22,10 +22,10 @@ from dtgcnn.array.tree import flatten
 from dtgcnn.callbacks import SaveEveryEpoch
 from dtgcnn.training.progressive import guide_stages
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import PLAIN, STARTS, blobs
 
 # Decay would move weights that get no gradient, and batch norm has running statistics.
-CONFIG = DTGCNNConfig(**{**SETTINGS, "use_batch_norm": True, "weight_decay": 0.5, "num_epochs": 1})
+CONFIG = DTGCNNConfig(**{**PLAIN, "use_batch_norm": True, "weight_decay": 0.5, "num_epochs": 1})
 STAGES = (
     Stage("head", 2, 1e-3, lambda name: name.startswith("gcn.")),
     Stage("convolutions", 3, 5e-4, lambda name: name.startswith("head.")),
@@ -159,10 +159,10 @@ def test_a_stage_helps() -> None:
 
 
 def run(
-    folder: Path, backend: str = "numpy", fatal: int = 0
+    folder: Path, backend: str = "numpy", fatal: int = 0, start: str = "none"
 ) -> tuple[dict[str, Any], list[list[dict[str, float]]], int]:
     """Begin or resume a staged run, that fails at step ``fatal``: its end and steps taken."""
-    model, watch = DTGCNN(CONFIG, backend=backend), Watch(fatal)
+    model, watch = DTGCNN(CONFIG.replace(start=start), backend=backend), Watch(fatal)
     early = EarlyStopping(patience=1, min_delta=0.02)  # ends the second stage before its time
     trainer = ProgressiveTrainer(
         model,
@@ -181,19 +181,22 @@ def timeless(histories: list[list[dict[str, float]]]) -> list[list[dict[str, flo
 
 # Three steps an epoch: inside the first stage, at the end of its last epoch, early and late in the
 # stages after it.
+@pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("fatal", [2, 6, 7, 11, -2])
-def test_a_killed_run_is_resumed_in_its_stage(tmp_path: Path, fatal: int, backend: str) -> None:
-    whole, histories, total = run(tmp_path / "whole", backend)
+def test_a_killed_run_is_resumed_in_its_stage(
+    tmp_path: Path, fatal: int, start: str, backend: str
+) -> None:
+    whole, histories, total = run(tmp_path / "whole", backend, start=start)
     fatal = fatal if fatal > 0 else total + fatal
     assert [len(history) for history in histories] != [2, 3, 2], "a stage is to end early"
     with pytest.raises(InterruptedError):
-        run(tmp_path / "cut", backend, fatal)
-    resumed, again, steps = run(tmp_path / "cut", backend)
+        run(tmp_path / "cut", backend, fatal, start)
+    resumed, again, steps = run(tmp_path / "cut", backend, start=start)
     assert not moved(whole, resumed)
     assert again == histories
     finished = 3 * ((fatal - 1) // 3)  # whole epochs are not taken again
     assert steps == total - finished
-    assert run(tmp_path / "cut", backend)[1:] == (histories, 0)
+    assert run(tmp_path / "cut", backend, start=start)[1:] == (histories, 0)
 
 
 def test_a_run_that_died_between_stages_is_resumed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dtgcnn import DTGCNN, Callback, Trainer, TripletDataset
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import PLAIN, blobs
 
 X, LABELS = blobs()
 X[:, 6:] *= np.float32(0.4)  # not all negatives are hard
@@ -81,7 +81,7 @@ class Look(Callback):
 @pytest.mark.parametrize("scope", ["bank", "batch"])
 def test_a_steps_metrics_are_what_they_say(scope: Any, backend: str) -> None:
     settings: dict[str, Any] = {
-        **SETTINGS,
+        **PLAIN,
         "graph_scope": scope,
         "mining_strategy": "batch_hard",
         "dropout_rate": 0.0,

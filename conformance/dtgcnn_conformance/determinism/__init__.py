@@ -1,4 +1,4 @@
 """The same seed gives the same numbers, and a row the same embedding in any company."""
 
-MODULES = ("repetition",)
+MODULES = ("repetition", "starts")
 """In the order in which a report has their checks."""

@@ -97,8 +97,10 @@ def random_numbers_again(probe: Probe) -> None:
 
 
 def model_of(ops: ArrayOps, rows: int = len(VECTORS), **settings: Any) -> DTGCNN:
-    """A model whose bank holds the first rows."""
+    """A model whose bank holds the first rows, and whose start, if any, is theirs."""
     model = DTGCNN(config_of(**settings), ops=ops)
+    if model.config.has_start:
+        model.fit_start(VECTORS[:rows], LABELS[:rows])
     model.build_bank(VECTORS[:rows], _CLASSES[:rows])
     return model
 
@@ -205,7 +207,7 @@ def training_again(probe: Probe) -> None:
 def a_product_by_rows_does_not_depend_on_their_places(probe: Probe) -> None:
     """A row of ``matmul_by_rows`` is the same in any place."""
     ops, count = probe.ops, ENCODE_ROWS
-    for width, columns in ((12, 8), (64, 60), (384, 128)):
+    for width, columns in ((12, 8), (64, 60), (384, 128), (10, 5), (384, 7)):
         rows, weight = normal(count, width, seed=17), normal(width, columns, seed=18)
         x, w = (probe.array(array.astype(np.float32)) for array in (rows, weight))
         together = ops.to_numpy(numerics.matmul_by_rows(ops, x, w))

@@ -5,7 +5,7 @@ Neighbours are compared as sets up to a similarity tolerance: near-ties may fall
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from dtgcnn.model.graph import EfficientGraphConstructor, Graph, knn, propagate
 from ..comparison import require
 from ..probe import Probe, integers, normal
 from ..registry import check
+
+OwnShare: TypeAlias = float | Literal["adaptive"] | None
+"""A node's own share, as the constructor takes it."""
 
 NODES = normal(14, 6, seed=1)
 BANK = normal(20, 6, seed=2)
@@ -38,19 +41,33 @@ def nearest(similarity: HostArray, k: int, threshold: float, exclude: HostArray)
     return lists
 
 
-def dense_adjacency(x: HostArray, k: int, threshold: float, weighted: bool) -> HostArray:
+def link_weights(similarity: HostArray, constructor: EfficientGraphConstructor) -> HostArray:
+    """What links of these similarities weigh: 1, the similarity or its square where positive."""
+    power = 2 if constructor.self_weight == "adaptive" else int(constructor.weighted)
+    weights: HostArray = np.maximum(similarity, 0.0) ** power
+    return weights
+
+
+def dense_lists(
+    similarity: HostArray, constructor: EfficientGraphConstructor, exclude: HostArray
+) -> HostArray:
+    """The directed lists ``M`` of nearest rows, as a matrix of weights."""
+    m, weights = np.zeros(similarity.shape), link_weights(similarity, constructor)
+    for i, row in enumerate(nearest(similarity, constructor.k, constructor.threshold, exclude)):
+        m[i, row] = weights[i, row]
+    return m
+
+
+def dense_adjacency(x: HostArray, constructor: EfficientGraphConstructor) -> HostArray:
     """``A = max(M, Mᵀ)`` of the directed lists ``M``."""
-    similarity = unit(x) @ unit(x).T
-    m = np.zeros(similarity.shape)
-    for i, row in enumerate(nearest(similarity, k, threshold, np.arange(len(x)))):
-        m[i, row] = np.maximum(similarity[i, row], 0.0) if weighted else 1.0
+    m = dense_lists(unit(x) @ unit(x).T, constructor, np.arange(len(x)))
     union: HostArray = np.maximum(m, m.T)
     return union
 
 
-def dense_propagation(a: HostArray, self_weight: float | None) -> HostArray:
+def dense_propagation(a: HostArray, self_weight: OwnShare) -> HostArray:
     """``D̃^{-1/2} (A + I) D̃^{-1/2}``, or ``α I + (1 − α) D^{-1/2} A D^{-1/2}``."""
-    if self_weight is None:
+    if self_weight is None or self_weight == "adaptive":
         a = a + np.eye(len(a))
         root = np.diag(1.0 / np.sqrt(a.sum(axis=1)))
         return root @ a @ root
@@ -58,6 +75,16 @@ def dense_propagation(a: HostArray, self_weight: float | None) -> HostArray:
     root = np.diag(1.0 / np.sqrt(np.where(degree > 0, degree, 1.0)))
     own = np.where(degree > 0, self_weight, 1.0)
     return np.diag(own) + (1.0 - self_weight) * (root @ a @ root)
+
+
+def dense_attachment(links: HostArray, self_weight: OwnShare) -> tuple[HostArray, HostArray]:
+    """Rows of links that are brought to sum to 1 with the (N, 1) shares of the nodes, and these."""
+    degree = links.sum(axis=1, keepdims=True)
+    if self_weight is None or self_weight == "adaptive":
+        own: HostArray = 1.0 / (degree + 1.0)
+    else:
+        own = np.where(degree > 0, self_weight, 1.0)
+    return links / np.where(degree > 0, degree, 1.0) * (1.0 - own), own
 
 
 def dense_of(ops: ArrayOps, graph: Graph, sources: int) -> tuple[HostArray, HostArray]:
@@ -76,8 +103,7 @@ def hold_graph(probe: Probe, x: HostArray, constructor: EfficientGraphConstructo
     graph = constructor.construct_graph_batch(probe.ops, probe.array(x))
     actual, own = dense_of(probe.ops, graph, len(x))
     actual = actual + np.diag(own[:, 0])
-    adjacency = dense_adjacency(x, constructor.k, constructor.threshold, constructor.weighted)
-    expected = dense_propagation(adjacency, constructor.self_weight)
+    expected = dense_propagation(dense_adjacency(x, constructor), constructor.self_weight)
     probe.values(f"Â of {constructor}", probe.array(actual), expected)
     h = normal(len(x), 3, seed=9)
     out = propagate(probe.ops, graph, probe.array(h))
@@ -85,6 +111,27 @@ def hold_graph(probe: Probe, x: HostArray, constructor: EfficientGraphConstructo
     require(
         probe.ops.to_numpy(graph.neighbors).dtype == np.int32, "neighbours of a graph must be int32"
     )
+    return graph
+
+
+def hold_attachment(
+    probe: Probe,
+    queries: HostArray,
+    source: HostArray,
+    constructor: EfficientGraphConstructor,
+    exclude: HostArray,
+) -> Graph:
+    """Hold links to a bank to the dense matrix; queries and source are at unit length."""
+    graph = constructor.attach(probe.ops, *map(probe.array, (queries, source, exclude)))
+    require(graph.reverse is None, "links to a bank are directed, reverse must be None")
+    links = dense_lists(queries @ source.T, constructor, exclude)
+    expected, share = dense_attachment(links, constructor.self_weight)
+    actual, own = dense_of(probe.ops, graph, len(source))
+    probe.values(f"links of {constructor}", probe.array(actual), expected)
+    probe.values(f"own share of {constructor}", probe.array(own), share)
+    x, h = normal(len(queries), 4, seed=7), normal(len(source), 4, seed=8)
+    out = propagate(probe.ops, graph, probe.array(x), probe.array(h))
+    probe.values(f"Â h of {constructor}", out, share * x + expected @ h)
     return graph
 
 
@@ -183,24 +230,11 @@ def isolated_nodes(probe: Probe) -> None:
 @check("graph")
 def attach(probe: Probe) -> None:
     """Links to a bank are directed and row-normalised: each row of ``Â`` sums to 1."""
-    q, s, h = unit(NODES), unit(BANK), normal(20, 6, seed=8)
+    q, s = unit(NODES), unit(BANK)
     nobody = np.full(len(q), -1, np.int32)
     some = np.where(np.arange(len(q)) % 3 == 1, -1, np.argmax(q @ s.T, axis=1)).astype(np.int32)
     for alpha, least, exclude in ((None, -1.0, nobody), (0.7, 0.3, some), (0.7, 0.999, nobody)):
-        constructor = EfficientGraphConstructor(4, least, alpha)
-        graph = constructor.attach(probe.ops, probe.array(q), probe.array(s), probe.array(exclude))
-        require(graph.reverse is None, "links to a bank are directed, reverse must be None")
-        m = np.zeros((len(q), len(s)))
-        for i, row in enumerate(nearest(q @ s.T, 4, least, exclude)):
-            m[i, row] = 1.0
-        degree = m.sum(axis=1, keepdims=True)
-        share = 1.0 / (degree + 1.0) if alpha is None else np.where(degree > 0, alpha, 1.0)
-        m = m / np.where(degree > 0, degree, 1.0) * (1.0 - share)
-        actual, own = dense_of(probe.ops, graph, len(s))
-        probe.values(f"links of {constructor}", probe.array(actual), m)
-        probe.values(f"own share of {constructor}", probe.array(own), share)
-        out = propagate(probe.ops, graph, probe.array(NODES), probe.array(h))
-        probe.values(f"Â h of {constructor}", out, share * NODES + m @ h)
+        hold_attachment(probe, q, s, EfficientGraphConstructor(4, least, alpha), exclude)
 
 
 @check("graph")

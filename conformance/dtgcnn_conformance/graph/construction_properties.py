@@ -15,7 +15,16 @@ from ..comparison import require
 from ..probe import Probe, normal
 from ..properties_strategies import SEEDS
 from ..registry import check
-from .construction import dense_of, dense_propagation, hold_neighbours, nearest, unit
+from .construction import (
+    OwnShare,
+    dense_attachment,
+    dense_of,
+    dense_propagation,
+    hold_neighbours,
+    link_weights,
+    nearest,
+    unit,
+)
 
 
 def rows_of(n: int, width: int, seed: int) -> HostArray:
@@ -73,17 +82,19 @@ def neighbours_of_any_rows(probe: Probe) -> None:
     probe.for_all(drawn, **sizes, **rest, least=st.sampled_from(THRESHOLDS))
 
 
-SHARES = st.none() | st.sampled_from([0.25, 0.8, 1.0])
+SHARES = st.sampled_from([None, "adaptive", 0.25, 0.8, 1.0])
 
 
-def _links(probe: Probe, graph: Graph, similarity: HostArray, weighted: bool) -> HostArray:
+def _links(
+    probe: Probe, graph: Graph, similarity: HostArray, constructor: EfficientGraphConstructor
+) -> HostArray:
     """The directed lists that the backend chose, as a matrix: near-ties may fall either way."""
-    m = np.zeros(similarity.shape)
+    m, held = np.zeros(similarity.shape), link_weights(similarity, constructor)
     neighbors, weights = probe.ops.to_numpy(graph.neighbors), probe.ops.to_numpy(graph.weights)
     for i, (places, row) in enumerate(zip(neighbors, weights)):
         listed = places[row > 0.0]
         require(len(set(listed.tolist())) == len(listed), f"row {i} of a graph lists {listed}")
-        m[i, listed] = similarity[i, listed] if weighted else 1.0
+        m[i, listed] = held[i, listed]
     return m
 
 
@@ -93,8 +104,9 @@ def _hold_links(
     """As many neighbours, as similar as the nearest, and none of those excluded."""
     if graph.self_weight == 1.0:  # a node keeps itself alone
         return
+    every = not graph.weighted and graph.self_weight != "adaptive"
     for i, places in enumerate(nearest(similarity, graph.k, graph.threshold, exclude)):
-        wanted = [s for s in similarity[i, places].tolist() if s > 0.0 or not graph.weighted]
+        wanted = [s for s in similarity[i, places].tolist() if s > 0.0 or every]
         found = similarity[i, np.flatnonzero(m[i])].tolist()
         close = len(found) == len(wanted) and np.allclose(sorted(found), sorted(wanted), atol=1e-5)
         require(close, f"row {i} of {graph} has links of {found}, expected {wanted}")
@@ -108,7 +120,7 @@ def graph_of_any_rows(probe: Probe) -> None:
     def body(x: HostArray, constructor: EfficientGraphConstructor) -> None:
         similarity, n = unit(x) @ unit(x).T, len(x)
         graph = constructor.construct_graph_batch(probe.ops, probe.array(x))
-        m = _links(probe, graph, similarity, constructor.weighted)
+        m = _links(probe, graph, similarity, constructor)
         _hold_links(m, similarity, constructor, np.arange(n))
         expected = dense_propagation(np.maximum(m, m.T), constructor.self_weight)
         actual, own = dense_of(probe.ops, graph, n)
@@ -117,7 +129,8 @@ def graph_of_any_rows(probe: Probe) -> None:
         out = propagate(probe.ops, graph, probe.array(h))
         probe.values(f"Â h of {constructor}", out, expected @ h)
 
-    for share in (None, 0.25):
+    edges: tuple[OwnShare, ...] = (None, "adaptive", 0.25)
+    for share in edges:
         for least in (-1.0, 0.0, 1.0):
             for k in (1, 2, 5):
                 body(EXACT, EfficientGraphConstructor(k, least, share, least > 0.0))
@@ -143,11 +156,9 @@ def attachment_of_any_rows(probe: Probe) -> None:
         (q, s), m = (unit(queries), unit(source)), len(source)
         exclude = np.random.default_rng(seed).integers(-1, m, len(q)).astype(np.int32)
         graph = constructor.attach(probe.ops, *map(probe.array, (q, s, exclude)))
-        links = _links(probe, graph, q @ s.T, constructor.weighted)
+        links = _links(probe, graph, q @ s.T, constructor)
         _hold_links(links, q @ s.T, constructor, exclude)
-        degree, alpha = links.sum(axis=1, keepdims=True), constructor.self_weight
-        own = 1.0 / (degree + 1.0) if alpha is None else np.where(degree > 0.0, alpha, 1.0)
-        expected = links / np.where(degree > 0.0, degree, 1.0) * (1.0 - own)
+        expected, own = dense_attachment(links, constructor.self_weight)
         actual, share = dense_of(probe.ops, graph, m)
         probe.values(f"links of {constructor}", probe.array(actual), expected)
         probe.values(f"own share of {constructor}", probe.array(share), own)
@@ -155,7 +166,8 @@ def attachment_of_any_rows(probe: Probe) -> None:
         out = propagate(probe.ops, graph, probe.array(x), probe.array(h))
         probe.values(f"Â h of {constructor}", out, own * x + expected @ h)
 
-    for share in (None, 0.25, 1.0):
+    edges: tuple[OwnShare, ...] = (None, "adaptive", 0.25, 1.0)
+    for share in edges:
         for least in (-1.0, 0.0, 1.0):
             body(EXACT, EXACT, EfficientGraphConstructor(2, least, share, least > 0.0), 1)
             body(EXACT[1:2], EXACT, EfficientGraphConstructor(5, least, share), 0)

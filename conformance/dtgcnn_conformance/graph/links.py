@@ -30,7 +30,7 @@ def figures_of_a_graph(probe: Probe) -> None:
         given = probe.array(labels), probe.array(labels)
         weights, neighbors = (probe.ops.to_numpy(g) for g in (graph.weights, graph.neighbors))
         same, linked = labels[neighbors] == labels[:, None], weights > 0
-        alone = dense_adjacency(x, 3, least, False).sum(axis=1) == 0
+        alone = dense_adjacency(x, constructor).sum(axis=1) == 0
         expected = {
             "graph_homophily": np.array((same & linked).sum() / max(linked.sum(), 1)),
             "isolated_nodes": np.array(alone.mean()),

@@ -1,4 +1,11 @@
 """Layers and the network are the reference's and what they are by definition."""
 
-MODULES = ("agreement", "definitions", "initialisers", "agreement_properties")
+MODULES = (
+    "agreement",
+    "definitions",
+    "initialisers",
+    "start",
+    "residual",
+    "agreement_properties",
+)
 """In the order in which a report has their checks."""

@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from dtgcnn import DTGCNNConfig
 from dtgcnn.array import numerics
 from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
 from dtgcnn.array.random import derive_key, uniform
@@ -21,6 +20,7 @@ from dtgcnn.model.network import Network
 from ..comparison import require
 from ..probe import Probe, integers, normal, to_device, to_host
 from ..registry import check
+from ..task import config_of
 
 N, D = 12, 6
 X = normal(N, D, seed=1)
@@ -228,7 +228,8 @@ def network_over_a_bank(probe: Probe) -> None:
 
 
 def _hold_network(probe: Probe, bank: bool, settings: dict[str, Any]) -> None:
-    config = DTGCNNConfig(input_dim=D, hidden_dims=(8, 8, 5), output_dim=4, **settings)
+    shape: dict[str, Any] = {"input_dim": D, "hidden_dims": (8, 8, 5), "output_dim": 4}
+    config = config_of(**shape, dropout_rate=0.1, **settings)
     net = Network.from_config(config)
     params, state = (to_host(probe.reference, t) for t in net.init(probe.reference, 3))
     inputs = {"graph": bank_graph(probe) if bank else batch_graph(probe), "key": KEY}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from dtgcnn.array.ops import Array, HostArray, Tree
-from dtgcnn.model.graph import Graph
+from dtgcnn.model.graph import EfficientGraphConstructor, Graph
 from dtgcnn.model.heads import ProjectionHead
 from dtgcnn.model.layers import BatchNorm, GCNLayer, LayerNorm, dropout
 
@@ -107,7 +107,7 @@ def _layer(layer: GCNLayer, params: Tree, x: HostArray, mixed: HostArray) -> Hos
 def graph_convolution_by_definition(probe: Probe) -> None:
     """``σ(Norm(Â h W + b))`` with a dense ``Â``, plus ``h`` where the widths agree."""
     key: Array = probe.reference.asarray(KEY, "uint32")
-    dense = dense_propagation(dense_adjacency(X, 3, 0.0, False), None)
+    dense = dense_propagation(dense_adjacency(X, EfficientGraphConstructor(3, 0.0)), None)
     lists, to_bank = batch_graph(probe), bank_graph(probe)
     rows = np.arange(N)[:, None]
     weights: HostArray = np.zeros((N, len(BANK_STATE)))

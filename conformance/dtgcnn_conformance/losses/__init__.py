@@ -3,6 +3,8 @@
 MODULES = (
     "triplets",
     "contrastive",
+    "anchors",
+    "anchored",
     "objectives",
     "combinations",
     "tasks",

@@ -23,6 +23,7 @@ from ..comparison import compare, require
 from ..probe import STEP, Probe, normal, to_device, to_host
 from ..registry import CheckFunction, check
 from ..tolerances import DIFFERENCES, Tolerance
+from .anchors import TURNS
 from .objectives import differentiated
 from .triplets import CHOSEN, EMBEDDINGS, ITEMS, LABELS
 
@@ -45,6 +46,7 @@ _BATCH = {
 BATCHES: dict[str, tuple[bool, Tree]] = {
     "labelled unit rows": (True, _BATCH),
     "labelled rows of any length": (False, _BATCH),
+    "unit rows, every other one an anchor": (True, {**_BATCH, "anchors": TURNS}),
     "unit rows of one class": (True, {**_BATCH, "labels": 0 * LABELS}),
     "triplets and a margin": (False, {**_BATCH, "triplets": CHOSEN, "margin": np.array(0.375)}),
 }

@@ -1,4 +1,15 @@
 """Whole steps, of every kind of training, are the reference's."""
 
-MODULES = ("objectives", "steps", "half_precision", "accumulation", "memory", "bank", "tasks")
+MODULES = (
+    "objectives",
+    "steps",
+    "starts",
+    "half_precision",
+    "accumulation",
+    "memory",
+    "bank",
+    "propagation",
+    "keeping",
+    "tasks",
+)
 """In the order in which a report has their checks."""

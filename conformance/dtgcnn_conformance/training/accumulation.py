@@ -58,7 +58,7 @@ def in_parts(
     """The same in parts, with cached gradients."""
     p, given = inputs(ops, task, ops.dtype)
     batch = given["batch"]
-    joint = {name: leaf for name, leaf in batch.items() if name not in ROWS_OF_X}
+    joint = {name: leaf for name, leaf in batch.items() if name not in ROWS_OF_X[1:]}
     results = AccumulatedStep(task.stepper(ops)).cached(
         p["params"],
         p["state"],

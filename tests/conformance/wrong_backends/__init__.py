@@ -7,6 +7,7 @@ from . import (  # noqa: F401
     core_losses,
     core_mining,
     core_optimisers,
+    core_start,
     core_training,
     creation,
     differentiation,

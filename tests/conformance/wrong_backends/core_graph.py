@@ -83,8 +83,8 @@ in_the_core(
             ),
             (
                 "rounded by the place",
-                "return ops.reshape(product, (count + missing, weight.shape[1]))[:count]",
-                "return ops.reshape(product, (count + missing, weight.shape[1]))[:count]"
+                "return ops.reshape(product, (count + missing, weight.shape[1]))[:count, :columns]",
+                "return ops.reshape(product, (count + missing, weight.shape[1]))[:count, :columns]"
                 " * (1.0 + 1e-7 * ops.astype(ops.arange(count)[:, None] > 9, ops.dtype))",
                 "determinism/a_product_by_rows_does_not_depend_on_their_places",
             ),
@@ -250,13 +250,13 @@ in_the_core(
             (
                 "an isolated node keeps a share alone",
                 "ops.where(alone, 1.0, ops.zeros",
-                "ops.where(alone, self.self_weight, ops.zeros",
+                "ops.where(alone, alpha, ops.zeros",
                 "graph/self_weight",
             ),
             (
                 "own share and neighbours exchanged",
-                "1.0 - self.self_weight",
-                "self.self_weight",
+                "1.0 - alpha",
+                "alpha",
                 "graph/self_weight",
             ),
         ],
@@ -266,6 +266,25 @@ in_the_core(
                 "similarity > 0.0",
                 "similarity > -2.0",
                 "graph/weighted_links",
+            ),
+            (
+                "an adaptive share of cosines that are not squared",
+                "similarity * similarity",
+                "similarity",
+                "graph/adaptive_share",
+                "graph/adaptive_share_over_a_bank",
+            ),
+            (
+                "an adaptive share of any links",
+                'if self.weighted or self.self_weight == "adaptive":',
+                "if self.weighted:",
+                "graph/adaptive_share",
+            ),
+            (
+                "an adaptive share of what lies on the other side",
+                "ops.where(linked, power, 0.0)",
+                'ops.where(linked | (self.self_weight == "adaptive"), power, 0.0)',
+                "graph/adaptive_share_without_links",
             ),
         ],
     }

@@ -131,6 +131,30 @@ in_the_core(
                 "losses/losses_of_all_pairs",
             ),
         ],
+        "dtgcnn.losses.batch_all:BatchAllTripletLoss.__call__": [
+            (
+                "anchors are not looked at",
+                "items, anchors)",
+                "items)",
+                "losses/triplets_begin_at_anchors",
+            ),
+        ],
+        "dtgcnn.losses.contrastive:_compare": [
+            (
+                "anchors are not looked at",
+                "items, anchors)",
+                "items)",
+                "losses/pair_losses_of_anchors",
+            ),
+        ],
+        "dtgcnn.losses.contrastive:WithUniformity.__call__": [
+            (
+                "anchors are not looked at",
+                "items, anchors)",
+                "items)",
+                "losses/pair_losses_of_anchors",
+            ),
+        ],
         "dtgcnn.losses.contrastive:SupConLoss.__call__": [
             (
                 "a row is in its own denominator",

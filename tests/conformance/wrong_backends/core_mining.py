@@ -19,8 +19,27 @@ in_the_core(
                 "ops.arange(items.shape[0])[:, None] != ops.arange(items.shape[0])[None, :]",
                 "losses/batch_hard_triplets",
             ),
+            (
+                "an anchor is compared with anchors as well",
+                "anchors[:, None] & ~anchors[None, :]",
+                "anchors[:, None] & (anchors[None, :] | ~anchors[None, :])",
+                "losses/pairs_of_anchors",
+            ),
+            (
+                "what is no anchor is compared too",
+                "anchors[:, None] & ~anchors[None, :]",
+                "anchors[:, None] ^ anchors[None, :]",
+                "losses/pairs_of_anchors",
+            ),
+            (
+                "negatives are of any two rows",
+                "pairs.negative & compared",
+                "pairs.negative",
+                "losses/pairs_of_anchors",
+            ),
         ],
         "dtgcnn.losses.mining:batch_hard": [
+            ("anchors are not looked at", "items, anchors)", "items)", "losses/miners_of_anchors"),
             (
                 "the nearest positive",
                 "ops.where(pairs.positive, distances,",
@@ -50,6 +69,12 @@ in_the_core(
         ],
         "dtgcnn.losses.mining:semi_hard": [
             (
+                "anchors are negatives",
+                "candidates & ~anchors[None, :]",
+                "candidates",
+                "losses/miners_of_anchors",
+            ),
+            (
                 "nearer than the positive",
                 "distances > to_positive",
                 "distances < to_positive",
@@ -69,6 +94,7 @@ in_the_core(
             ),
         ],
         "dtgcnn.losses.mining:easy_positive": [
+            ("anchors are not looked at", "items, anchors)", "items)", "losses/miners_of_anchors"),
             (
                 "the farthest positive",
                 "ops.where(pairs.positive, -distances,",
@@ -82,6 +108,9 @@ in_the_core(
                 "losses/semi_hard_triplets_of_equal_rows",
             ),
         ],
+        "dtgcnn.losses.mining:semi_hard_all": [
+            ("anchors are not looked at", "items, anchors)", "items)", "losses/miners_of_anchors"),
+        ],
         "dtgcnn.losses.mining:count_before": [
             (
                 "among equals the second list first",
@@ -91,6 +120,12 @@ in_the_core(
             ),
         ],
         "dtgcnn.losses.mining:distance_weighted": [
+            (
+                "anchors are not looked at",
+                "items, anchors)",
+                "items)",
+                "losses/drawn_negatives_of_anchors",
+            ),
             (
                 "near negatives are not held back",
                 "ops.maximum(distances, cutoff)",
@@ -106,6 +141,18 @@ in_the_core(
         ],
         "dtgcnn.losses.objective:objective": [
             (
+                "losses of all pairs do not know the anchors",
+                'items, batch.get("anchors"))',
+                "items)",
+                "losses/every_supcon_loss_of_auto_mining",
+            ),
+            (
+                "the softer half has anchors as negatives",
+                'triplets, batch.get("anchors"))',
+                "triplets)",
+                "losses/every_triplet_loss_of_auto_mining",
+            ),
+            (
                 "a margin that changes is not followed",
                 'batch.get("margin", config.triplet_margin)',
                 "config.triplet_margin",
@@ -119,6 +166,12 @@ in_the_core(
             ),
         ],
         "dtgcnn.losses.objective:_mine": [
+            (
+                "mining does not know the anchors",
+                'batch.get("anchors")',
+                "None",
+                "losses/every_triplet_loss_of_auto_mining",
+            ),
             (
                 "one positive too many",
                 "config.samples_per_class - 1",

@@ -157,15 +157,15 @@ in_the_core(
         "dtgcnn.model.bank:Bank.link": [
             (
                 "a row is its own neighbour",
-                "ops.arange(len(self)))",
-                "0 * ops.arange(len(self)) - 1)",
+                "ops.arange(len(self))",
+                "0 * ops.arange(len(self)) - 1",
                 "training/embeddings_agree",
             ),
         ],
-        "dtgcnn.model.dtgcnn:DTGCNN.attach": [
+        "dtgcnn.model.dtgcnn:DTGCNN._attach": [
             (
                 "a row of the bank is its own neighbour",
-                "bank.rows_of(host_x)",
+                "self.trained_bank().rows_of(host_x)",
                 "[-1] * len(host_x)",
                 "training/embeddings_agree",
             ),
@@ -173,8 +173,8 @@ in_the_core(
         "dtgcnn.model.dtgcnn:DTGCNN.encode": [
             (
                 "dropout",
-                "bank.states)",
-                "bank.states, key=ops.asarray((1, 2), 'uint32'))",
+                "bank.states, gate=gate)",
+                "bank.states, gate=gate, key=ops.asarray((1, 2), 'uint32'))",
                 "training/embeddings_agree",
             ),
             (

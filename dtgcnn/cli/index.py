@@ -1,0 +1,44 @@
+"""``dtgcnn index``: a trained model over the rows that will be searched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..model import DTGCNN
+from ..storage import check_folder
+from .main import main
+from .options import (
+    backend_option,
+    file_argument,
+    model_argument,
+    named,
+    overwrite_option,
+    rows_of,
+)
+
+__all__ = ["index"]
+
+
+@main.command()
+@model_argument
+@file_argument
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Model folder.")
+@click.option(
+    "--hops", default=3, show_default=True, type=click.IntRange(0), help="Steps of propagation."
+)
+@backend_option
+@overwrite_option
+def index(model: Path, file: Path, output: Path, hops: int, backend: str, overwrite: bool) -> None:
+    """Save the model in DIR with FILE's rows, labelled or not, as its graph.
+
+    Texts of classes that training never saw find neighbours of their own class among the rows that
+    are searched, and so come to lie closer together. The folder is a model like any other.
+    """
+    named("--output", check_folder, output, overwrite)
+    dataset = rows_of(file)
+    indexed = DTGCNN.load(model, backend=backend).index(dataset.inputs, hops=hops)
+    indexed.save(output, overwrite=overwrite)
+    bank = indexed.trained_bank()
+    click.echo(f"model saved in {output}, its graph over {len(bank):,} of {len(dataset):,} rows")

@@ -1,0 +1,287 @@
+"""The closed-form start of an embedding: fitted once, on the host, in float64, without a step of
+gradient descent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+__all__ = ["ClosedForm", "fit_closed_form"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SHRINKAGE = 0.6
+"""How much of the within-class covariance is taken as spherical."""
+
+RIDGES = (0.1, 0.3, 1.0, 3.0)
+"""λ, of which held-out rows choose one."""
+
+CODE_WEIGHT = 1.5
+"""β: the weight of a class code of usual norm beside the whitened row."""
+
+KERNEL_ROWS = 10_000
+SPREAD_ROWS = 5_000
+"""Most rows that the class code, and the projection, are found on."""
+
+FOLDS = 5
+CROSS_FITTED_ROWS = 2_000
+"""Most rows whose left-out codes are of five folds. More rows have those of leaving one out, which
+look at the whitening that all rows made: of many rows it knows each one little."""
+
+CALIBRATION_ROWS, CHECKED_ROWS = 4_000, 1_000
+"""Most rows, where they are not cross-fitted, to fit and to check each ridge on."""
+
+LEAST_ROWS, MOST_CLASSES = 4, 1_000
+"""Rows a class, on average, and classes, that a class code makes sense for."""
+
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """What ``fit_closed_form`` found.
+
+    Attributes:
+        arrays: by name, float32: what ``dtgcnn.model.Start`` is applied with.
+        left_out: (N, D) float32 rows and (N, 1) gates of the rows it was fitted on, each with the
+            class code that it would have if its own label were not known; None without class codes.
+        ridge: λ that was chosen.
+    """
+
+    arrays: dict[str, NDArray[np.float32]]
+    left_out: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+    ridge: float | None = None
+
+
+def fit_closed_form(
+    x: NDArray[np.float32],
+    labels: Ints,
+    output_dim: int,
+    *,
+    code_weight: float = CODE_WEIGHT,
+    seed: int = 0,
+) -> ClosedForm:
+    """The closed-form start of labelled rows: whitening, class code, projection.
+
+    See ``docs/architecture.md`` for the equations. Whitening: Hatch, Kajarekar & Stolcke 2006,
+    "Within-class covariance normalization for SVM-based speaker recognition". The code is kernel
+    ridge regression (Saunders, Gammerman & Vovk 1998) onto one-hot classes.
+
+    Args:
+        x: (N, D) rows, finite, of any length.
+        labels: (N,) their classes.
+        output_dim: columns of the embedding.
+        code_weight: β; 0 leaves the class code out. So do fewer rows than four a class on average,
+            a single class, and more than 1,000 classes.
+        seed: of what is drawn: folds, and rows where there are too many.
+    """
+    rows = unit(x.astype(np.float64))
+    labels = np.unique(labels, return_inverse=True)[1]
+    rng = np.random.Generator(np.random.PCG64(seed))
+    whitening = _Whitening.of(rows, labels)
+    white = whitening(rows)
+    arrays = {"mean": whitening.mean, "whitening": whitening.matrix}
+    if not (code_weight > 0.0 and has_usable_classes(labels)):
+        some = sample_evenly(labels, SPREAD_ROWS, rng)
+        arrays["projection"] = leading(white[some], output_dim)
+        return ClosedForm(_single(arrays), None)
+    ridge, norm, left_out = _calibrated(rows, labels, rng)
+    chosen = sample_evenly(labels, KERNEL_ROWS, rng)
+    kept, scale = _Views(rows[chosen], white[chosen]), code_weight / norm**2
+    coefficients, loo = _ridge_regression(kept, labels[chosen], ridge, left_out is None)
+    codes = _codes(_Views(rows, white), kept, coefficients)
+    some = sample_evenly(labels, SPREAD_ROWS, rng)
+    projection = leading(unit(_joined(white, codes, scale)[some]), output_dim)
+    arrays |= {"rows": kept.rows, "coefficients": coefficients, "projection": projection}
+    arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
+    if left_out is None:
+        assert loo is not None
+        codes[chosen] = loo
+        left_out = white, codes
+    z = unit(_joined(*left_out, scale) @ projection)
+    gates = np.minimum(1.0, (np.linalg.norm(left_out[1], axis=1, keepdims=True) / norm) ** 4)
+    return ClosedForm(_single(arrays), (z.astype(np.float32), gates.astype(np.float32)), ridge)
+
+
+@dataclass(frozen=True)
+class _Whitening:
+    """``unit(W (x − μ))``."""
+
+    mean: Floats
+    matrix: Floats
+
+    @classmethod
+    def of(cls, rows: Floats, labels: Ints) -> _Whitening:
+        return cls(rows.mean(axis=0), whitening_of(within_classes(rows, labels)))
+
+    def __call__(self, rows: Floats) -> Floats:
+        return unit((rows - self.mean) @ self.matrix)
+
+
+class _Views(NamedTuple):
+    """Rows at unit length, and whitened."""
+
+    rows: Floats
+    white: Floats
+
+    def kernel(self, other: _Views) -> Floats:
+        """The mean over both views of ``exp(2 (a·b − 1))``."""
+        total: Floats = kernel(self.rows, other.rows)
+        total += kernel(self.white, other.white)
+        total *= 0.5
+        return total
+
+
+def unit(x: Floats) -> Floats:
+    """Rows at unit length; zero rows stay zero."""
+    norms = np.linalg.norm(x, axis=1, keepdims=True)
+    out: Floats = np.divide(x, norms, out=np.zeros_like(x), where=norms != 0)
+    return out
+
+
+def has_usable_classes(labels: Ints) -> bool:
+    """Whether classes are large enough, and few enough, to be told by a code."""
+    counts = np.bincount(labels)
+    return 2 <= len(counts) <= MOST_CLASSES and len(labels) >= LEAST_ROWS * len(counts)
+
+
+def within_classes(rows: Floats, labels: Ints) -> Floats:
+    """(D, D) the covariance of rows around the means of their classes."""
+    labels = np.unique(labels, return_inverse=True)[1]  # a fold may lack a class
+    counts = np.bincount(labels)
+    order = np.argsort(labels, kind="stable")
+    sums = np.add.reduceat(rows[order], np.concatenate([[0], np.cumsum(counts)[:-1]]), axis=0)
+    spread = rows - (sums / counts[:, None])[labels]
+    covariance: Floats = spread.T @ spread / len(rows)
+    return covariance
+
+
+def whitening_of(covariance: Floats, shrinkage: float = SHRINKAGE) -> Floats:
+    """The symmetric inverse root of a covariance that is shrunk towards a sphere."""
+    width = len(covariance)
+    sphere = np.trace(covariance) / width
+    values, vectors = np.linalg.eigh(covariance)
+    shrunk = (1.0 - shrinkage) * np.maximum(values, 0.0) + shrinkage * sphere
+    if sphere <= 0.0:
+        return np.eye(width)
+    root: Floats = (vectors / np.sqrt(shrunk)) @ vectors.T
+    return root
+
+
+def leading(rows: Floats, count: int) -> Floats:
+    """(D, count) the leading eigenvectors of ``rowsᵀ rows``, zeros where there are fewer."""
+    width = rows.shape[1]
+    taken = min(count, width)
+    _, vectors = linalg.eigh(rows.T @ rows, subset_by_index=(width - taken, width - 1))
+    vectors = vectors[:, ::-1]
+    signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(taken)])
+    out = np.zeros((width, count))
+    out[:, :taken] = vectors * signs
+    return out
+
+
+def sample_evenly(labels: Ints, most: int, rng: np.random.Generator) -> Ints:
+    """Up to ``most`` row numbers in ascending order, drawn evenly over classes."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    order = rng.permutation(len(labels))
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    counts = np.bincount(labels)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    turn = np.arange(len(labels)) - np.repeat(starts, counts)
+    return np.sort(by_class[np.argsort(turn, kind="stable")[:most]])
+
+
+def _calibrated(
+    rows: Floats, labels: Ints, rng: np.random.Generator
+) -> tuple[float, float, tuple[Floats, Floats] | None]:
+    """The ridge, the usual norm of a code that has not seen its row, and of few rows the whitened
+    rows and codes that none of them had a part in."""
+    fold = _folds(labels, rng)
+    everything = len(rows) <= CROSS_FITTED_ROWS
+    white = np.empty_like(rows)
+    shape = (len(rows), int(labels.max()) + 1)
+    codes = {ridge: np.empty(shape) for ridge in RIDGES}
+    checked = []
+    for number in range(FOLDS if everything else 1):
+        held, rest = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
+        if not everything:
+            held = held[sample_evenly(labels[held], CHECKED_ROWS, rng)]
+            rest = rest[sample_evenly(labels[rest], CALIBRATION_ROWS, rng)]
+        whitening = _Whitening.of(rows[rest], labels[rest])
+        white[held] = whitening(rows[held])
+        fitted = _Views(rows[rest], whitening(rows[rest]))
+        k = _Views(rows[held], white[held]).kernel(fitted)
+        for ridge in RIDGES:
+            a, _ = _ridge_regression(fitted, labels[rest], ridge, False, shape[1])
+            codes[ridge][held] = k @ a
+        checked.append(held)
+    seen = np.concatenate(checked)
+    right = {r: (p[seen].argmax(axis=1) == labels[seen]).mean() for r, p in codes.items()}
+    ridge = min(r for r, share in right.items() if share >= max(right.values()) - 0.0025)
+    norm = float(np.median(np.linalg.norm(codes[ridge][seen], axis=1)))
+    return ridge, norm, (white, codes[ridge]) if everything else None
+
+
+def _folds(labels: Ints, rng: np.random.Generator) -> Ints:
+    """The fold of each row, each class spread evenly over all."""
+    order = rng.permutation(len(labels))
+    by_class = order[np.argsort(labels[order], kind="stable")]
+    fold = np.empty(len(labels), np.int64)
+    fold[by_class] = np.arange(len(labels)) % FOLDS
+    return fold
+
+
+def kernel(a: Floats, b: Floats) -> Floats:
+    """``exp(2 (a·b − 1))`` of unit rows."""
+    out = a @ b.T
+    out -= 1.0
+    out *= 2.0
+    return np.exp(out, out=out)
+
+
+def _ridge_regression(
+    fitted: _Views, labels: Ints, ridge: float, left_out: bool, classes: int | None = None
+) -> tuple[Floats, Floats | None]:
+    """``A = (K + λ I)⁻¹ (Y − 1/C)``, and the rows' leave-one-out predictions
+    ``Y − 1/C − A_i / [(K + λ I)⁻¹]_ii``."""
+    count = int(labels.max()) + 1 if classes is None else classes
+    y = np.full((len(labels), count), -1.0 / count)
+    y[np.arange(len(labels)), labels] += 1.0
+    k = fitted.kernel(fitted)
+    k[np.diag_indices(len(k))] += ridge
+    factor = linalg.cholesky(k, lower=True, overwrite_a=True, check_finite=False)
+    a = linalg.cho_solve((factor, True), y, check_finite=False)
+    if not left_out:
+        return a, None
+    inverse, _ = linalg.lapack.dtrtri(factor, lower=1, overwrite_c=1)
+    diagonal = np.einsum("ij,ij->j", inverse, inverse)
+    return a, y - a / diagonal[:, None]
+
+
+def _codes(views: _Views, kept: _Views, coefficients: Floats) -> Floats:
+    blocks = [
+        _Views(*(view[start : start + _BLOCK] for view in views)).kernel(kept) @ coefficients
+        for start in range(0, len(views.rows), _BLOCK)
+    ]
+    return np.concatenate(blocks)
+
+
+def _joined(white: Floats, codes: Floats, scale: float) -> Floats:
+    """Whitened rows, and beside them their codes, gated by their own norms."""
+    return np.concatenate([white, gated(codes, scale)], axis=1)
+
+
+def gated(codes: Floats, scale: float) -> Floats:
+    """``scale ‖p‖ p``."""
+    out: Floats = scale * codes * np.linalg.norm(codes, axis=1, keepdims=True)
+    return out
+
+
+def _single(arrays: dict[str, Floats]) -> dict[str, NDArray[np.float32]]:
+    return {name: np.array(array, np.float32, order="C") for name, array in arrays.items()}

@@ -1,0 +1,112 @@
+"""``Start``: the closed-form start of an embedding, applied through ``ops``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..array import Array, ArrayOps, HostArray, Tree, numerics
+
+__all__ = ["Start", "shapes_of"]
+
+BLOCK_ROWS = 1024
+"""Rows started at a time where many are, which bounds the kernel that is held."""
+
+
+_CODES = ("rows", "coefficients", "code_scale", "code_norm")
+
+
+def shapes_of(
+    host_arrays: dict[str, HostArray], input_dim: int, output_dim: int
+) -> dict[str, tuple[int, ...]]:
+    """The names and shapes that the arrays of a start must have, as many rows and classes as they
+    tell of themselves."""
+    shapes: dict[str, tuple[int, ...]] = {
+        "mean": (input_dim,),
+        "whitening": (input_dim, input_dim),
+    }
+    if not host_arrays.keys() & set(_CODES):
+        return {**shapes, "projection": (input_dim, output_dim)}
+    (rows, _), (_, classes) = (
+        (*getattr(host_arrays.get(name), "shape", ()), 0, 0)[:2]
+        for name in ("rows", "coefficients")
+    )
+    shapes |= {"rows": (rows, input_dim), "coefficients": (rows, classes)}
+    shapes |= {"code_scale": (), "code_norm": ()}
+    return {**shapes, "projection": (input_dim + classes, output_dim)}
+
+
+@dataclass(frozen=True)
+class Start:
+    """What an embedding is before any gradient step, ``z = unit(Vᵀ [s ; (β / c²) ‖p‖ p])``.
+
+    ``s = unit(W (x − μ))`` is the row, whitened within its classes (Hatch et al. 2006), and
+    ``p = Σ_j k_j A_j`` its class code, by kernel ridge regression over rows x_j with
+    ``k_j = ½ exp(2 (x·x_j − 1)) + ½ exp(2 (s·s_j − 1))``. A row unlike any class has a small
+    ``‖p‖`` and falls back to ``s``. V are leading eigenvectors.
+
+    Args:
+        arrays: on the device: ``mean`` (D,), ``whitening`` (D, D) and ``projection``; and where
+            there are class codes ``rows`` (M, D), ``coefficients`` (M, C), and of shape ()
+            ``code_scale``, β / c², and ``code_norm``, c.
+        white_rows: (M, D), those rows whitened, which ``of`` makes; None without class codes.
+    """
+
+    arrays: Tree
+    white_rows: Array | None = None
+
+    @classmethod
+    def of(cls, ops: ArrayOps, host_arrays: dict[str, HostArray]) -> Start:
+        """The start of host arrays, such as ``fit_closed_form`` finds."""
+        arrays = {name: ops.asarray(array) for name, array in host_arrays.items()}
+        if "rows" not in arrays:
+            return cls(arrays)
+        white = (arrays["rows"] - arrays["mean"]) @ arrays["whitening"]
+        return cls(arrays, numerics.l2_normalize(ops, white))
+
+    def equals(self, ops: ArrayOps, host_arrays: dict[str, HostArray]) -> bool:
+        """Whether it is the start of these host arrays, bit for bit."""
+        own = {name: ops.to_numpy(array) for name, array in self.arrays.items()}
+        return own.keys() == host_arrays.keys() and all(
+            own[name].tobytes() == array.astype(own[name].dtype).tobytes()
+            for name, array in host_arrays.items()
+        )
+
+    @property
+    def has_codes(self) -> bool:
+        """Whether there is a class code."""
+        return self.white_rows is not None
+
+    def __call__(self, ops: ArrayOps, x: Array, *, by_rows: bool = False) -> tuple[Array, Array]:
+        """Of unit rows ``x`` (N, D) the embedding (N, output_dim), at unit length, and the gate
+        ``min(1, (‖p‖ / c)⁴)`` (N, 1), which is 1 where there are no class codes.
+
+        With ``by_rows`` no bit of a row depends on the others.
+        """
+        blocks = []
+        for begin in range(0, max(x.shape[0], 1), BLOCK_ROWS):
+            blocks.append(self._block(ops, x[begin : begin + BLOCK_ROWS], by_rows))
+            if x.shape[0] > BLOCK_ROWS:
+                ops.evaluate(*blocks[-1])
+        return ops.concat([z for z, _ in blocks]), ops.concat([gate for _, gate in blocks])
+
+    def _block(self, ops: ArrayOps, x: Array, by_rows: bool) -> tuple[Array, Array]:
+        def product(a: Array, b: Array) -> Array:
+            out: Array = numerics.matmul_by_rows(ops, a, b) if by_rows else a @ b
+            return out
+
+        own = self.arrays
+        white = numerics.l2_normalize(ops, product(x - own["mean"], own["whitening"]))
+        gate = ops.zeros((x.shape[0], 1)) + 1.0
+        if self.has_codes:
+            kernel = ops.zeros(())
+            assert self.white_rows is not None
+            for a, b in ((x, own["rows"]), (white, self.white_rows)):
+                cosines = product(a, ops.permute_dims(b, (1, 0)))
+                kernel = kernel + 0.5 * ops.exp(2.0 * (cosines - 1.0))
+            codes = product(kernel, own["coefficients"])
+            norms = ops.sqrt(ops.sum(codes * codes, axis=1, keepdims=True))
+            share = norms / own["code_norm"]
+            share = ops.where(share > 1.0, 1.0, share)
+            gate = (share * share) * (share * share)
+            white = ops.concat([white, codes * (norms * own["code_scale"])], axis=1)
+        return numerics.l2_normalize(ops, product(white, own["projection"])), gate

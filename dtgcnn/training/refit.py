@@ -1,0 +1,54 @@
+"""Training anew on the held-out rows too, once they have chosen how long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..callbacks import StopAfter
+from ..errors import TrainingError
+from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from ..data import Encoder, TripletDataset
+
+__all__ = ["train_on_all"]
+
+
+def train_on_all(
+    trainer: Trainer, dataset: TripletDataset, encoder: Encoder | None = None
+) -> Trainer:
+    """Train a new model as ``trainer`` did up to its best epoch, on the held-out rows as well.
+
+    Args:
+        trainer: trained, with held-out rows; its model stays as it is.
+        dataset: what its loaders were made of.
+        encoder: of texts, not fitted yet: it is fitted on all texts that are trained on. The
+            model's own where not given.
+
+    Returns:
+        The trainer of the new model, which has no held-out rows.
+
+    Raises:
+        TrainingError: ``trainer`` has no best epoch.
+    """
+    if trainer.best_epoch is None:
+        raise TrainingError("the trainer must have a best epoch, chosen on held-out rows")
+    config, model = trainer.config, trainer.model
+    loader, nothing = dataset.create_dataloaders(
+        config.batch_size, 1.0, config.seed, config.samples_per_class
+    )
+    if encoder is None:
+        encoder = model.encoder
+    elif dataset.texts is not None:
+        encoder.fit([dataset.texts[item] for item in loader.items])
+    again = type(model)(config, ops=model.ops, encoder=encoder, **model.extras())
+    final = Trainer(
+        again,
+        train_loader=loader,
+        val_loader=nothing,
+        callbacks=[StopAfter(trainer.best_epoch)],
+        progress=False,
+        loss=trainer.loss,
+    )
+    final.train()
+    return final
