@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +30,9 @@ __all__ = [
     "VECTORS",
     "VOCABULARY",
     "Task",
+    "another",
     "config_of",
+    "model_of",
     "rounded",
     "task_of",
 ]
@@ -180,3 +183,21 @@ def task_of(
 def rounded(tree: Tree, dtype: Any) -> Tree:
     """Floats rounded to the dtype."""
     return tree_map(lambda leaf: leaf.astype(dtype) if leaf.dtype.kind == "f" else leaf, tree)
+
+
+def model_of(ops: ArrayOps, rows: int = len(VECTORS), **settings: Any) -> DTGCNN:
+    """A model whose bank holds the first rows, and whose start, if any, is theirs."""
+    model = DTGCNN(config_of(**settings), ops=ops)
+    if model.config.has_start:
+        model.fit_start(VECTORS[:rows], LABELS[:rows])
+    model.build_bank(VECTORS[:rows], [int(label) for label in LABELS[:rows]])
+    return model
+
+
+def another(ops: ArrayOps) -> ArrayOps:
+    """A new object of the backend's class, where that takes device and dtype; else the same."""
+    if not {"device", "dtype"} <= inspect.signature(type(ops)).parameters.keys():
+        return ops
+    factory: Any = type(ops)
+    made: ArrayOps = factory(device=ops.device, dtype=ops.dtype)
+    return made

@@ -5,10 +5,9 @@ On a CPU again is the same bits. Another device may add in another order.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -26,20 +25,11 @@ from ..losses.combinations import BATCHES, accepted, pairings
 from ..losses.objectives import differentiated
 from ..probe import Probe, integers, normal, to_device, to_host
 from ..registry import check
-from ..task import LABELS, VECTORS, Task, config_of, rounded, task_of
+from ..task import LABELS, VECTORS, Task, another, config_of, model_of, rounded, task_of
 from ..tolerances import IN_PARTS
 
 _SCOPES = ("batch", "bank")
 _CLASSES = [int(label) for label in LABELS]
-
-
-def another(ops: ArrayOps) -> ArrayOps:
-    """A new object of the backend's class, where that takes device and dtype; else the same."""
-    if not {"device", "dtype"} <= inspect.signature(type(ops)).parameters.keys():
-        return ops
-    factory: Any = type(ops)
-    made: ArrayOps = factory(device=ops.device, dtype=ops.dtype)
-    return made
 
 
 def hold(probe: Probe, what: str, again: Tree, first: Tree, bits: bool = False) -> None:
@@ -94,15 +84,6 @@ def random_numbers_again(probe: Probe) -> None:
     first = hold_again(probe, "what a key gives", drawn, bits=True)
     for name, leaf in to_host(probe.ops, drawn(probe.ops, 4)).items():
         require(not np.array_equal(leaf, first[name]), f"two keys give the same {name}")
-
-
-def model_of(ops: ArrayOps, rows: int = len(VECTORS), **settings: Any) -> DTGCNN:
-    """A model whose bank holds the first rows, and whose start, if any, is theirs."""
-    model = DTGCNN(config_of(**settings), ops=ops)
-    if model.config.has_start:
-        model.fit_start(VECTORS[:rows], LABELS[:rows])
-    model.build_bank(VECTORS[:rows], _CLASSES[:rows])
-    return model
 
 
 @check("determinism")

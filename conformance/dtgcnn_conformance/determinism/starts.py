@@ -20,8 +20,8 @@ from ..comparison import require
 from ..layers.start import X, start_of
 from ..probe import Probe, normal, to_device, to_host
 from ..registry import check
-from ..task import LABELS, VECTORS, config_of
-from .repetition import hold, hold_again, hold_rows, model_of
+from ..task import LABELS, VECTORS, config_of, model_of
+from .repetition import hold, hold_again, hold_rows
 
 STARTED: dict[str, Any] = {"start": "closed_form", "propagation_hops": 3}
 

@@ -25,13 +25,12 @@ from dtgcnn.model.graph import EfficientGraphConstructor
 from dtgcnn.storage.files import read_arrays, write_arrays
 
 from ..comparison import ConformanceFailure, require
-from ..determinism.repetition import another, model_of
 from ..losses.combinations import BATCHES, accepted, pairings
 from ..losses.triplets import EMBEDDINGS, ITEMS, LABELS
 from ..probe import Probe, integers, normal, to_device
 from ..registry import check
 from ..task import LABELS as CLASSES
-from ..task import VECTORS, config_of
+from ..task import VECTORS, another, config_of, model_of
 
 
 def refuses(

@@ -14,10 +14,9 @@ from dtgcnn.array.tree import tree_map
 from dtgcnn.training.best_epoch import BestEpoch
 
 from ..comparison import require
-from ..determinism.repetition import another, model_of
 from ..probe import Probe, to_host
 from ..registry import check
-from ..task import VECTORS
+from ..task import VECTORS, another, model_of
 from .propagation import HOPS, moved
 
 

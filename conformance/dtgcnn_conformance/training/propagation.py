@@ -11,12 +11,11 @@ from dtgcnn.array.ops import HostArray
 from dtgcnn.model.graph import EfficientGraphConstructor
 
 from ..comparison import require
-from ..determinism.repetition import model_of
 from ..graph.construction import dense_attachment, dense_lists
 from ..layers.start import unit
 from ..probe import Probe, normal
 from ..registry import check
-from ..task import VECTORS
+from ..task import VECTORS, model_of
 
 HOPS, BANK = 3, 40
 KINDS: tuple[dict[str, Any], ...] = (
