@@ -96,15 +96,15 @@ def closed(data: TripletDataset, view: Any) -> list[float]:
     return figures(view[test], y[test], CLOSED, view[train], y[train])
 
 
-def chosen(x: Any, y: Any, seed: int, name: str, changes: dict[str, Any], backend: str) -> DTGCNN:
-    """What ``dtgcnn train`` makes of the rows."""
+def chosen(x: Any, y: Any, seed: int, start: bool, changes: dict[str, Any], backend: str) -> DTGCNN:
+    """What ``dtgcnn train`` makes of the rows, or the start that it begins with."""
     dataset = TripletDataset.from_arrays(x, y)
     named = {"input_dim": x.shape[1], "seed": seed, **changes}
     config = DTGCNNConfig.from_dict(named)
     sides = dataset.create_dataloaders(config.batch_size, 0.8, seed, config.samples_per_class)
     suits = suggest(len(dataset), len(sides[0]), started=config.has_start)
     model = DTGCNN(config.replace(**(suits | named)), backend=backend)
-    callbacks = [StopAfter(0)] if name == NO_STEPS else []
+    callbacks = [StopAfter(0)] if start else []
     loaders = dict(zip(("train_loader", "val_loader"), sides, strict=True))
     trainer = Trainer(model, **loaders, progress=False, callbacks=callbacks)
     trainer.train()
@@ -136,6 +136,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--backend", default="numpy")
+    parser.add_argument("--start", action="store_true", help="take no step: the starts alone")
     parser.add_argument("--only", action="append", help="these of the variants")
     parser.add_argument("--variant", action="append", help="settings as NAME=JSON, comma-separated")
     options = parser.parse_args()
@@ -162,12 +163,13 @@ def main() -> None:
         for seed in range(options.seeds):
             held = unseen_classes(y, seed)
             rest, seen = test[np.isin(y[test], held)], train[~np.isin(y[train], held)]
+            start = options.start or name == NO_STEPS
             with without_gate() if name == NO_GATE else nothing():
                 begin = time.perf_counter()
-                model = chosen(x[train], y[train], seed, name, changes, options.backend)
+                model = chosen(x[train], y[train], seed, start, changes, options.backend)
                 seconds.append(time.perf_counter() - begin)
                 z = model.encode(x)
-                partial = chosen(x[seen], y[seen], seed, name, changes, options.backend)
+                partial = chosen(x[seen], y[seen], seed, start, changes, options.backend)
                 views = [m.encode(x[rest]) for m in (partial, partial.index(x[rest]))]
             run = figures(z[test], y[test], KNOWN, z[train], y[train])
             runs.append(run + [f for v in views for f in figures(v, y[rest], UNSEEN)])

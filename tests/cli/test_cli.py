@@ -406,7 +406,7 @@ def test_ctrl_c_anywhere_ends_with_130(
     assert (measured.exit_code, measured.output) == (130, "\ninterrupted\n")
     trained = train(text_file, model, "--overwrite")
     assert trained.exit_code == 130
-    assert f"interrupted: {model} holds the model of epoch 3" in trained.output
+    assert f"interrupted: {model} holds the model of epoch 0" in trained.output
 
 
 def test_an_output_that_is_a_file_is_refused(text_file: Path) -> None:
@@ -559,7 +559,7 @@ def test_an_interrupt_of_the_second_training_leaves_the_first_ones_model(
         patch.setattr("dtgcnn.cli.train.train_on_all", interrupt)
         cut = train(text_file, model)
     assert cut.exit_code == 130
-    assert f"interrupted: {model} holds the model of epoch 3; --resume goes on" in cut.output
+    assert f"interrupted: {model} holds the model of epoch 0; --resume goes on" in cut.output
     assert rows_of_bank(model) < rows_of_bank(whole) == 63
     assert DTGCNN.load(model, backend="numpy").encode(["the cat"]).shape == (1, 8)
     assert not (model / "metrics.json").exists()
