@@ -101,6 +101,7 @@ def test_a_wrong_gradient_does_not_pass() -> None:
 def test_gradients_of_a_whole_loss_pass_torchs_gradcheck(scope: Any, settings: Any) -> None:
     """Graph, layers with dropout, head and mined loss, by every parameter."""
     config = DTGCNNConfig(
+        start="none",
         input_dim=4,
         hidden_dims=(5, 5),
         output_dim=3,
