@@ -135,7 +135,7 @@ def test_no_cache_keeps_nothing(minilm: Path, tmp_path: Path) -> None:
     arguments = ["train", tmp_path / "few.csv", "--output", tmp_path / "m", "--encoder", spec]
     dtgcnn(*arguments, "--no-cache", *QUICK, "--batch-size", "16")
     assert not (tmp_path / "cache").exists()
-    assert DTGCNN.load(tmp_path / "m", backend="numpy").encode(["a text"]).shape == (1, 128)
+    assert DTGCNN.load(tmp_path / "m", backend="numpy").encode(["a text"]).shape == (1, 256)
 
 
 def test_another_model_is_told(minilm: Path, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_the_command_line_with_a_static_model(static: Path, tmp_path: Path) -> N
     wanted = retrieval_metrics(rows[test], labels[test], rows[train], labels[train])
     assert figures["input"] == pytest.approx(wanted)
     assert figures["trained"] != figures["input"]
-    assert dtgcnn("search", model, file, "parcel", "--top", "2").stdout.count("\n") == 2
+    assert dtgcnn("search", model, file, "parcel", "--top", "2").stdout.count("\n") == 3
 
 
 def test_mlx_gives_the_rows_of_sentence_transformers(
