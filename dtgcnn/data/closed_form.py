@@ -93,7 +93,10 @@ def fit_closed_form(
     ridge, norm, left_out = _calibrated(rows, labels, rng)
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
     kept, scale = _Views(rows[chosen], white[chosen]), code_weight / norm**2
-    coefficients, loo = _ridge_regression(kept, labels[chosen], ridge, left_out is None)
+    classes = int(labels.max()) + 1
+    coefficients, loo = _ridge_regression(
+        kept.kernel(kept), labels[chosen], classes, ridge, left_out is None
+    )
     codes = _codes(_Views(rows, white), kept, coefficients)
     some = sample_evenly(labels, SPREAD_ROWS, rng)
     projection = leading(unit(_joined(white, codes, scale)[some]), output_dim)
@@ -217,8 +220,9 @@ def _calibrated(
         white[held] = whitening(rows[held])
         fitted = _Views(rows[rest], whitening(rows[rest]))
         k = _Views(rows[held], white[held]).kernel(fitted)
+        among = fitted.kernel(fitted)
         for ridge in RIDGES:
-            a, _ = _ridge_regression(fitted, labels[rest], ridge, False, shape[1])
+            a, _ = _ridge_regression(among.copy(), labels[rest], shape[1], ridge)
             codes[ridge][held] = k @ a
         checked.append(held)
     seen = np.concatenate(checked)
@@ -246,14 +250,12 @@ def kernel(a: Floats, b: Floats) -> Floats:
 
 
 def _ridge_regression(
-    fitted: _Views, labels: Ints, ridge: float, left_out: bool, classes: int | None = None
+    k: Floats, labels: Ints, classes: int, ridge: float, left_out: bool = False
 ) -> tuple[Floats, Floats | None]:
-    """``A = (K + λ I)⁻¹ (Y − 1/C)``, and the rows' leave-one-out predictions
-    ``Y − 1/C − A_i / [(K + λ I)⁻¹]_ii``."""
-    count = int(labels.max()) + 1 if classes is None else classes
-    y = np.full((len(labels), count), -1.0 / count)
+    """``A = (K + λ I)⁻¹ (Y − 1/C)``, and with ``left_out`` the rows' leave-one-out predictions
+    ``Y − 1/C − A_i / [(K + λ I)⁻¹]_ii``. It works in the memory of ``k`` (N, N)."""
+    y = np.full((len(labels), classes), -1.0 / classes)
     y[np.arange(len(labels)), labels] += 1.0
-    k = fitted.kernel(fitted)
     k[np.diag_indices(len(k))] += ridge
     factor = linalg.cholesky(k, lower=True, overwrite_a=True, check_finite=False)
     a = linalg.cho_solve((factor, True), y, check_finite=False)

@@ -68,19 +68,11 @@ class TrainingInputs:
         an anchor that saw its own label would have nothing to learn."""
         ops = self.ops
         rows = ops.asarray([self._row_of[int(item)] for item in items], "int32")
-        arrays = {"x": ops.take(self._x, rows)}
-        if self._gate is not None:
-            arrays["gate"] = ops.take(self._gate, rows)
-        if self._links is not None:
-            links = self._links.rows(ops, rows)
-            arrays |= {name: getattr(links, name) for name in _LISTS}
+        known = _taken(ops, rows, self._x, self._gate, self._links)
         if self._left_out is None:
-            return arrays
-        assert self._left_out_links is not None
-        links = self._left_out_links.rows(ops, rows)
-        others = {"x": ops.take(self._left_out[0], rows), "gate": ops.take(self._left_out[1], rows)}
-        others |= {name: getattr(links, name) for name in _LISTS}
-        return {name: _alternating(ops, others[name], arrays[name]) for name in arrays}
+            return known
+        anchors = _taken(ops, rows, *self._left_out, self._left_out_links)
+        return {name: _alternating(ops, anchors[name], known[name]) for name in known}
 
     def relink(self) -> None:
         """Link the rows to the bank as it is now, where an embedding layer has moved them."""
@@ -142,6 +134,17 @@ class TrainingInputs:
         labels = ops.asarray(self.loader.labels, "int32")
         figures = graph_figures(ops, self._links, labels, bank_labels)
         return {name: float(ops.to_numpy(value)) for name, value in figures.items()}
+
+
+def _taken(ops: ArrayOps, rows: Array, x: Array, gate: Array | None, links: Graph | None) -> Tree:
+    """Some rows, and their gates and links where there are some."""
+    arrays = {"x": ops.take(x, rows)}
+    if gate is not None:
+        arrays["gate"] = ops.take(gate, rows)
+    if links is not None:
+        lists = links.rows(ops, rows)
+        arrays |= {name: getattr(lists, name) for name in _LISTS}
+    return arrays
 
 
 def _alternating(ops: ArrayOps, first: Array, second: Array) -> Array:

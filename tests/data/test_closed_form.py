@@ -162,7 +162,8 @@ def test_class_codes_are_kernel_ridge_regression() -> None:
     views = views_of(x, found)
     peer = ridge_model(views, labels, found.ridge)
     np.testing.assert_allclose(found.arrays["coefficients"], peer.dual_coef_, atol=1e-4)
-    own, _ = closed_form._ridge_regression(closed_form._Views(*views), labels, found.ridge, True)
+    made = closed_form._Views(*views)
+    own, _ = closed_form._ridge_regression(made.kernel(made), labels, CLASSES, found.ridge)
     np.testing.assert_allclose(own, peer.dual_coef_, atol=1e-10)
     scale = BETA / float(found.arrays["code_norm"]) ** 2
     assert float(found.arrays["code_scale"]) == pytest.approx(scale, rel=1e-5)

@@ -235,8 +235,8 @@ in_the_core(
         "dtgcnn.training.step_inputs:TrainingInputs.rows": [
             (
                 "anchors know their label",
-                "ops.take(self._left_out[0], rows)",
-                "ops.take(self._x, rows)",
+                "_taken(ops, rows, *self._left_out, self._left_out_links)",
+                "_taken(ops, rows, self._x, self._left_out[1], self._left_out_links)",
                 "training/rows_that_stand_twice",
             ),
         ],
