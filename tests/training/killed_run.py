@@ -88,7 +88,7 @@ def train(folder: Path, backend: str, point: str, number: float) -> None:
         output_dim=4,
         batch_size=16,
         graph_k_neighbors=3,
-        num_epochs=200 // len(train_loader),
+        num_epochs=100 // len(train_loader),
         dropout_rate=0.2,
         use_batch_norm=True,
         dynamic_graph_update_freq=3,

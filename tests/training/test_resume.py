@@ -28,7 +28,7 @@ from . import killed_run
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 
-STEPS = 200
+STEPS = 100
 
 Kill: TypeAlias = tuple[str, float]
 """A point at which a run is killed, and the how-manieth of its kind."""
@@ -91,8 +91,8 @@ def plan(dice: random.Random, calls: dict[str, int], seconds: float) -> list[lis
     again: list[list[Kill]] = [
         [("step", dice.randint(1, 3)), ("mkdir", 1)],
         [("torn", 1), ("torn", 1), at("step")],
-        [("step", dice.randint(4, 99)), ("torn", 1), ("replace", 2)],
-        [("step", dice.randint(4, 99)), ("step", dice.randint(100, 199))],
+        [("step", dice.randint(4, 49)), ("torn", 1), ("replace", 2)],
+        [("step", dice.randint(4, 49)), ("step", dice.randint(50, 99))],
     ]
     return once + any_time + again
 

@@ -143,7 +143,8 @@ def test_the_encoder_sees_the_training_side_only(text_file: Any) -> None:
 def test_every_loss_and_mining_strategy_brings_classes_together(settings: Any, base: str) -> None:
     x, labels = blobs(per_class=40)
     dataset = TripletDataset.from_arrays(x, labels)
-    model, trainer = train(dataset, base, num_epochs=40, learning_rate=3e-3, **settings)
+    epochs = 40 if base == "none" else 10
+    model, trainer = train(dataset, base, num_epochs=epochs, learning_rate=3e-3, **settings)
     before = retrieval_metrics(x, labels)["map@r"]
     assert retrieval_metrics(model.encode(x), labels)["map@r"] > before + 0.1
     assert np.isfinite(trainer.history[-1]["val_loss"])

@@ -13,15 +13,15 @@ from .fault import Fault
 
 __all__ = ["rejecting_check"]
 
+EARLIER_EXAMPLES = 5
+"""On how many examples a property is tried in tiers before the one where a fault lies."""
 
-def rejecting_check(
-    fault: Fault, tiers: Sequence[str] = TIERS, examples: int = EXAMPLES
-) -> str | None:
+
+def rejecting_check(fault: Fault, tiers: Sequence[str] = TIERS) -> str | None:
     """The id of a check that rejects the fault, in the first of the tiers in which one does.
 
     In the tier where the fault lies, the check that it names comes first. Checks that never call a
-    function of the core cannot see its faults, and are left out. Each property is tried on
-    ``examples``.
+    function of the core cannot see its faults, and are left out.
     """
     checks = sorted(all_checks(), key=lambda c: (TIERS.index(c.tier), c.id not in fault.checks))
     with fault.backend() as ops:
@@ -30,6 +30,7 @@ def rejecting_check(
                 continue
             if fault.target is not None and fault.target not in reached(check.tier)[check.id]:
                 continue
+            examples = EARLIER_EXAMPLES if check.tier in fault.earlier_tiers else EXAMPLES
             if failure_of(check, Probe(ops, check.tier, examples=examples)) is not None:
                 return check.id
     return None
