@@ -10,6 +10,12 @@ nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = True
 
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""For pytest with a process a core: several threads in each would wait for one another."""
+
+SUITE = ("--pyargs", "dtgcnn_conformance")
+"""The conformance suite as pytest runs it, a test a check."""
+
 PEERS = ("torch", "torch-geometric", "pytorch-metric-learning")
 
 
@@ -25,7 +31,7 @@ def check(session: nox.Session) -> None:
     session.run("python", "-c", "import mlx.core, umap")
     session.run("mypy")
     _test(session, "-m", "mlx or umap")
-    session.run("python", "-m", "dtgcnn_conformance", "--backend", "mlx")
+    session.run("pytest", *SUITE, "--backend", "mlx", "--numprocesses", "auto", env=ONE_THREAD)
 
 
 @nox.session
@@ -89,9 +95,9 @@ def ports(session: nox.Session, port: str) -> None:
     """The conformance suite on an example port, and training on it."""
     session.install("-e", ".[conformance,text]", "pytest", "pytest-xdist")
     session.install(f"./examples/ports/{port}", *session.posargs)
-    suite = ("--pyargs", "dtgcnn_conformance", "--backend", port)
     # JAX compiles every operation anew for every shape, so processes share the checks.
-    session.run("pytest", *suite, "--numprocesses", "auto" if port == "jax" else "0")
+    processes = "auto" if port == "jax" else "0"
+    session.run("pytest", *SUITE, "--backend", port, "--numprocesses", processes)
     folder = Path(session.create_tmp())
     sample, model = str(folder / "sample.csv"), str(folder / "model")
     session.run("dtgcnn", "sample", sample, "--overwrite")
@@ -126,9 +132,8 @@ def _lint(session: nox.Session) -> None:
 
 
 def _test(session: nox.Session, *arguments: str) -> None:
-    """Pytest with a process a core; several threads in each would wait for one another."""
-    env = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    session.run("pytest", "--numprocesses", "auto", "--dist", "loadgroup", *arguments, env=env)
+    shared = ("--numprocesses", "auto", "--dist", "loadgroup")
+    session.run("pytest", *shared, *arguments, env=ONE_THREAD)
 
 
 def _wrong_backends(session: nox.Session) -> None:

@@ -6,6 +6,7 @@ or reduction is checked without being named here. What makes no sense together, 
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,7 +21,7 @@ from dtgcnn.config.config import DTGCNNConfig
 from dtgcnn.losses.objective import objective
 
 from ..comparison import compare, require
-from ..probe import STEP, Probe, normal, to_device, to_host
+from ..probe import STEP, Probe, Reference, normal, to_device, to_host
 from ..registry import CheckFunction, check
 from ..tolerances import DIFFERENCES, Tolerance
 from .anchors import TURNS
@@ -92,19 +93,31 @@ def configs(loss: str, strategy: str) -> Iterator[tuple[str, DTGCNNConfig]]:
             yield ", ".join(f"{name}={value}" for name, value in named.items()), config
 
 
-def hold(probe: Probe, what: str, config: DTGCNNConfig, batch: Tree) -> None:
-    """Hold value, metrics and gradient of a config's loss to the reference, and its gradient to the
-    difference of two values beside each other."""
-    x = _UNIT if config.normalize_output else _ROWS
-    expected = to_host(probe.reference, differentiated(probe.reference, config, batch, x))
-    actual = differentiated(probe.ops, config, batch, x)
+def hold(probe: Probe, kind: str, what: str, config: DTGCNNConfig) -> None:
+    """Hold value, metrics and gradient of a config's loss to the reference."""
+    what = f"{kind} with {what}"
+    expected = _expected(kind, config)
+    actual = differentiated(probe.ops, config, BATCHES[kind][1], _rows(config))
     for name in ("loss", "metrics"):
         probe.values(f"{name} of {what}", actual[name], expected[name])
     probe.gradients(f"gradient of {what}", actual["gradient"], expected["gradient"])
+
+
+@functools.cache
+def _expected(kind: str, config: DTGCNNConfig) -> Tree:
+    """What the reference has, whose gradient is held to the difference of two values beside each
+    other. Computed once, however many backends are put to it."""
+    reference, batch, x = Reference(), BATCHES[kind][1], _rows(config)
+    expected: Tree = to_host(reference, differentiated(reference, config, batch, x))
     if config.loss not in _FIXED_FACTORS:
         along = np.array(np.sum(expected["gradient"]["x"] * _DIRECTION))
-        slope = np.array(_slope(probe.reference, config, batch, x))
-        compare(f"the reference's slope of {what}", along, slope, "float64", DIFFERENCES)
+        slope = np.array(_slope(reference, config, batch, x))
+        compare(f"the reference's slope of {kind}", along, slope, "float64", DIFFERENCES)
+    return expected
+
+
+def _rows(config: DTGCNNConfig) -> HostArray:
+    return _UNIT if config.normalize_output else _ROWS
 
 
 def _slope(ops: ArrayOps, config: DTGCNNConfig, batch: Tree, x: HostArray) -> float:
@@ -131,8 +144,7 @@ def _check_of(loss: str, strategy: str) -> CheckFunction:
         for what, config in configs(loss, strategy):
             for kind, (unit, batch) in BATCHES.items():
                 if strategy != "explicit" or "triplets" in batch:
-                    given = config.replace(normalize_output=unit)
-                    hold(probe, f"{kind} with {what}", given, batch)
+                    hold(probe, kind, what, config.replace(normalize_output=unit))
                     count += 1
         require(count > 0, f"no config has the loss {loss!r} and the strategy {strategy!r}")
 
