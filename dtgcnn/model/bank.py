@@ -98,7 +98,7 @@ class Bank:
         x: the same on the device: vectors at unit length or what the start makes of them, or
             pieces.
         gate: (M, 1), what ``Start`` gives beside ``x``; None without a start.
-        labels: (M,) the rows' classes; None where they are not known.
+        labels: (M,) the rows' classes, −1 where it is not known; None where none is.
         states: the input of each graph convolution for these rows; ``states[0]`` are the nodes, of
             vectors ``x`` itself.
         hop_states: the input of each hop of propagation; the first are the rows' embeddings.

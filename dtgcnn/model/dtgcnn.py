@@ -70,6 +70,9 @@ class DTGCNN(Parameters):
         self.encoder = encoder
         self.start: Start | None = None
         self.bank: Bank | None = None
+        self.classes_: list[str] | None = None
+        """The names of the classes that it was trained on, which the bank's labels count; None
+        where the data had none."""
 
     def __call__(self, x: HostArray | Sequence[str]) -> HostArray:
         """The same as ``encode``."""
@@ -291,13 +294,18 @@ class DTGCNN(Parameters):
             if self.bank.gate is not None:  # what the start gives of the bank is not made again
                 arrays["bank.states.0"] = self.ops.to_numpy(self.bank.states[0])
                 arrays["bank.gate"] = self.ops.to_numpy(self.bank.gate)
+            if self.bank.labels is not None and self.classes_ is not None:
+                labels = self.ops.asarray(self.bank.labels, "int32")
+                arrays["bank.labels"] = self.ops.to_numpy(labels)
         if self.start is not None:
             own = self.start.arrays.items()
             arrays |= {f"start.{name}": self.ops.to_numpy(array) for name, array in own}
         settings, made_with = self.config.to_dict(), self.made_with()
         return write_checkpoint(
             directory,
-            Checkpoint(type(self).__name__, self.extras(), settings, made_with, arrays),
+            Checkpoint(
+                type(self).__name__, self.extras(), settings, made_with, arrays, self.classes_
+            ),
             model_card(self),
             self.encoder,
             overwrite=overwrite,
@@ -326,6 +334,7 @@ class DTGCNN(Parameters):
             model = _class_named(saved.model)(config, ops=ops, **saved.arguments)
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{saved.path}: its config is not valid: {error}") from None
+        model.classes_ = None if saved.classes is None else list(saved.classes)
         model._restore(saved)
         if encoder is not None:
             from ..data import load_encoder
@@ -378,6 +387,11 @@ class DTGCNN(Parameters):
         for index in range(config.propagation_hops):
             states = saved.array(f"bank.hops.{index}", (rows, config.output_dim))
             bank.hop_states.append(ops.asarray(states))
+        if self.classes_ is not None and "bank.labels" in saved.arrays:
+            labels = [int(label) for label in saved.array("bank.labels", (rows,))]
+            if not all(-1 <= label < len(self.classes_) for label in labels):
+                raise CheckpointError(f"{saved.path}: 'bank.labels' must number its classes")
+            bank.labels = labels
         self.bank = bank
 
     def trained_bank(self) -> Bank:

@@ -49,6 +49,7 @@ class Checkpoint:
         config: its settings.
         trained_with: versions, backend, device and threads.
         arrays: by dotted name, host arrays.
+        classes: the names of the classes that it was trained on, None where there are none.
         path: the file that holds them, None before they are saved.
     """
 
@@ -57,6 +58,7 @@ class Checkpoint:
     config: Mapping[str, Any]
     trained_with: Mapping[str, Any]
     arrays: Mapping[str, Any]
+    classes: Sequence[str] | None = None
     path: Path | None = None
 
     def array(self, name: str, shape: Sequence[int]) -> Any:
@@ -118,6 +120,7 @@ def write_checkpoint(
         "encoder": folder,
         "text_encoder": spec_of(encoder),
         "trained_with": checkpoint.trained_with,
+        "classes": checkpoint.classes,
     }
     write_arrays(directory / WEIGHTS, checkpoint.arrays, metadata)
     write_json(directory / "config.json", metadata)
@@ -144,8 +147,13 @@ def read_checkpoint(directory: str | Path) -> tuple[Checkpoint, Path | None]:
         parts = {name: metadata[name] for name in names}
     except KeyError as error:
         raise CheckpointError(f"{path}: its config is not valid: {error}") from None
+    classes = metadata.get("classes")
+    if classes is not None and not (
+        isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    ):
+        raise CheckpointError(f"{path}: its classes are not a list of names")
     encoder = metadata.get("encoder")
-    checkpoint = Checkpoint(**parts, arrays=arrays, path=path)
+    checkpoint = Checkpoint(**parts, arrays=arrays, classes=classes, path=path)
     return checkpoint, directory / str(encoder) if encoder else None
 
 

@@ -277,6 +277,7 @@ def test_which_arrays_are_saved(tmp_path: Path) -> None:
     shapes = {name: array.shape for name, array in arrays.items()}
     rows = shapes["bank.x"][0]
     assert {n: s for n, s in shapes.items() if n.startswith(("start.", "bank."))} == {
+        "bank.labels": (rows,),
         "start.mean": (12,),
         "start.whitening": (12, 12),
         "start.rows": (rows, 12),
