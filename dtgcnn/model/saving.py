@@ -1,0 +1,188 @@
+"""``SavedModel``: what of a model is saved, and a model that is made of it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from ..array import Array, ArrayOps, HostArray, flatten, load_ops, refill
+from ..config import DTGCNNConfig
+from ..errors import CheckpointError
+from .bank import Bank, nodes_of
+from .input_rows import device_rows
+from .parameters import Parameters
+from .start import Start, shapes_of
+
+if TYPE_CHECKING:
+    from ..data import Encoder
+    from ..storage import Checkpoint
+
+__all__ = ["SavedModel"]
+
+
+class SavedModel(Parameters):
+    """Parameters with what else makes a model: encoder, start, bank and classes.
+
+    Args:
+        config: what shapes the network.
+        ops: the backend that holds them.
+    """
+
+    def __init__(self, config: DTGCNNConfig, ops: ArrayOps) -> None:
+        super().__init__(config, ops)
+        self.encoder: Encoder | None = None
+        self.start: Start | None = None
+        self.bank: Bank | None = None
+        self.classes_: list[str] | None = None
+        """The names of the classes that it was trained on, which the bank's labels count; None
+        where the data had none."""
+
+    def device_rows(self, host_x: HostArray) -> Array:
+        """Host rows on the device: vectors at unit length, however small or large they are, and
+        pieces as int32."""
+        return device_rows(self.ops, self.config, host_x)
+
+    def trained_bank(self) -> Bank:
+        """The bank.
+
+        Raises:
+            ValueError: there is none yet.
+        """
+        if self.bank is None:
+            raise ValueError("the model has no bank yet: train it, or call build_bank")
+        return self.bank
+
+    def extras(self) -> dict[str, Any]:
+        """What makes a model of this class anew, beside its config; empty here."""
+        return {}
+
+    def save(
+        self, directory: str | Path, *, overwrite: bool = False, same_encoder: bool = False
+    ) -> Path:
+        """Write the model into ``directory``, made where it is missing; see
+        ``dtgcnn.storage.write_checkpoint``.
+
+        Args:
+            directory: new, empty, or the folder of a model that ``overwrite`` replaces.
+            overwrite: whether it may hold a model.
+            same_encoder: leave the text encoder that an earlier save of this model wrote there.
+
+        Raises:
+            FileExistsError, NotADirectoryError, PermissionError: see ``check_folder``.
+        """
+        from ..storage import Checkpoint, model_card, write_checkpoint
+
+        arrays = {name: self.ops.to_numpy(leaf) for name, leaf in self._leaves().items()}
+        if self.bank is not None:
+            arrays["bank.x"] = self.bank.host_x
+            if self.bank.gate is not None:  # what the start gives of the bank is not made again
+                arrays["bank.states.0"] = self.ops.to_numpy(self.bank.states[0])
+                arrays["bank.gate"] = self.ops.to_numpy(self.bank.gate)
+            if self.bank.labels is not None and self.classes_ is not None:
+                labels = self.ops.asarray(self.bank.labels, "int32")
+                arrays["bank.labels"] = self.ops.to_numpy(labels)
+        if self.start is not None:
+            own = self.start.arrays.items()
+            arrays |= {f"start.{name}": self.ops.to_numpy(array) for name, array in own}
+        settings, made_with = self.config.to_dict(), self.made_with()
+        return write_checkpoint(
+            directory,
+            Checkpoint(
+                type(self).__name__, self.extras(), settings, made_with, arrays, self.classes_
+            ),
+            model_card(self),
+            self.encoder,
+            overwrite=overwrite,
+            same_encoder=same_encoder,
+        )
+
+    @classmethod
+    def load(cls, directory: str | Path, *, backend: str = "auto") -> Self:
+        """The model that was saved in ``directory``, on ``backend``.
+
+        Raises:
+            CheckpointError: there is no model, a file is damaged or foreign, or an array is missing
+                or of another shape than the config asks for.
+            ValueError: it is a model of another class.
+        """
+        from ..storage import read_checkpoint
+
+        saved, encoder = read_checkpoint(directory)
+        ops = load_ops(backend)
+        try:
+            # The device it was trained on may not be here.
+            # Models of earlier releases have no start and end with the network.
+            config = DTGCNNConfig.from_dict(
+                {"start": "none", "propagation_hops": 0, **saved.config, "device": "auto"}
+            )
+            kinds = {kind.__name__: kind for kind in _kinds(SavedModel)}
+            model = kinds[saved.model](config, ops=ops, **saved.arguments)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{saved.path}: its config is not valid: {error}") from None
+        model.classes_ = None if saved.classes is None else list(saved.classes)
+        model._restore(saved)
+        if encoder is not None:
+            from ..data import load_encoder
+
+            model.encoder = load_encoder(encoder)
+        if not isinstance(model, cls):
+            raise ValueError(
+                f"{directory}: must hold a {cls.__name__}, it holds a {type(model).__name__}"
+            )
+        return model
+
+    def _leaves(self) -> dict[str, Any]:
+        leaves = flatten(self.params, "params") | flatten(self.state, "state")
+        if self.bank is not None:
+            leaves |= {f"bank.states.{i}": s for i, s in enumerate(self.bank.states) if i > 0}
+            leaves |= {f"bank.hops.{i}": s for i, s in enumerate(self.bank.hop_states)}
+        return leaves
+
+    def _restore(self, saved: Checkpoint) -> None:
+        """Take the arrays of a saved model in place of the first ones."""
+        named = self._leaves()
+        loaded = {
+            name: self.ops.asarray(saved.array(name, leaf.shape)) for name, leaf in named.items()
+        }
+        self.params = refill(self.params, loaded, "params")
+        self.state = refill(self.state, loaded, "state")
+        if "bank.x" not in saved.arrays:
+            return
+        host_x = saved.arrays["bank.x"]
+        if host_x.ndim != 2 or host_x.shape[1] != self.config.row_width:
+            raise CheckpointError(
+                f"{saved.path}: 'bank.x' must have {self.config.row_width} columns"
+            )
+        config, ops, rows = self.config, self.ops, len(host_x)
+        if config.has_start:
+            found = saved.under("start.")
+            shapes = shapes_of(found, config.input_dim, config.output_dim)
+            checked = {name: saved.array(f"start.{name}", shapes[name]) for name in shapes}
+            self.start = Start.of(ops, checked)
+            bank = Bank(
+                host_x, ops.asarray(saved.array("bank.states.0", (rows, config.output_dim)))
+            )
+            bank.gate = ops.asarray(saved.array("bank.gate", (rows, 1)))
+        else:
+            bank = Bank(host_x, self.device_rows(host_x))
+        bank.states = [nodes_of(ops, self.network, self.params, bank.x)]
+        for index, width in enumerate(config.hidden_dims[:-1], 1):
+            states = saved.array(f"bank.states.{index}", (rows, width))
+            bank.states.append(ops.asarray(states))
+        for index in range(config.propagation_hops):
+            states = saved.array(f"bank.hops.{index}", (rows, config.output_dim))
+            bank.hop_states.append(ops.asarray(states))
+        if self.classes_ is not None and "bank.labels" in saved.arrays:
+            labels = [int(label) for label in saved.array("bank.labels", (rows,))]
+            if not all(-1 <= label < len(self.classes_) for label in labels):
+                raise CheckpointError(f"{saved.path}: 'bank.labels' must number its classes")
+            bank.labels = labels
+        self.bank = bank
+
+
+def _kinds(kind: type[SavedModel]) -> Iterator[type[SavedModel]]:
+    """A class of models, and those that are made of it."""
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
