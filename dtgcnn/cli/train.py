@@ -282,7 +282,10 @@ def _kept(trainer: Trainer) -> str:
     name = chosen_by(metrics)
     figures = f"{name} {metrics[name]:.4f}"
     if epoch == 0:
-        return f"; the steps added nothing on the held-out rows, the start is kept: {figures}"
+        best = max((entry.get(name, 0.0) for entry in trainer.history), default=0.0)
+        more = name != "val_loss" and best > metrics[name]
+        added = f"no more than chance may (at best {best:.4f})" if more else "nothing"
+        return f"; on the held-out rows the steps added {added}, the start is kept: {figures}"
     before = f", before the first step {start[name]:.4f}" if name in start else ""
     return f"; epoch {epoch} of {trainer.config.num_epochs} is kept: {figures}{before}"
 

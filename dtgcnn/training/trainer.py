@@ -32,6 +32,10 @@ __all__ = ["AdvancedTrainer", "Trainer"]
 LEAST_GAIN = 0.0025
 """What steps must gain on held-out rows, in MAP@R or the AUC of pairs, for the start to be left."""
 
+LEAST_ROWS = 4
+"""The same in rows: that all of fewer rows changed for the better may well be chance (a sign test
+of four out of four gives p = .06)."""
+
 
 class Trainer:
     """Trains a ``DTGCNN`` on the batches of a loader.
@@ -190,14 +194,14 @@ class Trainer:
 
     def _offer(self, run: TrainingRun, epoch: int, metrics: dict[str, float]) -> None:
         """Let the run keep the weights of ``epoch`` where they do better on the held-out rows than
-        any before. Against the start an epoch must gain a quarter of a point and more than one row,
+        any before. Against the start an epoch must gain ``LEAST_GAIN`` and more than ``LEAST_ROWS``,
         and lose no recall@1: few rows find some epoch that is better by chance."""
         name, start = chosen_by(metrics), run.best.start
         if name not in metrics:
             return
         if epoch > 0 and name in start and name != "val_loss":
             assert self.val_loader is not None
-            gain = max(LEAST_GAIN, 1.0 / len(self.val_loader.items))
+            gain = max(LEAST_GAIN, LEAST_ROWS / len(self.val_loader.items))
             recall = [m.get("val_recall@1", 0.0) for m in (start, metrics)]
             if not metrics[name] > start[name] + gain or recall[1] < recall[0]:
                 return
