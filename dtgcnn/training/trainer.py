@@ -194,7 +194,7 @@ class Trainer:
 
     def _offer(self, run: TrainingRun, epoch: int, metrics: dict[str, float]) -> None:
         """Let the run keep the weights of ``epoch`` where they do better on the held-out rows than
-        any before. Against the start an epoch must gain ``LEAST_GAIN`` and more than ``LEAST_ROWS``,
+        any before. Against the start one must gain ``LEAST_GAIN`` and more than ``LEAST_ROWS``,
         and lose no recall@1: few rows find some epoch that is better by chance."""
         name, start = chosen_by(metrics), run.best.start
         if name not in metrics:

@@ -186,7 +186,7 @@ def test_without_classes_the_loss_decides(values: list[float], best: int) -> Non
 
 
 def test_triplets_are_measured_by_their_pairs(triplet_file: Path) -> None:
-    train, val = TripletDataset(triplet_file).create_dataloaders(24, 0.8)
+    train, val = TripletDataset(triplet_file).create_dataloaders(24, 0.5)
     model = DTGCNN(backend="numpy", **{**STARTS["closed_form"], "learning_rate": 1e-2})
     script = Script([0.1, 0.9, 0.7], "val_pair_auc")
     trainer = Trainer(model, train_loader=train, val_loader=val, epochs=2, progress=False)
