@@ -185,8 +185,9 @@ def test_without_classes_the_loss_decides(values: list[float], best: int) -> Non
     assert weights(model) == script.seen[best]
 
 
-def test_triplets_are_measured_by_their_pairs(triplet_file: Path) -> None:
-    train, val = TripletDataset(triplet_file).create_dataloaders(24, 0.5)
+def test_triplets_are_measured_by_their_pairs() -> None:
+    apart = [(f"parcel {i} late", f"parcel {i} lost", f"card {i} refused") for i in range(40)]
+    train, val = TripletDataset.from_triplets(apart).create_dataloaders(24, 0.8)
     model = DTGCNN(backend="numpy", **{**STARTS["closed_form"], "learning_rate": 1e-2})
     script = Script([0.1, 0.9, 0.7], "val_pair_auc")
     trainer = Trainer(model, train_loader=train, val_loader=val, epochs=2, progress=False)
