@@ -38,6 +38,8 @@ class NumpyOps:
     """
 
     name = "numpy"
+    any_height = True
+    """A row's bits do not depend on how many rows there are; see ``alike_at_any_height``."""
 
     def __init__(self, device: str = "cpu", dtype: str = "float32") -> None:
         if device != "cpu":

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from .ops import Array, ArrayOps
 
-__all__ = ["NATIVE", "gather_sum", "gelu", "global_norm", "l2_normalize"]
+__all__ = ["NATIVE", "alike_at_any_height", "gather_sum", "gelu", "global_norm", "l2_normalize"]
 __all__ += ["layer_norm", "matmul_by_rows", "mean", "native", "relu", "row_distance"]
 __all__ += ["squared_distances", "top_k"]
 __all__ += ["var"]
@@ -95,6 +95,12 @@ def matmul_by_rows(ops: ArrayOps, x: Array, weight: Array) -> Array:
         x = ops.concat([x, ops.zeros((missing, width))])
     product = ops.reshape(x, ((count + missing) // ROWS_ALIKE, ROWS_ALIKE, width)) @ weight
     return ops.reshape(product, (count + missing, weight.shape[1]))[:count, :columns]
+
+
+def alike_at_any_height(ops: ArrayOps) -> bool:
+    """Whether ``matmul_by_rows``, sums over rows and the like give a row the same bits among any
+    number of rows: what a backend says of itself by ``any_height = True``, False of others."""
+    return bool(getattr(ops, "any_height", False))
 
 
 @native

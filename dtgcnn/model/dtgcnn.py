@@ -7,7 +7,7 @@ from copy import copy
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from ..array import Array, ArrayOps, HostArray, load_ops
+from ..array import Array, ArrayOps, HostArray, load_ops, numerics
 from ..config import DTGCNNConfig
 from ..losses import Objective
 from .bank import Bank, attached, choose_rows, nodes_of
@@ -24,7 +24,8 @@ __all__ = ["DTGCNN", "create_model"]
 
 ENCODE_ROWS = 256
 """Rows encoded at a time. Blocks are padded to this height, so that a row's arithmetic, and with
-it the last bit of its similarities, does not depend on how many rows came with it."""
+it the last bit of its similarities, does not depend on how many rows came with it; but for a
+backend to whose arithmetic the height is nothing."""
 
 
 class DTGCNN(SavedModel):
@@ -228,7 +229,8 @@ class DTGCNN(SavedModel):
         out = []
         for start in range(0, len(host_x), ENCODE_ROWS):
             block = host_x[start : start + ENCODE_ROWS]
-            padding = [len(block) - 1] * (ENCODE_ROWS - len(block))
+            height = len(block) if numerics.alike_at_any_height(ops) else ENCODE_ROWS
+            padding = [len(block) - 1] * (height - len(block))
             padded = block[list(range(len(block))) + padding]
             rows, gate = self.started(padded, by_rows=True)
             nodes = self.network.nodes(ops, self.params, rows)

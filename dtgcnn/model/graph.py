@@ -22,6 +22,12 @@ CHOSEN_ROWS = 256
 SPARE = 8
 """Candidates beyond those that are asked for."""
 
+MOST_SPARE = 512
+"""Most candidates where rows are so alike that a product cannot tell which are nearest."""
+
+ROUNDING = 4e-6
+"""More than two roundings of one cosine, by products of different shapes or by a sum, differ."""
+
 
 class Graph(NamedTuple):
     """A propagation matrix ``Â`` in lists.
@@ -111,9 +117,13 @@ def knn(
     for start in range(0, max(queries.shape[0], 1), BLOCK_ROWS):
         stop = start + BLOCK_ROWS
         # One more than asked for; then the query itself, or else the last, is left out.
+        products = queries[start:stop] @ source_t
         wanted = min(k + 1 + (SPARE if by_rows else 0), source.shape[0])
-        similarity, near = numerics.top_k(ops, queries[start:stop] @ source_t, wanted)
+        similarity, near = numerics.top_k(ops, products, wanted)
         if by_rows:
+            while wanted < min(MOST_SPARE, source.shape[0]) and _unsure(ops, similarity, k):
+                wanted = min(4 * wanted, source.shape[0])
+                similarity, near = numerics.top_k(ops, products, wanted)
             similarity, near = _exactly(ops, queries[start:stop], source, near)
         is_self = near == exclude[start:stop][:, None]
         kept, places = numerics.top_k(ops, ops.where(is_self, -2.0, similarity), k)
@@ -121,6 +131,16 @@ def knn(
     values = ops.concat([v for v, _ in parts])
     indices = ops.concat([i for _, i in parts])
     return indices, ops.where(values >= threshold, values, -2.0)
+
+
+def _unsure(ops: ArrayOps, similarity: Array, k: int) -> bool:
+    """Whether a product of another shape might find other candidates for the ``k`` nearest and the
+    query itself than these, of descending ``similarity``. Where products are always of one shape
+    they find the same again."""
+    if not numerics.alike_at_any_height(ops) or similarity.shape[0] == 0:
+        return False
+    gap = similarity[:, k] - similarity[:, -1]
+    return bool(ops.to_numpy(ops.max(-gap) > -ROUNDING))
 
 
 def _exactly(ops: ArrayOps, queries: Array, source: Array, near: Array) -> tuple[Array, Array]:

@@ -35,8 +35,10 @@ class SavedModel(Parameters):
         self.start: Start | None = None
         self.bank: Bank | None = None
         self.classes_: list[str] | None = None
-        """The names of the classes that it was trained on, which the bank's labels count; None
-        where the data had none."""
+        """The names of the classes of the bank's rows, which its labels count: those that it was
+        trained on, and after them ``untrained_classes``; None where the data had none."""
+        self.untrained_classes: list[str] = []
+        """The names of the classes that joined the bank after training; see ``DTGCNN.add``."""
 
     def device_rows(self, host_x: HostArray) -> Array:
         """Host rows on the device: vectors at unit length, however small or large they are, and
@@ -71,7 +73,20 @@ class SavedModel(Parameters):
         Raises:
             FileExistsError, NotADirectoryError, PermissionError: see ``check_folder``.
         """
-        from ..storage import Checkpoint, model_card, write_checkpoint
+        from ..storage import model_card, write_checkpoint
+
+        return write_checkpoint(
+            directory,
+            self.checkpoint(),
+            model_card(self),
+            self.encoder,
+            overwrite=overwrite,
+            same_encoder=same_encoder,
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """What ``save`` writes of the model itself."""
+        from ..storage import Checkpoint
 
         arrays = {name: self.ops.to_numpy(leaf) for name, leaf in self._leaves().items()}
         if self.bank is not None:
@@ -86,20 +101,18 @@ class SavedModel(Parameters):
             own = self.start.arrays.items()
             arrays |= {f"start.{name}": self.ops.to_numpy(array) for name, array in own}
         settings, made_with = self.config.to_dict(), self.made_with()
-        return write_checkpoint(
-            directory,
-            Checkpoint(
-                type(self).__name__, self.extras(), settings, made_with, arrays, self.classes_
-            ),
-            model_card(self),
-            self.encoder,
-            overwrite=overwrite,
-            same_encoder=same_encoder,
-        )
+        kind, classes = type(self).__name__, (self.classes_, self.untrained_classes)
+        return Checkpoint(kind, self.extras(), settings, made_with, arrays, *classes)
 
     @classmethod
-    def load(cls, directory: str | Path, *, backend: str = "auto") -> Self:
+    def load(cls, directory: str | Path, *, backend: str = "auto", mapped: bool = False) -> Self:
         """The model that was saved in ``directory``, on ``backend``.
+
+        Args:
+            directory: where it was saved.
+            backend: a registered backend, or ``"auto"``.
+            mapped: leave arrays in their file until they are used, and do not compute its checksum:
+                the load of a large bank takes no time, and changed numbers are not noticed.
 
         Raises:
             CheckpointError: there is no model, a file is damaged or foreign, or an array is missing
@@ -108,7 +121,7 @@ class SavedModel(Parameters):
         """
         from ..storage import read_checkpoint
 
-        saved, encoder = read_checkpoint(directory)
+        saved, encoder = read_checkpoint(directory, mapped=mapped)
         ops = load_ops(backend)
         try:
             # The device it was trained on may not be here.
@@ -121,6 +134,7 @@ class SavedModel(Parameters):
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{saved.path}: its config is not valid: {error}") from None
         model.classes_ = None if saved.classes is None else list(saved.classes)
+        model.untrained_classes = list(saved.untrained)
         model._restore(saved)
         if encoder is not None:
             from ..data import load_encoder

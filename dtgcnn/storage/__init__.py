@@ -22,21 +22,25 @@ from .files import (
     write_arrays,
     write_json,
 )
+from .index_file import IndexFile, holds_index, read_index
 
 __all__ = [
     "WEIGHTS",
     "Checkpoint",
+    "IndexFile",
     "check_folder",
     "draft",
     "ensemble_card",
     "flush",
     "holds_ensemble",
+    "holds_index",
     "holds_model",
     "lock",
     "model_card",
     "read_arrays",
     "read_checkpoint",
     "read_ensemble",
+    "read_index",
     "remove_drafts",
     "replace_file",
     "replacing",

@@ -6,6 +6,7 @@ A directory holds
   one file, replaced in one move, is what a load trusts;
 - ``config.json``: the same metadata for people to read;
 - ``encoder-<fingerprint>/``: the text encoder, where there is one;
+- ``index-<fingerprint>.safetensors``: the rows that are searched, where it is an index;
 - ``README.md``: the model card.
 """
 
@@ -14,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,17 +26,21 @@ from .files import (
     flush,
     read_arrays,
     read_metadata,
+    remove,
     remove_drafts,
     replace_file,
     write_arrays,
     write_json,
 )
+from .index_file import INDEX, IndexFile, write_index
+from .mapping import map_arrays
 
 __all__ = ["Checkpoint", "check_folder", "holds_model", "read_checkpoint", "write_checkpoint"]
 
 WEIGHTS = "model.safetensors"
 FORMAT = "dtgcnn-2"
 _ENCODER = re.compile(r"encoder-[0-9a-f]{12}$")
+_PARTS = re.compile(rf"{_ENCODER.pattern}|{INDEX.pattern}")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Checkpoint:
         config: its settings.
         trained_with: versions, backend, device and threads.
         arrays: by dotted name, host arrays.
-        classes: the names of the classes that it was trained on, None where there are none.
+        classes: the names of the classes of its bank's rows, None where there are none.
+        untrained: those of them that joined the bank after training.
         path: the file that holds them, None before they are saved.
     """
 
@@ -59,6 +64,7 @@ class Checkpoint:
     trained_with: Mapping[str, Any]
     arrays: Mapping[str, Any]
     classes: Sequence[str] | None = None
+    untrained: Sequence[str] = ()
     path: Path | None = None
 
     def array(self, name: str, shape: Sequence[int]) -> Any:
@@ -96,8 +102,10 @@ def write_checkpoint(
     *,
     overwrite: bool = False,
     same_encoder: bool = False,
+    index: IndexFile | None = None,
 ) -> Path:
-    """Write a model, its card and its text encoder into ``directory``, made where it is missing.
+    """Write a model, its card, its text encoder and the rows that are searched by it, if any, into
+    ``directory``, made where it is missing.
 
     What was there stays loadable until ``model.safetensors`` is replaced, in one move. With
     ``same_encoder`` the encoder that an earlier save of this model left is not written again.
@@ -110,8 +118,9 @@ def write_checkpoint(
     directory.mkdir(parents=True, exist_ok=True)
     folder = None
     if encoder is not None:
-        earlier = _encoder_of(directory) if same_encoder else None
+        earlier = _named(directory, "encoder") if same_encoder else None
         folder = earlier or _save_encoder(encoder, directory)
+    index_name = None if index is None else write_index(directory, index)
     metadata = {
         "format": FORMAT,
         "model": checkpoint.model,
@@ -121,18 +130,29 @@ def write_checkpoint(
         "text_encoder": spec_of(encoder),
         "trained_with": checkpoint.trained_with,
         "classes": checkpoint.classes,
+        "untrained_classes": list(checkpoint.untrained),
+        "index": index_name,
     }
-    write_arrays(directory / WEIGHTS, checkpoint.arrays, metadata)
+    try:
+        write_arrays(directory / WEIGHTS, checkpoint.arrays, metadata)
+    except BaseException:
+        if index_name is not None and index_name != _named(directory, "index"):
+            remove(directory / index_name)
+        raise
     write_json(directory / "config.json", metadata)
     replace_file(directory / "README.md", card.encode())
     for path in directory.iterdir():  # of the model before, or of a save that was cut short
-        if _ENCODER.fullmatch(path.name) and path.name != folder:
-            shutil.rmtree(path, ignore_errors=True)
+        if _PARTS.fullmatch(path.name) and path.name not in (folder, index_name):
+            remove(path)
     return directory
 
 
-def read_checkpoint(directory: str | Path) -> tuple[Checkpoint, Path | None]:
+def read_checkpoint(
+    directory: str | Path, *, mapped: bool = False
+) -> tuple[Checkpoint, Path | None]:
     """What ``write_checkpoint`` wrote, and the folder of the text encoder where there is one.
+
+    With ``mapped`` the arrays stay in their file, unchecked; see ``map_arrays``.
 
     Raises:
         CheckpointError: there is no model, or its file is damaged or foreign.
@@ -141,7 +161,7 @@ def read_checkpoint(directory: str | Path) -> tuple[Checkpoint, Path | None]:
     path = directory / WEIGHTS
     if not path.is_file():
         raise CheckpointError(f"{directory}: no model here ({WEIGHTS} is missing)")
-    metadata, arrays = read_arrays(path, FORMAT)
+    metadata, arrays = (map_arrays if mapped else read_arrays)(path, FORMAT)
     names = ("model", "arguments", "config", "trained_with")
     try:
         parts = {name: metadata[name] for name in names}
@@ -152,8 +172,9 @@ def read_checkpoint(directory: str | Path) -> tuple[Checkpoint, Path | None]:
         isinstance(classes, list) and all(isinstance(name, str) for name in classes)
     ):
         raise CheckpointError(f"{path}: its classes are not a list of names")
+    untrained = metadata.get("untrained_classes") or []
     encoder = metadata.get("encoder")
-    checkpoint = Checkpoint(**parts, arrays=arrays, classes=classes, path=path)
+    checkpoint = Checkpoint(**parts, arrays=arrays, classes=classes, untrained=untrained, path=path)
     return checkpoint, directory / str(encoder) if encoder else None
 
 
@@ -163,7 +184,7 @@ def check_folder(
     *,
     what: str = "a model",
     main: str = WEIGHTS,
-    parts: re.Pattern[str] = _ENCODER,
+    parts: re.Pattern[str] = _PARTS,
 ) -> None:
     """Refuse a folder that a model cannot or must not be saved in, before any work is done.
 
@@ -200,13 +221,13 @@ def check_folder(
         )
 
 
-def _encoder_of(directory: Path) -> str | None:
-    """The folder name of the encoder that the model in ``directory`` uses."""
+def _named(directory: Path, part: str) -> str | None:
+    """The name of the model's "encoder" or "index" in ``directory``, as its metadata tell it."""
     try:
-        name = read_metadata(directory / WEIGHTS).get("encoder")
+        name = read_metadata(directory / WEIGHTS).get(part)
     except CheckpointError:
         return None
-    return name if isinstance(name, str) and _ENCODER.match(name) else None
+    return name if isinstance(name, str) and _PARTS.fullmatch(name) else None
 
 
 def _save_encoder(encoder: Any, directory: Path) -> str:

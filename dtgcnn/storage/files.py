@@ -27,7 +27,9 @@ __all__ = [
     "flush",
     "lock",
     "read_arrays",
+    "read_checksum",
     "read_metadata",
+    "remove",
     "remove_drafts",
     "replace_file",
     "replacing",
@@ -78,7 +80,7 @@ def draft(path: Path) -> Iterator[Path]:
     try:
         yield part
     finally:
-        _remove(part)
+        remove(part)
         _drafts.discard(part.name)
 
 
@@ -87,7 +89,7 @@ def remove_drafts(folder: Path) -> None:
     for path in folder.glob(".*.dtgcnn-*"):
         name = _DRAFT.fullmatch(path.name)
         if name and path.name not in _drafts and not _runs(int(name[1])):
-            _remove(path)
+            remove(path)
 
 
 def flush(path: Path) -> None:
@@ -135,16 +137,21 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     replace_file(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
-def write_arrays(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+def write_arrays(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     """Write named host arrays and JSON metadata as one safetensors file, whole or not at all.
+
+    Returns:
+        The checksum of all of it.
 
     Raises:
         OSError: it cannot be written; what was at ``path`` is as it was.
     """
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     text = json.dumps(metadata)
-    header = {"dtgcnn": text, "sha256": _checksum(contiguous, text)}
+    checksum = _checksum(contiguous, text)
+    header = {"dtgcnn": text, "sha256": checksum}
     replace_file(path, _in_order(save(contiguous, header)))
+    return checksum
 
 
 def read_arrays(path: Path, form: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -171,6 +178,15 @@ def read_metadata(path: Path) -> dict[str, Any]:
         CheckpointError: the file cannot be read, or another program wrote it.
     """
     return _parse(path, _read(path, with_arrays=False)[0]["dtgcnn"])
+
+
+def read_checksum(path: Path) -> str:
+    """The checksum that ``write_arrays`` wrote, not computed anew.
+
+    Raises:
+        CheckpointError: the file cannot be read, or another program wrote it.
+    """
+    return _read(path, with_arrays=False)[0].get("sha256", "")
 
 
 def _read(path: Path, with_arrays: bool) -> tuple[dict[str, str], dict[str, Any]]:
@@ -230,7 +246,8 @@ def _runs(process: int) -> bool:
     return True
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Delete a file or a folder, if it is there and can be deleted."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,45 @@
+"""Arrays that stay in their file: pages of it are read when they are used."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import CheckpointError
+from .files import read_metadata
+
+__all__ = ["map_arrays"]
+
+_DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U32": "<u4", "U8": "|u1"}
+
+
+def map_arrays(path: Path, form: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The metadata and the arrays that ``write_arrays`` wrote, read-only and mapped from the file.
+
+    That takes no longer for a large file than for a small one, since the checksum is not computed:
+    a file that was cut short is refused, and one whose numbers were changed is not noticed.
+
+    Raises:
+        CheckpointError: the file cannot be read, another program wrote it, it is not whole, or the
+            ``format`` that its metadata name is not ``form``.
+    """
+    metadata = read_metadata(path)
+    if metadata.get("format") != form:
+        raise CheckpointError(
+            f"{path}: the format must be {form!r}, it is {metadata.get('format')!r}"
+        )
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        entries: dict[str, Any] = json.loads(file.read(size))
+    entries.pop("__metadata__", None)
+    content = np.memmap(path, np.uint8, "r").view(np.ndarray)[8 + size :]
+    arrays = {}
+    for name, entry in entries.items():
+        begin, end = entry["data_offsets"]
+        if entry["dtype"] not in _DTYPES:
+            raise CheckpointError(f"{path}: {name!r} is of an unknown dtype, {entry['dtype']}")
+        arrays[name] = content[begin:end].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return metadata, arrays
