@@ -1,6 +1,7 @@
 """Figures of embeddings, on the host: metrics, comparison with the input, projections, links."""
 
 from .alignment import aligned, mean_of, procrustes, side_by_side
+from .calibration import Held, expected_calibration_error, fit_calibration, fit_votes, measured
 from .comparison import Comparison, compare, compare_pairs
 from .diagnostics import effective_rank, mean_cosine
 from .fusion import interleaved
@@ -20,6 +21,7 @@ from .rivals import Rivals, measure_rivals
 
 __all__ = [
     "Comparison",
+    "Held",
     "Links",
     "Method",
     "Rivals",
@@ -32,12 +34,16 @@ __all__ = [
     "compare_pairs",
     "effective_rank",
     "embedding_links",
+    "expected_calibration_error",
+    "fit_calibration",
+    "fit_votes",
     "graph_links",
     "in_degrees",
     "interleaved",
     "mean_cosine",
     "mean_of",
     "measure_rivals",
+    "measured",
     "pair_auc",
     "procrustes",
     "project",

@@ -1,6 +1,9 @@
 """The model: graph, layers, head, network, bank, and ``DTGCNN`` and ``MultiTaskDTGCNN``."""
 
+from .answering import Neighbors
 from .bank import Bank
+from .calibration import Calibration
+from .classifier import VOTES, Answers, Classifier
 from .dtgcnn import DTGCNN, ENCODE_ROWS, create_model
 from .embedder import Embedder
 from .graph import EfficientGraphConstructor, Graph, graph_figures, knn
@@ -11,11 +14,16 @@ from .parameters import device_option
 __all__ = [
     "DTGCNN",
     "ENCODE_ROWS",
+    "VOTES",
+    "Answers",
     "Bank",
+    "Calibration",
+    "Classifier",
     "EfficientGraphConstructor",
     "Embedder",
     "Graph",
     "MultiTaskDTGCNN",
+    "Neighbors",
     "Network",
     "create_model",
     "device_option",

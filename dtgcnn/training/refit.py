@@ -26,7 +26,8 @@ def train_on_all(
             model's own where not given.
 
     Returns:
-        The trainer of the new model, which has no held-out rows.
+        The trainer of the new model, which has no held-out rows, and the calibration of the one
+        that had.
 
     Raises:
         TrainingError: ``trainer`` has no best epoch.
@@ -51,4 +52,5 @@ def train_on_all(
         loss=trainer.loss,
     )
     final.train()
+    again.calibration = model.calibration
     return final

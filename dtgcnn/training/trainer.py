@@ -15,8 +15,9 @@ from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, P
 from ..config import DTGCNNConfig, refuse_unless
 from ..errors import TrainingError
 from ..losses import LossFunction, Objective, as_objective, config_objective
-from ..model import DTGCNN
+from ..model import DTGCNN, Calibration
 from .best_epoch import chosen_by
+from .calibration import calibrate
 from .state_keeper import StateKeeper, hold, saved_state
 from .training_run import TrainingRun
 from .training_state import Place
@@ -190,7 +191,15 @@ class Trainer:
             if self.keep_best and run.best.restore():
                 run.refresh_bank()
                 self.best_epoch = run.best.epoch
+            self._calibrate(val_loader)
         return self.history
+
+    def _calibrate(self, val_loader: TripletLoader | None) -> None:
+        """Measure the answers of the model on the held-out rows, where they have classes."""
+        self.model.calibration = Calibration()
+        if _has_rows(val_loader) and val_loader.triplets is None:
+            items = val_loader.items
+            calibrate(self.model, self._vectors_of(val_loader)[items], val_loader.labels)
 
     def _offer(self, run: TrainingRun, epoch: int, metrics: dict[str, float]) -> None:
         """Let the run keep the weights of ``epoch`` where they do better on the held-out rows than

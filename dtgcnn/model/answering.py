@@ -1,0 +1,163 @@
+"""``AnsweringModel``: a model that tells the classes of rows by the labelled rows of its bank."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from typing_extensions import override
+
+from ..array import Array, ArrayOps, HostArray, numerics
+from ..config import DTGCNNConfig
+from .bank import nodes_of
+from .calibration import Calibration
+from .classifier import VOTES, Answers, Classifier, check_k
+from .saving import SavedModel
+from .voters import Voters, probabilities
+
+if TYPE_CHECKING:
+    from ..storage import Checkpoint
+
+__all__ = ["AnsweringModel", "Neighbors"]
+
+ANSWER_ROWS = 256
+"""Rows answered at a time; a block is padded to this height, as those of ``encode`` are."""
+
+
+class Neighbors(NamedTuple):
+    """What answers rest on: of each row its nearest labelled rows of the bank, nearest first."""
+
+    rows: HostArray
+    """(N, k) int32, their places in the bank."""
+    labels: HostArray
+    """(N, k) int32, their classes, places in ``classes_``."""
+    cosines: HostArray
+    """(N, k) float32, of their embeddings with the row's."""
+    scope: HostArray
+    """(N, 3) float32, what tells whether the row is in scope; see ``Voters.scope``."""
+
+
+class AnsweringModel(SavedModel, Classifier):
+    """What ``DTGCNN`` answers when it is asked for classes.
+
+    Args:
+        config: what shapes the network.
+        ops: the backend that holds it.
+    """
+
+    def __init__(self, config: DTGCNNConfig, ops: ArrayOps) -> None:
+        super().__init__(config, ops)
+        self.calibration = Calibration()
+        """What held-out rows told of its answers; that of no rows before training."""
+        self._voters: tuple[list[Any], Voters] | None = None
+
+    @abstractmethod
+    def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
+        """What goes into the network; see ``DTGCNN``."""
+
+    @abstractmethod
+    def encode(self, x: HostArray | Sequence[str]) -> HostArray:
+        """Embeddings; see ``DTGCNN``."""
+
+    @override
+    def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
+        return self.judge(self.neighbors(x, k))
+
+    def judge(self, near: Neighbors) -> Answers:
+        """The answers that rest on what ``neighbors`` gave."""
+        names, ops, tau = self._class_names(), self.ops, self.calibration
+        found = []
+        for labels, cosines in zip(*map(self._blocks, (near.labels, near.cosines)), strict=True):
+            votes = ops.asarray(labels, "int32"), ops.asarray(cosines)
+            p = probabilities(ops, *votes, len(names), tau.temperature, tau.background)
+            ops.evaluate(p)
+            found.append(p)
+        whole = ops.to_numpy(ops.concat(found))[: len(near.rows)]
+        return Answers(names, whole, tau.scores(near.scope))
+
+    @override
+    def threshold(self, reject: float) -> float:
+        return self.calibration.threshold(reject)
+
+    def neighbors(self, x: HostArray | Sequence[str], k: int = VOTES) -> Neighbors:
+        """The labelled rows of the bank that the answers to texts or vectors rest on: the ``k``
+        nearest by the cosine of their embeddings, or all where they are fewer.
+
+        Raises:
+            ValueError: as ``answers``.
+        """
+        check_k(k)
+        voters, ops, found = self.voters(), self.ops, []
+        host_x = self.vectors(x)
+        blocks = zip(*map(self._blocks, (host_x, self.encode(host_x))), strict=True)
+        for rows, f in blocks:
+            z = numerics.l2_normalize(ops, ops.asarray(f))
+            scope = voters.scope(ops, self.unit_inputs(rows), z)
+            found.append((*voters.nearest(ops, z, k), scope))
+            ops.evaluate(found[-1])
+        parts = map(ops.concat, zip(*found, strict=True))
+        return Neighbors(*(ops.to_numpy(part)[: len(host_x)] for part in parts))
+
+    def voters(self) -> Voters:
+        """The labelled rows of the bank, as the parameters and the bank are now.
+
+        Raises:
+            ValueError: the model knows no classes, or no labels of its bank.
+        """
+        bank, names = self.trained_bank(), self._class_names()
+        if bank.labels is None:
+            raise ValueError(
+                "the model's bank has no labels: it is that of an index, or was saved by an "
+                "earlier release; ask the model as it was trained"
+            )
+        now = [bank, self.params, self.state, *bank.states, *bank.hop_states]
+        known = [*bank.labels, len(names)]
+        if self._voters is None or not _same(self._voters[0], [*now, known]):
+            ops, network, hops = self.ops, self.network, self.config.propagation_hops
+            z = bank.embeddings(ops, network, self.params, self.state, hops)
+            made = Voters.of(ops, bank.labels, len(names), self.unit_inputs(bank.host_x), z)
+            ops.evaluate(made.x, made.z, made.means)
+            self._voters = [*now, known], made
+        return self._voters[1]
+
+    def _class_names(self) -> list[str]:
+        if self.classes_ is None:
+            raise ValueError(
+                "the model knows no classes: it was trained on triplets, or saved by an earlier "
+                "release; train it on labelled rows"
+            )
+        return self.classes_
+
+    def unit_inputs(self, host_x: HostArray) -> Array:
+        """What there is of host rows before the network, (N, input_dim) on the device at unit
+        length: vectors, or bags of pieces as the parameters are now."""
+        return nodes_of(self.ops, self.network, self.params, self.device_rows(host_x))
+
+    def _blocks(self, rows: HostArray) -> Iterator[HostArray]:
+        """Rows, so many at a time that none is answered otherwise than alone."""
+        for start in range(0, max(len(rows), 1), ANSWER_ROWS):
+            block = rows[start : start + ANSWER_ROWS]
+            missing = 0 if numerics.alike_at_any_height(self.ops) else ANSWER_ROWS - len(block)
+            padding = [len(block) - 1] * (missing if len(block) else 0)
+            yield block[[*range(len(block)), *padding]]
+
+    @override
+    def checkpoint(self) -> Checkpoint:
+        saved = super().checkpoint()
+        own = {f"calibration.{name}": a for name, a in self.calibration.arrays.items()}
+        return replace(saved, arrays={**saved.arrays, **own})
+
+    @override
+    def _restore(self, saved: Checkpoint) -> None:
+        super()._restore(saved)
+        self.calibration = Calibration.of(saved)
+
+
+def _same(before: list[Any], now: list[Any]) -> bool:
+    """Whether all but the last are the same objects, and the last equal."""
+    *old, old_known = before
+    *new, new_known = now
+    same = len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))
+    return same and bool(old_known == new_known)

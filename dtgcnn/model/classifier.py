@@ -1,0 +1,94 @@
+"""``Classifier``: asking a model, or several, for classes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..array import HostArray
+
+__all__ = ["VOTES", "Answers", "Classifier", "check_k"]
+
+VOTES = 10
+"""Nearest rows of the bank that vote, where no other number is named."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says of N rows.
+
+    Attributes:
+        classes: the names of the C classes.
+        probabilities: (N, C) float32 on the host, rows in sum 1.
+        scores: (N,) how much each row is in scope: larger of what is like the rows trained on.
+    """
+
+    classes: list[str]
+    probabilities: HostArray
+    scores: HostArray
+
+    def labels(self, threshold: float | None = None) -> list[str | None]:
+        """The most probable class of each row; None where its score is below ``threshold``."""
+        found = [self.classes[place] for place in self.probabilities.argmax(axis=1)]
+        if threshold is None:
+            return list(found)
+        pairs = zip(found, self.scores, strict=True)
+        return [None if score < threshold else name for name, score in pairs]
+
+
+class Classifier(ABC):
+    """What tells classes: a ``DTGCNN`` or an ``Ensemble``."""
+
+    @abstractmethod
+    def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
+        """Probabilities and scores of texts or vectors (N, input_dim).
+
+        A row's are the same alone, in any batch and in any order.
+
+        Args:
+            x: the rows.
+            k: nearest labelled rows of the bank that vote; all where they are fewer.
+
+        Raises:
+            ValueError: the model knows no classes, ``k`` is below 1, or as ``encode``.
+        """
+
+    @abstractmethod
+    def threshold(self, reject: float) -> float:
+        """The score that a share ``reject`` of the rows held out in training is below.
+
+        Raises:
+            ValueError: ``reject`` is not in (0, 1), or no rows were held out.
+        """
+
+    def predict(
+        self, x: HostArray | Sequence[str], *, k: int = VOTES, reject: float | None = None
+    ) -> list[str | None]:
+        """The class of each text or vector: the most probable one.
+
+        Args:
+            x: the rows.
+            k: see ``answers``.
+            reject: refuse rows that are less in scope than this share of the rows that were held
+                out in training, so that about as many rows of known classes are refused.
+
+        Returns:
+            N names of ``classes_``, None where a row is refused.
+
+        Raises:
+            ValueError: as ``answers`` and ``threshold``.
+        """
+        limit = None if reject is None else self.threshold(reject)
+        return self.answers(x, k=k).labels(limit)
+
+    def predict_proba(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> HostArray:
+        """The probability (N, C) of each class, in the order of ``classes_``, float32, each above
+        0; see ``answers``."""
+        return self.answers(x, k=k).probabilities
+
+
+def check_k(k: int) -> None:
+    """Refuse a number of neighbours that is none."""
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise ValueError(f"k must be an integer of at least 1, received {k!r}")

@@ -1,0 +1,116 @@
+"""``Voters``: the labelled rows of a bank, and what they say of the class of another row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..array import Array, ArrayOps, numerics
+
+__all__ = ["SCOPE_ROWS", "Voters", "probabilities"]
+
+SCOPE_ROWS = 5
+"""Nearest rows by embedding whose mean cosine tells whether a row is in scope."""
+
+_MOST_DOUBT = math.log(1e4)
+"""Most that the background may weigh: float32 still tells the classes apart beside it."""
+
+
+def probabilities(
+    ops: ArrayOps,
+    labels: Array,
+    cosines: Array,
+    classes: int,
+    temperature: float,
+    background: float,
+) -> Array:
+    """The probability (N, C) of each class, above 0, by the nearest voters of each row.
+
+    ``p_c = (Σ_{j: y_j = c} w_j + β/C) / (Σ_j w_j + β)``, ``w_j = exp((cos_j − cos_1) / τ)``,
+    ``β = min(ε exp((1 − cos_1) / τ), 10⁴)``: rows vote by ``exp(cos/τ)``, and a background of all
+    classes as much as ε rows equal to the one asked for would. So a row whose nearest are far is
+    not sure of its class.
+
+    Args:
+        labels, cosines: (N, k) of the voters, nearest first.
+        classes: C.
+        temperature: τ > 0.
+        background: ε > 0.
+    """
+    nearest = cosines[:, :1]
+    weights = ops.exp((cosines - nearest) * (1.0 / temperature))
+    power = (1.0 - nearest) * (1.0 / temperature) + math.log(background)
+    doubt = ops.exp(ops.where(power > _MOST_DOUBT, _MOST_DOUBT, power))
+    names = ops.arange(classes)[None, :]
+    votes = ops.zeros((cosines.shape[0], classes))
+    for j in range(cosines.shape[1]):
+        votes = votes + ops.where(labels[:, j : j + 1] == names, weights[:, j : j + 1], 0.0)
+    whole = ops.sum(weights, axis=1, keepdims=True) + doubt
+    return (votes + doubt * (1.0 / classes)) / whole
+
+
+@dataclass(frozen=True)
+class Voters:
+    """The labelled rows of a bank.
+
+    Args:
+        rows: (M,) int32, their places in the bank.
+        labels: (M,) int32, their classes, 0 to C − 1.
+        x: (M, D) what goes into the model, at unit length.
+        z: (M, E) their embeddings, at unit length.
+        means: (C, D) the mean ``x`` of each class, at unit length; zeros of a class without rows.
+        missing: (1, C), 1 where a class has no row, else 0.
+    """
+
+    rows: Array
+    labels: Array
+    x: Array
+    z: Array
+    means: Array
+    missing: Array
+
+    @classmethod
+    def of(cls, ops: ArrayOps, labels: Sequence[int], classes: int, x: Array, z: Array) -> Voters:
+        """The voters of a bank whose rows ``x``, of any length, have embeddings ``z``, and
+        ``labels`` from 0 to ``classes`` − 1, or −1, which never vote.
+
+        Raises:
+            ValueError: no row has a label.
+        """
+        places = [row for row, label in enumerate(labels) if label >= 0]
+        if not places:
+            raise ValueError("no row of the model's bank has a label, so none can vote")
+        rows = ops.asarray(places, "int32")
+        own = ops.asarray([labels[row] for row in places], "int32")
+        x, z = (numerics.l2_normalize(ops, ops.take(all_rows, rows)) for all_rows in (x, z))
+        ones = ops.zeros((len(places), 1)) + 1.0
+        sums = ops.scatter_sum(x, own[:, None], ones, classes)
+        counts = ops.scatter_sum(ones, own[:, None], ones, classes)
+        missing = ops.astype(ops.permute_dims(counts, (1, 0)) <= 0.0, ops.dtype)
+        means = numerics.l2_normalize(ops, sums / ops.maximum(counts, 1.0))
+        return cls(rows, own, x, z, means, missing)
+
+    def __len__(self) -> int:
+        return int(self.labels.shape[0])
+
+    def nearest(self, ops: ArrayOps, z: Array, k: int) -> tuple[Array, Array, Array]:
+        """Of embeddings ``z`` (N, E) at unit length the ``k`` nearest voters, or all where they are
+        fewer: rows of the bank, classes and cosines, (N, k) each, nearest first."""
+        cosines, near = numerics.top_k(ops, _cosines(ops, z, self.z), min(k, len(self)))
+        return ops.take(self.rows, near), ops.take(self.labels, near), cosines
+
+    def scope(self, ops: ArrayOps, x: Array, z: Array) -> Array:
+        """What tells whether rows are of any class that is known, (N, 3): of inputs ``x`` (N, D)
+        at unit length the cosine to the nearest voter, and to the nearest mean of a class; of their
+        embeddings ``z`` (N, E) the mean cosine to the five nearest voters."""
+        row = ops.max(_cosines(ops, x, self.x), axis=1, keepdims=True)
+        means = _cosines(ops, x, self.means) - 3.0 * self.missing
+        nearest = self.nearest(ops, z, SCOPE_ROWS)[2]
+        close = ops.sum(nearest, axis=1, keepdims=True) / nearest.shape[1]
+        return ops.concat([row, ops.max(means, axis=1, keepdims=True), close], axis=1)
+
+
+def _cosines(ops: ArrayOps, a: Array, b: Array) -> Array:
+    """``a bᵀ``, no bit of a row of which depends on other rows of ``a``."""
+    return numerics.matmul_by_rows(ops, a, ops.permute_dims(b, (1, 0)))
