@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from ..evaluation import SearchIndex
 from ..model import DTGCNN
 from ..storage import check_folder
 from .main import main
@@ -34,11 +35,14 @@ def index(model: Path, file: Path, output: Path, hops: int, backend: str, overwr
     """Save the model in DIR with FILE's rows, labelled or not, as its graph.
 
     Texts of classes that training never saw find neighbours of their own class among the rows that
-    are searched, and so come to lie closer together. The folder is a model like any other.
+    are searched, and so come to lie closer together. The folder is a model like any other, and
+    ``dtgcnn search`` finds its rows without FILE: it holds their embeddings, vectors, texts and
+    labels.
     """
     named("--output", check_folder, output, overwrite)
     dataset = rows_of(file)
-    indexed = DTGCNN.load(model, backend=backend).index(dataset.inputs, hops=hops)
+    indexed = SearchIndex.build(DTGCNN.load(model, backend=backend), dataset, hops=hops)
     indexed.save(output, overwrite=overwrite)
-    bank = indexed.trained_bank()
+    assert isinstance(indexed.model, DTGCNN)
+    bank = indexed.model.trained_bank()
     click.echo(f"model saved in {output}, its graph over {len(bank):,} of {len(dataset):,} rows")

@@ -1,24 +1,28 @@
-"""``dtgcnn search``: the texts of a file that are nearest to a query."""
+"""``dtgcnn search``: the rows of an index or of a file that are nearest to a query."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
-from ..evaluation import interleaved, unit_rows
+from ..evaluation import Hit, Ranking, SearchIndex
+from ..storage import WEIGHTS, holds_index
 from ..training import load_embedder
 from .main import main
-from .options import backend_option, file_argument, model_argument, rows_of
+from .options import backend_option, model_argument, rows_of
 
 __all__ = ["search"]
 
 
 @main.command()
 @model_argument
-@file_argument
-@click.argument("query")
+@click.argument("arguments", metavar="[FILE] QUERY...", nargs=-1, required=True)
 @click.option("--top", default=5, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option(
     "--by",
@@ -27,28 +31,72 @@ __all__ = ["search"]
     show_default=True,
     help="Whose ranking: the trained embedding's, that of the vectors that go in, or by turns.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, a list of queries.")
 @backend_option
-def search(model: Path, file: Path, query: str, top: int, by: str, backend: str) -> None:
-    """Print the texts of FILE that are nearest to QUERY, with both cosine similarities.
+def search(
+    model: Path, arguments: tuple[str, ...], top: int, by: Ranking, as_json: bool, backend: str
+) -> None:
+    """Print the rows of FILE that are nearest to each QUERY, with both cosine similarities.
 
-    The best text is the embedding's. Those after it come from both rankings by turns, since a query
+    Where DIR was made by ``dtgcnn index`` FILE may be left out: its rows are those that were
+    indexed, and no row is encoded again. A model that was trained on vectors takes them as queries:
+    each QUERY is a file of them (.npy, .npz, .safetensors).
+
+    The best row is the embedding's. Those after it come from both rankings by turns, since a query
     that is taken for another class finds its own among the input vectors.
     """
-    dataset = rows_of(file)
-    if dataset.texts is None:
-        raise ValueError(f"{file}: holds vectors; search needs texts to print")
-    if not query.strip():
+    indexed = holds_index(model / WEIGHTS)
+    has_file = not indexed or (len(arguments) > 1 and Path(arguments[0]).is_file())
+    given = arguments[1:] if has_file else arguments
+    if not given:
+        raise ValueError(
+            f"QUERY is missing: {model} holds no index, so {arguments[0]!r} is the FILE to search"
+        )
+    if not all(query.strip() for query in given):
         raise ValueError("QUERY must not be empty")
+    index = _over(model, Path(arguments[0]), backend) if has_file else None
+    index = index or SearchIndex.load(model, backend=backend)
+    names, queries = _queries(index, given)
+    found = index.search(queries, top, by)
+    if as_json:
+        listed = [[asdict(hit) for hit in hits] for hits in found]
+        shown = [{"query": name, "hits": hits} for name, hits in zip(names, listed, strict=True)]
+        click.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+        return
+    for number, (name, hits) in enumerate(zip(names, found, strict=True)):
+        if len(names) > 1:
+            click.echo(f"{'' if number == 0 else chr(10)}{name}")
+        _show(hits)
+
+
+def _over(model: Path, file: Path, backend: str) -> SearchIndex:
+    dataset = rows_of(file)
     loaded = load_embedder(model, backend=backend)
-    vectors = loaded.vectors([*dataset.texts, query])
-    views = (unit_rows(v) for v in (loaded.encode(vectors), loaded.input_vectors(vectors)))
-    trained, plain = (rows[:-1] @ rows[-1] for rows in views)
-    if by == "both":
-        found = interleaved(trained, plain, top)
-    else:
-        found = np.argsort(-(trained if by == "embedding" else plain), kind="stable")[:top]
-    names = dataset.label_names
+    return SearchIndex.over(loaded, dataset)
+
+
+def _queries(index: SearchIndex, given: Sequence[str]) -> tuple[list[str], Any]:
+    """What queries are called, and the queries: texts, or the rows of files of vectors."""
+    first = getattr(index.model, "models", [index.model])[0]
+    if first.encoder is not None:
+        return list(given), list(given)
+    names: list[str] = []
+    blocks: list[Any] = []
+    for file in given:
+        rows = rows_of(Path(file))
+        if rows.features is None:
+            raise ValueError(f"{file}: holds texts; the model takes vectors")
+        try:
+            blocks.append(index.model.vectors(rows.features))
+        except ValueError as error:
+            raise ValueError(f"{file}: {error}") from None
+        names += [f"{file}, row {row}" for row in range(len(rows))]
+    return names, np.concatenate(blocks)
+
+
+def _show(hits: Sequence[Hit]) -> None:
     click.echo("embedding  input")
-    for row in found:
-        label = "" if names is None or dataset.labels is None else f"{names[dataset.labels[row]]}  "
-        click.echo(f"{trained[row]:9.3f}  {plain[row]:5.3f}  {label}{dataset.texts[row]}")
+    for hit in hits:
+        label = "" if hit.label is None else f"{hit.label}  "
+        text = f"row {hit.row}" if hit.text is None else hit.text
+        click.echo(f"{hit.embedding:9.3f}  {hit.input:5.3f}  {label}{text}")

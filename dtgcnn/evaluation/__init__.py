@@ -18,13 +18,17 @@ from .links import (
 from .metrics import pair_auc, retrieval_metrics, triplet_accuracy, unit_rows
 from .projection import Method, choose_method, project, stratified_sample
 from .rivals import Rivals, measure_rivals
+from .search_index import Hit, Ranking, SearchIndex
 
 __all__ = [
     "Comparison",
+    "Hit",
     "Held",
     "Links",
     "Method",
+    "Ranking",
     "Rivals",
+    "SearchIndex",
     "aligned",
     "bank_items",
     "bank_labels",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Sequence
 
 __all__ = ["interleaved"]
 
 
-def interleaved(first: npt.ArrayLike, second: npt.ArrayLike, count: int) -> npt.NDArray[np.int64]:
+def interleaved(first: Sequence[int], second: Sequence[int], count: int) -> list[int]:
     """The ``count`` best rows of two rankings, by turns: the best of the first, the best of the
     second that is not there yet, and so on.
 
@@ -17,19 +16,17 @@ def interleaved(first: npt.ArrayLike, second: npt.ArrayLike, count: int) -> npt.
     best row of the embedding and most of what the input vectors find.
 
     Args:
-        first, second: (N,) similarities of the rows to a query; of equal ones the lower row is the
-            better.
-        count: rows to give, at most N.
+        first, second: row numbers, the best first, as many of both.
+        count: rows to give; fewer where there are not as many.
 
     Raises:
-        ValueError: the arrays are not of one shape (N,), or ``count`` is below 1.
+        ValueError: the rankings differ in length, or ``count`` is below 1.
     """
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if a.ndim != 1 or a.shape != b.shape:
-        raise ValueError(f"first and second must both be (N,), received {a.shape} and {b.shape}")
+    if len(first) != len(second):
+        raise ValueError(
+            f"first and second must be of one length, received {len(first)} and {len(second)}"
+        )
     if count < 1:
         raise ValueError(f"count must be at least 1, received {count}")
-    orders = (np.argsort(-scores, kind="stable")[:count] for scores in (a, b))
-    turns = np.stack(list(orders), axis=1).reshape(-1)
-    kept = np.sort(np.unique(turns, return_index=True)[1])
-    return turns[kept][:count].astype(np.int64)
+    turns = (int(row) for pair in zip(first, second, strict=True) for row in pair)
+    return list(dict.fromkeys(turns))[:count]

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..array import Array, ArrayOps, HostArray, Tree
 from .graph import BLOCK_ROWS as LINKED_ROWS
@@ -25,14 +25,6 @@ __all__ = ["Bank", "attached", "choose_rows", "nodes_of"]
 
 BLOCK_ROWS = 2048
 """Rows propagated at a time, which bounds the gathered neighbours that are held."""
-
-
-DIGEST_SIZE = 16
-"""Bytes of a row's digest: two rows of a bank of a billion share one by a chance of 10⁻²¹."""
-
-
-def _digest(row: HostArray) -> bytes:
-    return blake2b(row.tobytes(), digest_size=DIGEST_SIZE).digest()
 
 
 def choose_rows(labels: Sequence[int], size: int, seed: int) -> list[int]:
@@ -125,6 +117,9 @@ class Bank:
     graph: Graph | None = None
     saved_digests: bytes | None = None
 
+    DIGEST_SIZE: ClassVar[int] = 16
+    """Bytes of a row's digest: two rows of a bank of a billion share one by a chance of 10⁻²¹."""
+
     def __len__(self) -> int:
         return len(self.host_x)
 
@@ -137,13 +132,16 @@ class Bank:
     def _row_of(self) -> dict[bytes, int]:
         """The rows' numbers by their digests, made when they are first asked for."""
         if self.saved_digests is None:
-            return {_digest(row): i for i, row in enumerate(self.host_x)}
-        places = range(0, len(self.saved_digests), DIGEST_SIZE)
-        return {self.saved_digests[at : at + DIGEST_SIZE]: i for i, at in enumerate(places)}
+            return {self._digest(row): i for i, row in enumerate(self.host_x)}
+        all_of_them, size = self.saved_digests, self.DIGEST_SIZE
+        return {all_of_them[size * i : size * (i + 1)]: i for i in range(len(self))}
+
+    def _digest(self, row: HostArray) -> bytes:
+        return blake2b(row.tobytes(), digest_size=self.DIGEST_SIZE).digest()
 
     def rows_of(self, host_x: HostArray) -> list[int]:
         """For each row of ``host_x`` the bank's row that is equal to it bit for bit, or −1."""
-        return [self._row_of.get(_digest(row), -1) for row in host_x]
+        return [self._row_of.get(self._digest(row), -1) for row in host_x]
 
     def refresh(
         self, ops: ArrayOps, network: Network, params: Tree, state: Tree, hops: int = 0

@@ -35,6 +35,20 @@ class IndexFile(NamedTuple):
     metadata: Mapping[str, Any]
     path: Path | None = None
 
+    def array(self, name: str, shape: tuple[int | None, ...]) -> Any:
+        """The array of this name, whose shape is ``shape`` but where that is None.
+
+        Raises:
+            CheckpointError: there is none, or it has another shape.
+        """
+        found = getattr(self.arrays.get(name), "shape", None)
+        fits = found is not None and len(found) == len(shape)
+        if not fits or any(w not in (None, h) for w, h in zip(shape, found or (), strict=True)):
+            raise CheckpointError(
+                f"{self.path}: {name!r} must be an array of shape {shape}, found {found}"
+            )
+        return self.arrays[name]
+
 
 def holds_index(weights: Path) -> bool:
     """Whether the model in the file ``weights`` is one of an index."""

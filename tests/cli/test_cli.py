@@ -422,11 +422,12 @@ def test_a_damaged_model_is_refused(model: Path, text_file: Path) -> None:
     assert "not a readable safetensors file" in done.output
 
 
-def test_search_needs_texts(model: Path, tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", X)
-    done = run("search", model, tmp_path / "x.npy", "cat")
-    assert done.exit_code == 2
-    assert "holds vectors; search needs texts" in done.output
+def test_search_prints_the_numbers_of_rows_without_texts(model: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(9, 16)))
+    done = run("search", model, tmp_path / "x.npy", "the cat", "--top", "9")
+    assert done.exit_code == 0, done.output
+    found = [line.split(maxsplit=2)[2] for line in done.output.splitlines()[1:]]
+    assert sorted(found) == [f"row {row}" for row in range(9)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="interrupts are sent by POSIX signals")

@@ -1,0 +1,106 @@
+"""Seconds of a search over an index of many rows, and whether it finds what a full search finds.
+
+    python benchmarks/search.py --folder /tmp/index --rows 100000
+    OMP_NUM_THREADS=1 python benchmarks/search.py --folder /tmp/index --queries 50
+
+The first call makes the index where the folder does not hold it, of vectors of 384 columns in random
+clusters, with embeddings of 256. A query is a row of a new vector, one at a time and 32 at a time, by
+both rankings. The whole process is ``dtgcnn search`` of one query, its files in the page cache;
+``full`` sorts the float64 cosines of all rows. Medians, and the slowest of queries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dtgcnn import DTGCNN, Trainer, TripletDataset
+from dtgcnn.evaluation import SearchIndex, interleaved
+from dtgcnn.storage import WEIGHTS, holds_index
+
+COLUMNS, CLUSTERS, TOP = 384, 400, 10
+
+
+def vectors(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    centres = np.random.default_rng(0).normal(size=(CLUSTERS, COLUMNS))
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, CLUSTERS, rows)
+    return (centres[labels] + rng.normal(size=(rows, COLUMNS))).astype(np.float32), labels
+
+
+def make(folder: Path, rows: int) -> None:
+    x, y = vectors(8000, seed=1)
+    loader, _ = TripletDataset.from_arrays(x, y).create_dataloaders(512, 1.0)
+    model = DTGCNN(backend="numpy", input_dim=COLUMNS, output_dim=256)
+    Trainer(model, train_loader=loader, epochs=1, progress=False).train()
+    data = TripletDataset.from_arrays(vectors(rows, seed=2)[0])
+    start = time.perf_counter()
+    index = SearchIndex.build(model, data)
+    print(f"indexed {rows:,} rows in {time.perf_counter() - start:.0f} s")
+    index.save(folder)
+
+
+def seconds(fn: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    fn()
+    return time.perf_counter() - start
+
+
+def in_full(index: SearchIndex, x: np.ndarray) -> list[list[int]]:
+    """The rows that sorting all float64 cosines finds."""
+    found = []
+    views = [(index.embeddings, index.model.encode(x)), (index.inputs, x)]
+    for number in range(len(x)):
+        orders = []
+        for rows, queries in views:
+            query = queries[number].astype(np.float64)
+            cosines = rows.astype(np.float64) @ (query / np.linalg.norm(query))
+            orders.append(np.argsort(-cosines, kind="stable")[:TOP])
+        found.append(interleaved(*orders, TOP))
+    return found
+
+
+def report(name: str, times: list[float]) -> None:
+    print(f"{name:34}{1e3 * statistics.median(times):8.1f} ms, slowest {1e3 * max(times):.1f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--queries", type=int, default=50)
+    args = parser.parse_args()
+    if not holds_index(args.folder / WEIGHTS):
+        make(args.folder, args.rows)
+    queries = vectors(args.queries, seed=3)[0]
+    command = [sys.executable, "-m", "dtgcnn", "search", str(args.folder), "--backend", "numpy"]
+    with tempfile.TemporaryDirectory() as name:
+        np.save(Path(name) / "q.npy", queries[:1])
+        process = [*command, str(Path(name) / "q.npy")]
+        run = lambda: subprocess.run(process, check=True, stdout=subprocess.DEVNULL)  # noqa: E731
+        run()
+        report("whole process, one query", [seconds(run) for _ in range(9)])
+    start = time.perf_counter()
+    index = SearchIndex.load(args.folder, backend="numpy")
+    report(f"load of {len(index):,} rows", [time.perf_counter() - start])
+    index.search(queries[:1], TOP)
+    each = [seconds(lambda q=q: index.search(q[None], TOP)) for q in queries]
+    report("a query, alone", each)
+    each = [seconds(lambda: index.search(queries[:32], TOP)) / 32 for _ in range(5)]
+    report("a query, of 32", each)
+    some = queries[:20]
+    same = [[h.row for h in hits] for hits in index.search(some, TOP)] == in_full(index, some)
+    print(f"found what a full search finds: {same}")
+
+
+if __name__ == "__main__":
+    main()
