@@ -1,33 +1,9 @@
-"""The ``dtgcnn`` command line: a file a command, named as the command, and ``main``."""
+"""The ``dtgcnn`` command line: ``main``, and a file a command, named as the command.
 
-from . import (
-    augment,
-    backends,
-    check,
-    encode,
-    evaluate,
-    generate,
-    index,
-    plot,
-    sample,
-    search,
-    settings,
-    train,
-)
+A command's file is loaded when the command is called, so that one that is called often, such as
+``search``, does not wait for what others need.
+"""
+
 from .main import main
 
-__all__ = [
-    "augment",
-    "backends",
-    "check",
-    "encode",
-    "evaluate",
-    "generate",
-    "index",
-    "main",
-    "plot",
-    "sample",
-    "search",
-    "settings",
-    "train",
-]
+__all__ = ["main"]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import click
@@ -24,7 +27,19 @@ class _Refusal(click.ClickException):
 
 
 class _Commands(click.Group):
-    """Shows an expected error as one message and exits with code 2."""
+    """Loads a command's file when it is asked for, shows an expected error as one message and exits
+    with code 2."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        names = (module.name for module in iter_modules([str(Path(__file__).parent)]))
+        return sorted(name for name in names if name not in ("main", "options"))
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.list_commands(ctx):
+            import_module(f".{cmd_name}", __package__)
+        return super().get_command(ctx, cmd_name)
 
     @override
     def invoke(self, ctx: click.Context) -> Any:

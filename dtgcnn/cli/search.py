@@ -13,7 +13,6 @@ import numpy as np
 
 from ..evaluation import Hit, Ranking, SearchIndex
 from ..storage import WEIGHTS, holds_index
-from ..training import load_embedder
 from .main import main
 from .options import backend_option, model_argument, rows_of
 
@@ -70,6 +69,8 @@ def search(
 
 
 def _over(model: Path, file: Path, backend: str) -> SearchIndex:
+    from ..training import load_embedder  # which takes a while, and an index needs none of it
+
     dataset = rows_of(file)
     loaded = load_embedder(model, backend=backend)
     return SearchIndex.over(loaded, dataset)

@@ -90,8 +90,8 @@ class SearchIndex:
 
     @classmethod
     def over(cls, model: Embedder, data: Items) -> SearchIndex:
-        """The rows of ``data`` as ``model``, a ``DTGCNN`` or an ``Ensemble``, encodes them, with
-        the bank that it has. It cannot be saved."""
+        """The index of all rows of ``data`` as ``model``, a ``DTGCNN`` or an ``Ensemble``, encodes
+        them, with the bank that it has."""
         host_x = model.vectors(data.inputs)
         return cls._of(model, data, model.encode(host_x), host_x)
 
@@ -167,12 +167,12 @@ class SearchIndex:
         which ``DTGCNN.load`` takes the model alone.
 
         Raises:
-            ValueError: the rows are not those of the model's bank.
+            ValueError: it is the index of an ensemble.
             FileExistsError, NotADirectoryError, PermissionError: see ``check_folder``.
         """
         model = self.model
         if not isinstance(model, DTGCNN) or model.bank is None:
-            raise ValueError("the index of a model's own bank can be saved; see SearchIndex.build")
+            raise ValueError("the index of an ensemble cannot be saved, only that of a DTGCNN")
         digests = np.frombuffer(model.bank.digests, np.uint8)
         arrays = {"embeddings": self.embeddings, "inputs": self.inputs, "digests": digests}
         if self.labels is not None and self.label_names is not None:

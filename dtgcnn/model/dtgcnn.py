@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..array import Array, ArrayOps, HostArray, load_ops, numerics
 from ..config import DTGCNNConfig
 from ..losses import Objective
-from .answering import AnsweringModel
 from .bank import Bank, attached, choose_rows, nodes_of
+from .bank_changes import ChangingModel
 from .graph import EfficientGraphConstructor, Graph
 from .input_rows import checked_rows
 from .parameters import device_option
@@ -28,7 +28,7 @@ it the last bit of its similarities, does not depend on how many rows came with 
 backend to whose arithmetic the height is nothing."""
 
 
-class DTGCNN(AnsweringModel):
+class DTGCNN(ChangingModel):
     """A Dynamic Triplet Graph Convolutional Neural Network over text or feature vectors.
 
     Parameters have dotted names, such as ``gcn.0.linear.weight`` and ``head.bias``. The graph

@@ -1,0 +1,65 @@
+"""``dtgcnn add``: rows join the bank of a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..model import DTGCNN
+from ..storage import WEIGHTS, check_folder, holds_index
+from .main import main
+from .options import (
+    backend_option,
+    file_argument,
+    model_argument,
+    named,
+    overwrite_option,
+    rows_of,
+)
+
+__all__ = ["add", "refuse_index"]
+
+
+@main.command()
+@model_argument
+@file_argument
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Model folder.")
+@backend_option
+@overwrite_option
+def add(model: Path, file: Path, output: Path, backend: str, overwrite: bool) -> None:
+    """Save the model in DIR with FILE's rows, labelled or not, beside those of its bank.
+
+    Nothing is trained. The classes of rows may be new to the model: its network has not learnt to
+    part them, so train anew once there are many.
+    """
+    named("--output", check_folder, output, overwrite)
+    refuse_index(model)
+    dataset = rows_of(file)
+    before = DTGCNN.load(model, backend=backend)
+    names, labels = dataset.label_names, None
+    if names is not None and dataset.labels is not None:
+        labels = [None if number < 0 else names[number] for number in dataset.labels]
+    try:
+        after = before.add(dataset.inputs, labels)
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+    after.save(output, overwrite=overwrite)
+    bank, rows = before.trained_bank(), len(after.trained_bank())
+    joined = rows - len(bank)
+    click.echo(
+        f"model saved in {output}: {joined:,} of {len(dataset):,} rows joined its bank, which has "
+        f"{rows:,}; {len(dataset) - joined:,} were there already or stand twice in {file.name}"
+    )
+    new = after.untrained_classes[len(before.untrained_classes) :]
+    if new:
+        click.echo(f"the network was not trained on the new classes: {', '.join(new)}")
+
+
+def refuse_index(model: Path) -> None:
+    """Refuse the model of an index, whose bank's rows are those of a file."""
+    if holds_index(model / WEIGHTS):
+        raise ValueError(
+            f"{model}: holds an index, whose rows are those of a file; change that file, and make "
+            "it anew of the trained model by `dtgcnn index`"
+        )

@@ -1,0 +1,52 @@
+"""``dtgcnn remove``: rows leave the bank of a trained model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..model import DTGCNN
+from ..storage import check_folder
+from .add import refuse_index
+from .main import main
+from .options import backend_option, model_argument, named, overwrite_option, rows_of
+
+__all__ = ["remove"]
+
+
+@main.command()
+@model_argument
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--class", "classes", multiple=True, metavar="NAME", help="All rows of a class.")
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="Model folder.")
+@backend_option
+@overwrite_option
+def remove(
+    model: Path,
+    file: Path | None,
+    classes: tuple[str, ...],
+    output: Path,
+    backend: str,
+    overwrite: bool,
+) -> None:
+    """Save the model in DIR without FILE's rows, or without classes, in its bank.
+
+    Nothing is trained: what the network has learnt of the rows stays in its parameters.
+    """
+    if file is None and not classes:
+        raise ValueError("FILE or --class must say what is to be removed, received neither")
+    named("--output", check_folder, output, overwrite)
+    refuse_index(model)
+    rows = None if file is None else rows_of(file)
+    before = DTGCNN.load(model, backend=backend)
+    after = before.remove(None if rows is None else rows.inputs, list(classes))
+    absent = 0
+    if rows is not None:
+        absent = before.trained_bank().rows_of(before.vectors(rows.inputs)).count(-1)
+    after.save(output, overwrite=overwrite)
+    left = len(after.trained_bank())
+    click.echo(
+        f"model saved in {output}: {len(before.trained_bank()) - left:,} rows left its bank, which "
+        f"has {left:,}" + (f"; {absent:,} of {file} were not in it" if absent else "")
+    )

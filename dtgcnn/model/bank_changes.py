@@ -1,0 +1,233 @@
+"""Rows that join a bank, or leave it, without training."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import NamedTuple, Self
+
+from ..array import Array, ArrayOps, HostArray
+from .answering import AnsweringModel
+from .bank import Bank
+
+__all__ = ["ChangingModel", "Joining", "joined", "joining", "leaving", "without"]
+
+
+class ChangingModel(AnsweringModel):
+    """What rows join the bank of a ``DTGCNN``, and leave it.
+
+    Args:
+        config: what shapes the network.
+        ops: the backend that holds it.
+    """
+
+    @abstractmethod
+    def started(self, host_x: HostArray, *, by_rows: bool = False) -> tuple[Array, Array | None]:
+        """What goes into the network; see ``DTGCNN``."""
+
+    @abstractmethod
+    def refresh_bank(self) -> None:
+        """Compute the bank's states anew; see ``DTGCNN``."""
+
+    def add(
+        self, x: HostArray | Sequence[str], labels: Sequence[str | int | None] | None = None
+    ) -> Self:
+        """A model like this one with more rows in its bank, which its embeddings of like rows, and
+        its answers, then rest on. Nothing is trained, and this model stays as it is.
+
+        New classes come after those that there are in ``classes_``, and are told by
+        ``untrained_classes``: the network has not learnt to part them.
+
+        Args:
+            x: texts or vectors (N, input_dim); of equal ones, and of those in the bank, one is
+                kept, and takes the label where it had none.
+            labels: the names of their classes, None for a row whose class is not known.
+
+        Raises:
+            ValueError: as ``encode``; or a label contradicts that of an equal row.
+        """
+        host_x, bank = self.vectors(x), self.trained_bank()
+        found = joining(bank, self.classes_ or [], host_x, labels)
+        fresh = host_x[found.fresh]
+        other = self._with(
+            joined(self.ops, bank, fresh, *self.started(fresh), found.labels)
+            if len(fresh)
+            else replace(bank, labels=found.labels)
+        )
+        before = len(self.classes_ or [])
+        other.classes_ = found.classes if found.labels is not None else self.classes_
+        other.untrained_classes = [*self.untrained_classes, *found.classes[before:]]
+        return other
+
+    def remove(
+        self, rows: HostArray | Sequence[str] | None = None, labels: Sequence[str] = ()
+    ) -> Self:
+        """A model like this one without some rows of its bank. Nothing is trained, and this model
+        stays as it is.
+
+        Args:
+            rows: texts or vectors (N, input_dim); those that are not in the bank are passed over.
+            labels: the names of classes, whose rows go, and which leave ``classes_``.
+
+        Raises:
+            ValueError: as ``encode``; neither is given; there is no such class; or fewer rows than
+                ``graph_k_neighbors + 1`` would stay.
+        """
+        if rows is None and not labels:
+            raise ValueError("rows or labels must be given, received neither")
+        bank, classes = self.trained_bank(), self.classes_ or []
+        gone = leaving(bank, classes, None if rows is None else self.vectors(rows), labels)
+        kept = without(self.ops, bank, gone, self.config.graph_k_neighbors)
+        if labels and kept.labels is not None:
+            staying = [name for name in classes if name not in labels]
+            numbers = {name: number for number, name in enumerate(staying)}
+            kept.labels = [-1 if y < 0 else numbers[classes[y]] for y in kept.labels]
+            classes = staying
+        other = self._with(kept)
+        other.classes_ = None if self.classes_ is None else list(classes)
+        other.untrained_classes = [n for n in self.untrained_classes if n in classes]
+        return other
+
+    def _with(self, bank: Bank) -> Self:
+        """A model like this one with another bank, whose states are made anew."""
+        other = copy(self)
+        other.config = self.config.replace(bank_size=max(self.config.bank_size, len(bank)))
+        other.bank = bank
+        other.refresh_bank()
+        return other
+
+
+class Joining(NamedTuple):
+    """What joins a bank of some rows."""
+
+    fresh: list[int]
+    """Which of the rows are in the bank neither yet nor before in the list."""
+    labels: list[int] | None
+    """The classes of all rows of the new bank, −1 where it is not known; None where none is."""
+    classes: list[str]
+    """The names of the classes: those that there were, and after them new ones."""
+
+
+def joining(
+    bank: Bank,
+    classes: Sequence[str],
+    host_x: HostArray,
+    labels: Sequence[str | int | None] | None,
+) -> Joining:
+    """Which rows (N, D) join a bank and what classes its rows have then.
+
+    An equal row joins once. Where its class was not known, it becomes known.
+
+    Args:
+        bank: what they join.
+        classes: the names of the classes of the bank's rows.
+        host_x: the rows.
+        labels: their classes' names, None for a row whose class is not known; None for none known.
+
+    Raises:
+        ValueError: there are not as many labels as rows, a label is blank, or it contradicts that
+            of an equal row.
+    """
+    if labels is None:
+        labels = [None] * len(host_x)
+    if len(labels) != len(host_x):
+        raise ValueError(
+            f"labels must be as many as the rows, received {len(labels)} for {len(host_x)}"
+        )
+    names = list(classes)
+    numbers = {name: number for number, name in enumerate(names)}
+    known = [-1] * len(bank) if bank.labels is None else list(bank.labels)
+    fresh: dict[bytes, int] = {}
+    rows: list[int] = []
+    said: dict[int, int] = {}  # by place, the row that told its class
+    for row, (place, label) in enumerate(zip(bank.rows_of(host_x), labels, strict=True)):
+        if place < 0:
+            place = fresh.setdefault(host_x[row].tobytes(), len(known))
+            if place == len(known):
+                known.append(-1)
+                rows.append(row)
+        if label is None:
+            continue
+        name = str(label)
+        if not name.strip():
+            raise ValueError(f"row {row}: a label must not be blank; None is a class not known")
+        if name not in numbers:
+            numbers[name] = len(names)
+            names.append(name)
+        if known[place] not in (-1, numbers[name]):
+            other = f"row {said[place]}" if place in said else f"row {place} of the bank"
+            raise ValueError(
+                f"row {row} is labelled {name!r}, and {other}, which is equal, "
+                f"{names[known[place]]!r}"
+            )
+        if known[place] < 0:
+            known[place], said[place] = numbers[name], row
+    some = any(label >= 0 for label in known)
+    return Joining(rows, known if some else None, names)
+
+
+def joined(
+    ops: ArrayOps,
+    bank: Bank,
+    host_x: HostArray,
+    x: Array,
+    gate: Array | None,
+    labels: list[int] | None,
+) -> Bank:
+    """A bank of the rows of ``bank`` and after them ``host_x`` (N, D), no two equal.
+
+    Args:
+        ops: the backend.
+        bank: the rows before, whose own ``x`` and ``gate`` are kept as they are.
+        host_x, x, gate: the new rows, as ``Bank`` has them.
+        labels: of all rows; see ``Bank``.
+    """
+    both = [ops.asarray(rows) for rows in (bank.host_x, host_x)]
+    everything = ops.to_numpy(ops.concat(both)).astype("float32")
+    gates = None
+    if bank.gate is not None and gate is not None:
+        gates = ops.concat([bank.gate, gate])
+    return Bank(everything, ops.concat([bank.x, x]), gates, labels)
+
+
+def leaving(
+    bank: Bank, classes: Sequence[str], host_x: HostArray | None, names: Sequence[str]
+) -> list[int]:
+    """The rows of a bank, in ascending order, that are equal to one of ``host_x`` or of one of the
+    classes ``names``.
+
+    Raises:
+        ValueError: there is no such class.
+    """
+    labels = bank.labels or []
+    gone = set() if host_x is None else {row for row in bank.rows_of(host_x) if row >= 0}
+    for name in names:
+        if name not in classes:
+            near = get_close_matches(name, classes, 3, 0.5)
+            hint = f"; like it: {', '.join(map(repr, near))}" if near else ""
+            raise ValueError(f"there is no class {name!r} among {len(classes)}{hint}")
+        number = list(classes).index(name)
+        gone |= {row for row, label in enumerate(labels) if label == number}
+    return sorted(gone)
+
+
+def without(ops: ArrayOps, bank: Bank, gone: Sequence[int], k: int) -> Bank:
+    """A bank of the other rows.
+
+    Raises:
+        ValueError: too few of them are left for ``k`` neighbours each.
+    """
+    out = set(gone)
+    kept = [row for row in range(len(bank)) if row not in out]
+    if len(kept) < k + 1:
+        raise ValueError(
+            f"of the bank's {len(bank):,} rows {k + 1} or more must stay, for {k} neighbours each "
+            f"(graph_k_neighbors); without these {len(out):,} there are {len(kept):,}"
+        )
+    rows = ops.asarray(kept, "int32")
+    gate = None if bank.gate is None else ops.take(bank.gate, rows)
+    labels = None if bank.labels is None else [bank.labels[row] for row in kept]
+    return Bank(bank.host_x[kept], ops.take(bank.x, rows), gate, labels)
