@@ -13,7 +13,7 @@ from ..config import parse_value
 from ..data import TripletDataset
 
 __all__ = ["backend_option", "check_file", "file_argument", "model_argument", "named"]
-__all__ += ["overwrite_option", "parse_settings", "rows_of"]
+__all__ += ["overwrite_option", "parse_settings", "rows_of", "shorten"]
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 model_argument = click.argument("model", metavar="DIR", type=click.Path(path_type=Path))
@@ -61,3 +61,9 @@ def rows_of(file: Path) -> TripletDataset:
     if dataset.triplets is not None:
         raise ValueError(f"{file}: holds triplets; give a file of single texts or vectors")
     return dataset
+
+
+def shorten(text: str, limit: int = 60) -> str:
+    """A text in one line, cut to ``limit`` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"

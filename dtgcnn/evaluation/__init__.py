@@ -5,6 +5,7 @@ from .calibration import Held, expected_calibration_error, fit_calibration, fit_
 from .comparison import Comparison, compare, compare_pairs
 from .diagnostics import effective_rank, mean_cosine
 from .fusion import interleaved
+from .label_check import LabelCheck, check_labels
 from .links import (
     Links,
     bank_items,
@@ -16,22 +17,28 @@ from .links import (
     skewness,
 )
 from .metrics import pair_auc, retrieval_metrics, triplet_accuracy, unit_rows
+from .near_duplicates import NearDuplicates, near_duplicates
 from .projection import Method, choose_method, project, stratified_sample
 from .rivals import Rivals, measure_rivals
 from .search_index import Hit, Ranking, SearchIndex
+from .suspects import LabelSuspects, suspect_labels
 
 __all__ = [
     "Comparison",
-    "Hit",
     "Held",
+    "Hit",
+    "LabelCheck",
+    "LabelSuspects",
     "Links",
     "Method",
+    "NearDuplicates",
     "Ranking",
     "Rivals",
     "SearchIndex",
     "aligned",
     "bank_items",
     "bank_labels",
+    "check_labels",
     "choose_method",
     "class_purity",
     "compare",
@@ -48,6 +55,7 @@ __all__ = [
     "mean_of",
     "measure_rivals",
     "measured",
+    "near_duplicates",
     "pair_auc",
     "procrustes",
     "project",
@@ -55,6 +63,7 @@ __all__ = [
     "side_by_side",
     "skewness",
     "stratified_sample",
+    "suspect_labels",
     "triplet_accuracy",
     "unit_rows",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
 from click.testing import CliRunner
 
 from dtgcnn.cli import main
@@ -32,3 +35,63 @@ def test_the_command(tmp_path: Path) -> None:
     assert "    and 15 more" in leaking.output
     assert run(tmp_path / "absent.csv").exit_code == 2
     assert run(tmp_path / "leaks.csv", "--batch-size", 2).exit_code == 2
+
+
+PLANTED = 20
+
+
+def test_labels_that_look_wrong(tmp_path: Path) -> None:
+    with sample_path().open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    true, rows[PLANTED]["label"] = rows[PLANTED]["label"], rows[600]["label"]
+    rows.append({**rows[0], "text": f"{rows[0]['text']} Thanks", "split": "test"})
+    rows.append({**rows[0], "text": f"{rows[0]['text']} Thank", "label": rows[600]["label"]})
+    done = run(table(tmp_path / "s.csv", rows), "--labels", "--json", tmp_path / "found.json")
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "found.json").read_text())
+    (planted,) = (row for row in found["labels"]["rows"] if row["row"] == PLANTED + 2)
+    assert planted["text"] == rows[PLANTED]["text"]
+    assert (planted["label"], planted["suggested"]) == (rows[600]["label"], true)
+    assert planted["suspected"]
+    assert f"line {PLANTED + 2}: {rows[600]['label']} → {true}" in done.output
+    assert len(found["labels"]["rows"]) == 674
+    assert found["near_duplicates"]["counts"]["leak"] >= 1
+    assert ["line 2", "line 674"] in found["near_duplicates"]["pairs"]["leak"]
+    assert "warning: near leak" in done.output
+    assert "warning: near contradiction" in done.output
+    assert f"line 2 ({rows[0]['label']}) and line 675 ({rows[600]['label']})" in done.output
+    assert "near" not in run(tmp_path / "s.csv").output
+
+
+def test_labels_of_vectors(tmp_path: Path) -> None:
+    y = np.repeat([0, 1, 2], 20)
+    x = np.eye(6)[y] + 0.1 * np.random.default_rng(0).standard_normal((60, 6))
+    np.savez(tmp_path / "v.npz", x=x.astype(np.float32), y=np.where(np.arange(60) == 7, 2, y))
+    done = run(tmp_path / "v.npz", "--labels", "--places", 1)
+    assert done.exit_code == 0, done.output
+    assert "1 of 60 are suspected" in done.output
+    assert done.output.rstrip().endswith("row 7 (counting from 0): 2 → 0")
+    refused = run(tmp_path / "v.npz", "--labels", "--encoder", "tfidf")
+    assert refused.exit_code == 2
+    assert "holds vectors" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        ("text\na b\nc d\n", ["--labels"], "it holds rows without labels"),
+        ("text,label\na b,x\nc d,y\n", ["--labels"], "two classes of two rows or more"),
+        ("anchor,positive,negative\na,b,c\n", ["--labels"], "it holds triplets"),
+        ("text,label\na b,x\nc d,y\n", ["--encoder", "tfidf"], "--encoder goes with --labels"),
+        ("text,label\na b,x\n", ["--labels", "--encoder", "pieces"], "must give vectors"),
+        ("text,label\na b,x\n", ["--labels", "--encoder", "what"], "encoder must be one of"),
+        ("text,label\n", ["--labels"], "holds no records"),
+    ],
+)
+def test_labels_that_cannot_be_checked(
+    tmp_path: Path, content: str, arguments: list[str], message: str
+) -> None:
+    (tmp_path / "t.csv").write_text(content)
+    done = run(tmp_path / "t.csv", *arguments)
+    assert done.exit_code == 2, done.output
+    assert message in done.output
