@@ -73,7 +73,7 @@ def test_vectors_are_all_pairs(monkeypatch: pytest.MonkeyPatch, block: int) -> N
 @pytest.mark.parametrize("of", ["texts", "vectors"])
 def test_in_part_each_pair_is_found_once(monkeypatch: pytest.MonkeyPatch, of: str) -> None:
     inputs: Any = [
-        f"the same words about one thing are here, once more and again " * 3 + "!" * i
+        "the same words about one thing are here, once more and again " * 3 + "!" * i
         for i in range(6)
     ]
     if of == "vectors":
