@@ -2,102 +2,14 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
-from copy import copy
-from dataclasses import replace
 from difflib import get_close_matches
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from ..array import Array, ArrayOps, HostArray
-from .answering import AnsweringModel
 from .bank import Bank
 
-__all__ = ["ChangingModel", "Joining", "joined", "joining", "leaving", "without"]
-
-
-class ChangingModel(AnsweringModel):
-    """What rows join the bank of a ``DTGCNN``, and leave it.
-
-    Args:
-        config: what shapes the network.
-        ops: the backend that holds it.
-    """
-
-    @abstractmethod
-    def started(self, host_x: HostArray, *, by_rows: bool = False) -> tuple[Array, Array | None]:
-        """What goes into the network; see ``DTGCNN``."""
-
-    @abstractmethod
-    def refresh_bank(self) -> None:
-        """Compute the bank's states anew; see ``DTGCNN``."""
-
-    def add(
-        self, x: HostArray | Sequence[str], labels: Sequence[str | int | None] | None = None
-    ) -> Self:
-        """A model like this one with more rows in its bank, which its embeddings of like rows, and
-        its answers, then rest on. Nothing is trained, and this model stays as it is.
-
-        New classes come after those that there are in ``classes_``, and are told by
-        ``untrained_classes``: the network has not learnt to part them.
-
-        Args:
-            x: texts or vectors (N, input_dim); of equal ones, and of those in the bank, one is
-                kept, and takes the label where it had none.
-            labels: the names of their classes, None for a row whose class is not known.
-
-        Raises:
-            ValueError: as ``encode``; or a label contradicts that of an equal row.
-        """
-        host_x, bank = self.vectors(x), self.trained_bank()
-        found = joining(bank, self.classes_ or [], host_x, labels)
-        fresh = host_x[found.fresh]
-        other = self._with(
-            joined(self.ops, bank, fresh, *self.started(fresh), found.labels)
-            if len(fresh)
-            else replace(bank, labels=found.labels)
-        )
-        before = len(self.classes_ or [])
-        other.classes_ = found.classes if found.labels is not None else self.classes_
-        other.untrained_classes = [*self.untrained_classes, *found.classes[before:]]
-        return other
-
-    def remove(
-        self, rows: HostArray | Sequence[str] | None = None, labels: Sequence[str] = ()
-    ) -> Self:
-        """A model like this one without some rows of its bank. Nothing is trained, and this model
-        stays as it is.
-
-        Args:
-            rows: texts or vectors (N, input_dim); those that are not in the bank are passed over.
-            labels: the names of classes, whose rows go, and which leave ``classes_``.
-
-        Raises:
-            ValueError: as ``encode``; neither is given; there is no such class; or fewer rows than
-                ``graph_k_neighbors + 1`` would stay.
-        """
-        if rows is None and not labels:
-            raise ValueError("rows or labels must be given, received neither")
-        bank, classes = self.trained_bank(), self.classes_ or []
-        gone = leaving(bank, classes, None if rows is None else self.vectors(rows), labels)
-        kept = without(self.ops, bank, gone, self.config.graph_k_neighbors)
-        if labels and kept.labels is not None:
-            staying = [name for name in classes if name not in labels]
-            numbers = {name: number for number, name in enumerate(staying)}
-            kept.labels = [-1 if y < 0 else numbers[classes[y]] for y in kept.labels]
-            classes = staying
-        other = self._with(kept)
-        other.classes_ = None if self.classes_ is None else list(classes)
-        other.untrained_classes = [n for n in self.untrained_classes if n in classes]
-        return other
-
-    def _with(self, bank: Bank) -> Self:
-        """A model like this one with another bank, whose states are made anew."""
-        other = copy(self)
-        other.config = self.config.replace(bank_size=max(self.config.bank_size, len(bank)))
-        other.bank = bank
-        other.refresh_bank()
-        return other
+__all__ = ["Joining", "joined", "joining", "leaving", "without"]
 
 
 class Joining(NamedTuple):
@@ -113,7 +25,7 @@ class Joining(NamedTuple):
 
 def joining(
     bank: Bank,
-    classes: Sequence[str],
+    classes: Sequence[str] | None,
     host_x: HostArray,
     labels: Sequence[str | int | None] | None,
 ) -> Joining:
@@ -123,7 +35,7 @@ def joining(
 
     Args:
         bank: what they join.
-        classes: the names of the classes of the bank's rows.
+        classes: the names of the classes of the bank's rows, None where they have none.
         host_x: the rows.
         labels: their classes' names, None for a row whose class is not known; None for none known.
 
@@ -137,9 +49,11 @@ def joining(
         raise ValueError(
             f"labels must be as many as the rows, received {len(labels)} for {len(host_x)}"
         )
-    names = list(classes)
+    names = list(classes or [])
     numbers = {name: number for number, name in enumerate(names)}
-    known = [-1] * len(bank) if bank.labels is None else list(bank.labels)
+    known = [-1] * len(bank)
+    if classes is not None and bank.labels is not None:
+        known = list(bank.labels)
     fresh: dict[bytes, int] = {}
     rows: list[int] = []
     said: dict[int, int] = {}  # by place, the row that told its class

@@ -11,7 +11,7 @@ from ..array import Array, ArrayOps, HostArray, load_ops, numerics
 from ..config import DTGCNNConfig
 from ..losses import Objective
 from .bank import Bank, attached, choose_rows, nodes_of
-from .bank_changes import ChangingModel
+from .changing import ChangingModel
 from .graph import EfficientGraphConstructor, Graph
 from .input_rows import checked_rows
 from .parameters import device_option

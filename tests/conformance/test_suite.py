@@ -111,7 +111,8 @@ CORE = {
     "array": ("half_precision", "numerics", "random"),
     "losses": ("batch_all", "contrastive", "mining", "objective", "triplet"),
     "model": (
-        *("bank", "embedding_bag", "graph", "heads", "input_rows", "layers", "network", "start"),
+        *("bank", "bank_changes", "embedding_bag", "graph", "heads", "input_rows", "layers"),
+        *("network", "start"),
     ),
     "optim": ("optimizers",),
     "training": ("accumulation", "step"),

@@ -9,6 +9,7 @@ MODULES = (
     "memory",
     "bank",
     "propagation",
+    "changes",
     "keeping",
     "tasks",
 )

@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401
     arrays,
+    core_changes,
     core_graph,
     core_layers,
     core_losses,

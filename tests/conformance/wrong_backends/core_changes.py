@@ -1,0 +1,28 @@
+"""Faults in how rows join a bank, and leave it."""
+
+from __future__ import annotations
+
+from .core import in_the_core
+
+CHECK = "training/rows_join_and_leave"
+
+in_the_core(
+    {
+        "dtgcnn.model.bank_changes:joined": [
+            ("what joins stands first", "[bank.x, x]", "[x, bank.x]", CHECK),
+            (
+                "the gates of what joins stand first",
+                "[bank.gate, gate]",
+                "[gate, bank.gate]",
+                CHECK,
+            ),
+        ],
+        "dtgcnn.model.bank_changes:joining": [
+            ("equal rows join again", "bank.rows_of(host_x)", "[-1] * len(host_x)", CHECK),
+        ],
+        "dtgcnn.model.bank_changes:without": [
+            ("the first rows stay", "ops.take(bank.x, rows)", "bank.x[: len(kept)]", CHECK),
+            ("the first gates stay", "ops.take(bank.gate, rows)", "bank.gate[: len(kept)]", CHECK),
+        ],
+    }
+)
