@@ -34,6 +34,7 @@ from .reading.pairs import Pairs, holds_pairs, read_pairs
 from .reading.readers import RawData, read_file, read_records
 from .sample import load_sample, sample_path
 from .writing.files import check_format, record_format, write_file
+from .writing.table import check_table, write_table
 
 __all__ = [
     "STRATEGIES",
@@ -66,6 +67,7 @@ __all__ = [
     "TripletLoader",
     "available_encoders",
     "check_format",
+    "check_table",
     "default_encoder",
     "examine",
     "fit_closed_form",
@@ -83,4 +85,5 @@ __all__ = [
     "register_encoder",
     "sample_path",
     "write_file",
+    "write_table",
 ]

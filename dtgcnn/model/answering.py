@@ -14,6 +14,7 @@ from ..config import DTGCNNConfig
 from .bank import nodes_of
 from .calibration import Calibration
 from .classifier import VOTES, Answers, Classifier, check_k
+from .graph import Graph
 from .saving import SavedModel
 from .voters import Voters, probabilities
 
@@ -24,6 +25,10 @@ __all__ = ["AnsweringModel", "Neighbors"]
 
 ANSWER_ROWS = 256
 """Rows answered at a time; a block is padded to this height, as those of ``encode`` are."""
+
+
+_LINKS = ("neighbors", "weights", "own")
+"""What the bank's own links are made of."""
 
 
 class Neighbors(NamedTuple):
@@ -116,6 +121,8 @@ class AnsweringModel(SavedModel, Classifier):
         known = [*bank.labels, len(names)]
         if self._voters is None or not _same(self._voters[0], [*now, known]):
             ops, network, hops = self.ops, self.network, self.config.propagation_hops
+            if bank.graph is None:  # of a model that an earlier release saved
+                bank.link(ops, network)
             z = bank.embeddings(ops, network, self.params, self.state, hops)
             made = Voters.of(ops, bank.labels, len(names), self.unit_inputs(bank.host_x), z)
             ops.evaluate(made.x, made.z, made.means)
@@ -147,12 +154,25 @@ class AnsweringModel(SavedModel, Classifier):
     def checkpoint(self) -> Checkpoint:
         saved = super().checkpoint()
         own = {f"calibration.{name}": a for name, a in self.calibration.arrays.items()}
+        graph = None if self.bank is None else self.bank.graph
+        if graph is not None:
+            own |= {f"bank.{n}": self.ops.to_numpy(getattr(graph, n)) for n in _LINKS}
         return replace(saved, arrays={**saved.arrays, **own})
 
     @override
     def _restore(self, saved: Checkpoint) -> None:
         super()._restore(saved)
         self.calibration = Calibration.of(saved)
+        if self.bank is not None and "bank.neighbors" in saved.arrays:
+            rows, k = len(self.bank), self.config.graph_k_neighbors
+            widths = dict(zip(_LINKS, (k, k, 1), strict=True))
+            found = {name: saved.array(f"bank.{name}", (rows, widths[name])) for name in _LINKS}
+            self.bank.graph = Graph(
+                self.ops.asarray(found["neighbors"], "int32"),
+                self.ops.asarray(found["weights"]),
+                self.ops.asarray(found["own"]),
+                None,
+            )
 
 
 def _same(before: list[Any], now: list[Any]) -> bool:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
+from typing_extensions import override
+
 from ..array import HostArray
 from ..callbacks import Callback
 from ..config import DTGCNNConfig
 from ..errors import CheckpointError
 from ..losses import LossFunction
-from ..model import DTGCNN
+from ..model import DTGCNN, VOTES, Answers, Classifier, Neighbors
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ __all__ = ["Ensemble", "Mode", "load_embedder"]
 Mode = Literal["procrustes", "mean", "concat"]
 
 
-class Ensemble:
+class Ensemble(Classifier):
     """Trained models whose embeddings are put together.
 
     Each model finds axes of its own: the embedding space of one is about a rotation of another's,
@@ -171,6 +173,42 @@ class Ensemble:
         if self.mode == "concat":
             return side_by_side(views)
         return mean_of(views, self.rotations, self.models[0].config.normalize_output)
+
+    @property
+    def classes_(self) -> list[str] | None:
+        """The names of the classes that the models know; None where they know none, or not the
+        same."""
+        first, *others = (model.classes_ for model in self.models)
+        return first if all(names == first for names in others) else None
+
+    @override
+    def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
+        """Probabilities and scores (N,): the means of the models' own (Lakshminarayanan et al.
+        2017, arXiv:1612.01474, of probabilities); see ``DTGCNN``.
+
+        Raises:
+            ValueError: as for ``DTGCNN``, or the models know different classes.
+        """
+        first, *others = self.models
+        for i, model in enumerate(others, 1):
+            if model.classes_ != first.classes_:
+                raise ValueError(
+                    f"the models must know the same classes; those of models[{i}] differ from "
+                    "those of models[0]"
+                )
+        rows, count = self.vectors(x), len(self.models)
+        given = [model.answers(rows, k=k) for model in self.models]
+        probabilities = sum(answers.probabilities for answers in given) / count
+        scores = sum(answers.scores for answers in given) / count
+        return Answers(given[0].classes, probabilities, scores)
+
+    @override
+    def threshold(self, reject: float) -> float:
+        return sum(model.threshold(reject) for model in self.models) / len(self.models)
+
+    def neighbors(self, x: HostArray | Sequence[str], k: int = VOTES) -> Neighbors:
+        """The rows of the first model's bank that its answers rest on; see ``DTGCNN``."""
+        return self.models[0].neighbors(self.vectors(x), k)
 
     def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write the ensemble into ``directory``; see ``dtgcnn.storage.write_ensemble``."""

@@ -1,0 +1,151 @@
+"""``dtgcnn predict``: the classes of texts or vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from ..data import TripletDataset, check_table, write_table
+from ..model import VOTES, Answers
+from ..training import Ensemble, load_embedder
+from .main import main
+from .options import (
+    backend_option,
+    check_file,
+    model_argument,
+    overwrite_option,
+    rows_of,
+    shorten,
+)
+
+__all__ = ["predict"]
+
+_FILES = {".csv", ".json", ".jsonl", ".npy", ".npz", ".parquet", ".safetensors", ".tsv", ".txt"}
+REFUSED = "(refused)"
+
+
+@main.command()
+@model_argument
+@click.argument("inputs", metavar="FILE_OR_TEXT...", nargs=-1, required=True)
+@click.option(
+    "--reject",
+    type=float,
+    metavar="RATE",
+    help="Refuse rows less like those trained on than this share of the held-out rows, as 0.05.",
+)
+@click.option("--why", is_flag=True, help="Show the training rows that each answer rests on.")
+@click.option("--k", default=VOTES, show_default=True, type=click.IntRange(1), help="How many.")
+@click.option("--output", type=click.Path(path_type=Path), help="A .csv, .jsonl or .parquet file.")
+@backend_option
+@overwrite_option
+def predict(
+    model: Path,
+    inputs: tuple[str, ...],
+    reject: float | None,
+    why: bool,
+    k: int,
+    output: Path | None,
+    backend: str,
+    overwrite: bool,
+) -> None:
+    """Tell the class of each text, or of each row of a FILE, and its probability.
+
+    What is a file is read as one, and anything else is a text. The k nearest training rows vote.
+    With --output rows go to a file with the columns row, text, label, probability and rejected.
+    Where FILE has labels, the accuracy is shown at the end, that of its rows "test" where it has
+    some.
+
+    \b
+    Examples:
+      dtgcnn predict model "where is my parcel?" --why
+      dtgcnn predict model new.csv --reject 0.05 --output answers.csv
+    """
+    if output is not None:
+        check_table(output)
+        check_file("--output", output, overwrite)
+    dataset = _file(inputs)
+    loaded = load_embedder(model, backend=backend)
+    limit = None if reject is None else loaded.threshold(reject)
+    texts = list(inputs) if dataset is None else dataset.texts
+    vectors = loaded.vectors(list(inputs) if dataset is None else dataset.inputs)
+    answers = loaded.answers(vectors, k=k)
+    found = answers.labels(limit)
+    sure = answers.probabilities.max(axis=1)
+    shown = texts or [f"row {row}" for row in range(len(found))]
+    reasons = _reasons(loaded, vectors, shown, k, answers.classes) if why else None
+    if output is not None:
+        columns: dict[str, Sequence[Any]] = {"row": range(len(found))}
+        columns |= {} if texts is None else {"text": texts}
+        columns |= {"label": found, "probability": [round(float(p), 6) for p in sure]}
+        write_table(output, {**columns, "rejected": [name is None for name in found]})
+    if output is None or why:
+        width = max(map(len, [*answers.classes, REFUSED]))
+        for row, name in enumerate(found):
+            label = REFUSED if name is None else name
+            click.echo(f"{label:{width}}  {sure[row]:5.3f}  {shorten(shown[row])}")
+            for line in [] if reasons is None else reasons[row]:
+                click.echo(line)
+    if output is not None:
+        click.echo(f"{output}: {len(found):,} rows")
+    if dataset is not None and dataset.label_names is not None:
+        click.echo(_accuracy(dataset, found, answers))
+
+
+def _file(inputs: Sequence[str]) -> TripletDataset | None:
+    """The rows of the one file; None where all are texts."""
+    files = [name for name in inputs if _is_file(name)]
+    if files and len(inputs) > 1:
+        raise ValueError(f"give one FILE, or texts, not both or several: {files[0]} is a file")
+    if files:
+        return rows_of(Path(files[0]))
+    for text in inputs:
+        suffix = Path(text.removesuffix(".gz")).suffix.lower()
+        if suffix in _FILES and not any(map(str.isspace, text)):
+            raise ValueError(f"{text}: no such file")
+        if not text.strip():
+            raise ValueError("a text must not be empty")
+    return None
+
+
+def _is_file(name: str) -> bool:
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):  # a text may be longer than a name, or hold what none may
+        return False
+
+
+def _reasons(
+    loaded: Any, vectors: Any, texts: Sequence[str], k: int, classes: list[str]
+) -> list[list[str]]:
+    """Of each row the lines that tell what its answer rests on."""
+    near = loaded.neighbors(vectors, k)
+    first = loaded.models[0] if isinstance(loaded, Ensemble) else loaded
+    places = first.trained_bank().rows_of(vectors)
+    known = dict(zip(places, texts, strict=True))
+    width = max(map(len, classes))
+
+    def line(row: int, label: int, cosine: float) -> str:
+        text = f"  {shorten(known[row])}" if row in known else ""
+        return f"    {cosine:6.3f}  {classes[label]:{width}}  bank row {row}{text}"
+
+    return [[line(*one) for one in zip(*each, strict=True)] for each in zip(*near[:3], strict=True)]
+
+
+def _accuracy(dataset: TripletDataset, found: Sequence[str | None], answers: Answers) -> str:
+    """How many of the rows whose labels are known were told right, in words."""
+    assert dataset.labels is not None
+    assert dataset.label_names is not None
+    test = dataset.split_items("test")
+    rows = [row for row in (test if len(test) else range(len(found))) if dataset.labels[row] >= 0]
+    names = {row: dataset.label_names[dataset.labels[row]] for row in rows}
+    told = [row for row in rows if found[row] is not None]
+    right = np.mean([found[row] == names[row] for row in told]) if told else 0.0
+    said = f"accuracy {right:.1%} of {len(told):,} {'test ' if len(test) else ''}rows with a label"
+    if len(told) < len(rows):
+        said += f"; {len(rows) - len(told):,} more were refused"
+    unknown = sum(names[row] not in answers.classes for row in rows)
+    return f"{said}; {unknown:,} of classes that the model does not know" if unknown else said
