@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import logsumexp
 
 from .metrics import unit_rows
 
@@ -92,6 +90,9 @@ def fit_votes(held: Held, classes: int) -> tuple[float, float]:
     (Guo et al. 2017, arXiv:1706.04599, fit softmax's temperature so) with the held-out rows' own
     classes, each taken to be right in (N + 1) / (N + 2) of all cases (Platt 1999): a few rows that
     are all told right do not show that none ever is told wrong."""
+    from scipy.optimize import minimize  # which takes as long to load as a search, and is rare
+    from scipy.special import logsumexp
+
     cosines, count = np.asarray(held.cosines, np.float64), len(np.asarray(held.labels))
     own = np.asarray(held.voted) == np.asarray(held.labels)[:, None]
     right = np.concatenate([own, np.full((count, 1), 1.0 / classes)], axis=1)
