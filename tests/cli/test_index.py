@@ -1,7 +1,10 @@
-"""``dtgcnn index`` and the rankings of ``dtgcnn search``."""
+"""``dtgcnn index``, ``search``, ``add`` and ``remove``."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -81,3 +84,156 @@ def test_the_similarities_are_those_of_embeddings_and_of_input_vectors(folder: P
             parts = line.split(maxsplit=2)
             expected = unit[TEXTS.index(parts[2])] @ unit[-1]
             assert float(parts[column]) == pytest.approx(expected, abs=6e-4)
+
+
+@pytest.fixture(scope="module")
+def indexed(folder: Path) -> Path:
+    """An index of labelled texts, two of them twice, whose file is gone."""
+    rows = [f"{text},{text.split()[0]}" for text in [*TEXTS, TEXTS[3], TEXTS[7]]]
+    (folder / "rows.csv").write_text("\n".join(["text,label", *rows]), "utf-8")
+    done = run("index", folder / "m", folder / "rows.csv", "--output", folder / "rows")
+    assert done.exit_code == 0, done.output
+    assert "its graph over 30 of 32 rows" in done.output
+    (folder / "rows.csv").unlink()
+    return folder / "rows"
+
+
+def test_an_index_is_searched_without_its_file(folder: Path, indexed: Path) -> None:
+    done = run("search", indexed, "cat ran 3", "--top", 40)
+    assert done.exit_code == 0, done.output
+    lines = [line.split(maxsplit=3) for line in done.output.splitlines()[1:]]
+    assert sorted(text for *_, text in lines) == sorted([*TEXTS, TEXTS[3], TEXTS[7]])
+    assert all(label == text.split()[0] for *_, label, text in lines)
+    (folder / "again.txt").write_text("\n".join([*TEXTS, TEXTS[3], TEXTS[7]]), "utf-8")
+    over = run("search", indexed, folder / "again.txt", "cat ran 3", "--top", 40)
+    assert over.exit_code == 0, over.output
+    without_labels = [" ".join([*line[:2], line[3]]) for line in lines]
+    assert [" ".join(line.split()) for line in over.output.splitlines()[1:]] == without_labels
+
+
+def test_several_queries_and_json(folder: Path, indexed: Path) -> None:
+    queries = ("cat sat 1", "dog ran 2")
+    alone = [run("search", indexed, query).output for query in queries]
+    done = run("search", indexed, *queries)
+    assert done.output == f"{queries[0]}\n{alone[0]}\n{queries[1]}\n{alone[1]}"
+    shown = json.loads(run("search", indexed, *queries, "--json", "--top", 2).output)
+    assert [found["query"] for found in shown] == list(queries)
+    for found, text in zip(shown, alone, strict=True):
+        first, line = found["hits"][0], text.splitlines()[1].split(maxsplit=3)
+        assert list(first) == ["row", "text", "label", "embedding", "input"]
+        assert [first["label"], first["text"]] == line[2:]
+        assert [f"{first[name]:.3f}" for name in ("embedding", "input")] == line[:2]
+        assert first["text"] == [*TEXTS, TEXTS[3], TEXTS[7]][first["row"]]
+    of_file = run("search", folder / "m", folder / "corpus.txt", *queries, "--json", "--top", 1)
+    assert [len(found["hits"]) for found in json.loads(of_file.output)] == [1, 1]
+
+
+def test_a_model_of_vectors_takes_files_of_them_as_queries(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 16)).astype(np.float32)
+    np.savez(tmp_path / "x.npz", x=x, y=np.arange(40) % 2)
+    options = ("--output", tmp_path / "m", *QUICK, "--set", "hidden_dims=[16]")
+    assert run("train", tmp_path / "x.npz", *options).exit_code == 0
+    done = run("index", tmp_path / "m", tmp_path / "x.npz", "--output", tmp_path / "i")
+    assert done.exit_code == 0, done.output
+    np.save(tmp_path / "q.npy", x[[4, 9]])
+    done = run("search", tmp_path / "i", tmp_path / "q.npy", "--top", 1)
+    assert done.exit_code == 0, done.output
+    named = [f"{tmp_path / 'q.npy'}, row {row}" for row in (0, 1)]
+    assert [line for line in done.output.splitlines() if "q.npy" in line] == named
+    assert done.output.split("row 4")[0].endswith("1.000  1.000  0  ")
+    assert done.output.split("row 9")[0].endswith("1.000  1.000  1  ")
+    np.save(tmp_path / "narrow.npy", x[:, :3])
+    (tmp_path / "q.txt").write_text("cat\n", "utf-8")
+    for query, message in (
+        ("narrow.npy", r"narrow.npy: x must have shape \(N, input_dim = 16\)"),
+        ("q.txt", "q.txt: holds texts; the model takes vectors"),
+        ("none.npy", "none.npy: no such file"),
+    ):
+        refused = run("search", tmp_path / "i", tmp_path / query)
+        assert refused.exit_code == 2
+        assert re.search(message, refused.output), refused.output
+
+
+def test_what_cannot_be_searched_is_refused(folder: Path, indexed: Path, tmp_path: Path) -> None:
+    (tmp_path / "triplets.csv").write_text("anchor,positive,negative\na,b,c\n", "utf-8")
+    (tmp_path / "empty.txt").write_text("", "utf-8")
+    damaged = shutil.copytree(indexed, tmp_path / "damaged")
+    (path,) = damaged.glob("index-*")
+    path.write_bytes(path.read_bytes()[:-8])
+    without = shutil.copytree(indexed, tmp_path / "without")
+    next(without.glob("index-*")).unlink()
+    for arguments, message in (
+        ((indexed, " "), "QUERY must not be empty"),
+        ((folder / "m", folder / "corpus.txt"), "QUERY is missing: .* holds no index"),
+        ((folder / "m", folder / "corpus.txt", "cat", ""), "QUERY must not be empty"),
+        ((folder / "m", "cat", "dog"), "cat: the suffix must be one of"),
+        ((indexed, "zzz"), "zero vector, near to no row: the encoder knows no word of 'zzz'"),
+        ((folder / "m", tmp_path / "triplets.csv", "cat"), "holds triplets"),
+        ((folder / "m", tmp_path / "empty.txt", "cat"), "empty.txt"),
+        ((damaged, "cat"), r"index-\w+.safetensors: not a readable safetensors file"),
+        ((without, "cat"), "the index of the model here, is missing"),
+        ((tmp_path / "nothing", "cat"), "QUERY is missing: .*nothing holds no index"),
+    ):
+        done = run("search", *arguments)
+        assert done.exit_code == 2, done.output
+        assert re.search(message, done.output), done.output
+        assert done.output.count("\n") == 1
+
+
+def test_what_cannot_be_indexed_is_refused_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "triplets.csv").write_text("anchor,positive,negative\na,b,c\n", "utf-8")
+    (tmp_path / "few.txt").write_text("cat\ndog\n", "utf-8")
+    for file, message in (("triplets.csv", "holds triplets"), ("few.txt", "k must be below")):
+        done = run("index", folder / "m", tmp_path / file, "--output", tmp_path / "out")
+        assert done.exit_code == 2
+        assert message in done.output
+        assert not (tmp_path / "out").exists()
+
+
+def test_rows_join_a_model_and_leave_it(folder: Path, indexed: Path, tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text(
+        "text,label\na bird flew 1,bird\na bird flew 2,bird\na dog ran 0,dog\na dog ran 99,dog\n"
+        "a bird flew 1,bird\n",
+        "utf-8",
+    )
+    done = run("add", folder / "m", tmp_path / "more.csv", "--output", tmp_path / "a")
+    assert done.exit_code == 0, done.output
+    count = len(DTGCNN.load(folder / "m").trained_bank())
+    joined = len(DTGCNN.load(tmp_path / "a").trained_bank()) - count
+    assert f"{joined} of 5 rows joined its bank, which has {count + joined};" in done.output
+    assert f"{5 - joined} were there already or stand twice in more.csv" in done.output
+    assert "the network was not trained on the new classes: bird" in done.output
+    assert DTGCNN.load(tmp_path / "a").untrained_classes == ["bird"]
+
+    done = run("remove", tmp_path / "a", "--class", "bird", "--output", tmp_path / "r")
+    assert done.exit_code == 0, done.output
+    assert DTGCNN.load(tmp_path / "r").classes_ == DTGCNN.load(folder / "m").classes_
+    done = run("remove", tmp_path / "r", tmp_path / "more.csv", "--output", tmp_path / "s")
+    assert done.exit_code == 0, done.output
+    assert re.search(
+        r"rows left its bank, which has \d+; \d of .*more.csv were not in", done.output
+    )
+
+    (tmp_path / "wrong.csv").write_text("text,label\na bird flew 2,dog\n", "utf-8")
+    for arguments, message in (
+        (("add", tmp_path / "a", tmp_path / "wrong.csv"), "wrong.csv: .*'dog', and .* 'bird'"),
+        (("remove", tmp_path / "a", "--class", "brid"), "no class 'brid' .*like it: 'bird'"),
+        (("remove", tmp_path / "a"), "FILE or --class must say what"),
+        (
+            (
+                "remove",
+                tmp_path / "a",
+                *(f"--class={name}" for name in ("bird", "cat", "dog", "fish")),
+            ),
+            "must stay, for 4 neighbours each",
+        ),
+        (("add", indexed, tmp_path / "more.csv"), "holds an index, whose rows are those of a"),
+        (("remove", indexed, "--class", "cat"), "holds an index, whose rows are those of a"),
+    ):
+        done = run(*arguments, "--output", tmp_path / "refused")
+        assert done.exit_code == 2, done.output
+        assert re.search(message, done.output), done.output
+        assert not (tmp_path / "refused").exists()
+    taken = run("add", folder / "m", tmp_path / "more.csv", "--output", tmp_path / "a")
+    assert taken.exit_code == 2
+    assert "--overwrite" in taken.output
