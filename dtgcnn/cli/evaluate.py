@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from ..data import TripletDataset, holds_pairs, read_pairs
-from ..evaluation import Comparison, compare, compare_pairs
+from ..errors import MissingExtraError
+from ..evaluation import Classification, Comparison, compare, compare_pairs, measure_classes
+from ..model import DTGCNN
 from ..storage import write_json
-from ..training import load_embedder
+from ..training import Ensemble, load_embedder
 from .main import main
 from .options import backend_option, check_file, file_argument, model_argument
 
@@ -28,15 +30,22 @@ def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> N
     Without one, every row is looked up among all others. Triplets: the share whose positive is
     nearer than their negative. Pairs (sentence1, sentence2, score): how well their cosines follow
     the scores.
+
+    A model that knows classes is then asked for those of the rows "test", or else of the rows that
+    it was not trained on: its worst classes, the pairs that it confuses most, how far its
+    probabilities are off, and what is gained by refusing rows. --json has all classes.
     """
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
     result: Comparison | None
+    classes: Classification | None = None
     if holds_pairs(file):
         pairs = read_pairs(file)
         result = compare_pairs(load_embedder(model, backend=backend), pairs)
     else:
-        result = compare(load_embedder(model, backend=backend), TripletDataset(file))
+        dataset, loaded = TripletDataset(file), load_embedder(model, backend=backend)
+        result = compare(loaded, dataset)
+        classes = _classes(loaded, dataset)
     if result is None:
         raise ValueError(
             f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
@@ -44,5 +53,20 @@ def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> N
     click.echo(f"{result.protocol}\n\n{result.table()}")
     if result.rivals is not None:
         click.echo(f"\n{result.rivals_table()}")
+    if classes is not None:
+        click.echo(f"\n{classes.table()}")
     if json_file is not None:
-        write_json(json_file, {"model": str(model), "file": str(file), **result.to_dict()})
+        figures = {"model": str(model), "file": str(file), **result.to_dict()}
+        write_json(
+            json_file,
+            figures if classes is None else {**figures, "classification": classes.to_dict()},
+        )
+
+
+def _classes(loaded: DTGCNN | Ensemble, dataset: TripletDataset) -> Classification | None:
+    """How well the model tells classes, where it knows some."""
+    try:
+        return measure_classes(loaded, dataset)
+    except MissingExtraError as error:
+        click.echo(f"without figures of classes: {error}", err=True)
+        return None

@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from ..data import TripletDataset, check_table, write_table
-from ..model import VOTES, Answers
+from ..model import DTGCNN, VOTES, Answers
 from ..training import Ensemble, load_embedder
 from .main import main
 from .options import (
@@ -119,13 +119,11 @@ def _is_file(name: str) -> bool:
 
 
 def _reasons(
-    loaded: Any, vectors: Any, texts: Sequence[str], k: int, classes: list[str]
+    loaded: DTGCNN | Ensemble, vectors: Any, texts: Sequence[str], k: int, classes: list[str]
 ) -> list[list[str]]:
     """Of each row the lines that tell what its answer rests on."""
     near = loaded.neighbors(vectors, k)
-    first = loaded.models[0] if isinstance(loaded, Ensemble) else loaded
-    places = first.trained_bank().rows_of(vectors)
-    known = dict(zip(places, texts, strict=True))
+    known = dict(zip(loaded.bank_rows_of(vectors), texts, strict=True))
     width = max(map(len, classes))
 
     def line(row: int, label: int, cosine: float) -> str:

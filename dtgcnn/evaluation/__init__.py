@@ -2,6 +2,7 @@
 
 from .alignment import aligned, mean_of, procrustes, side_by_side
 from .calibration import Held, expected_calibration_error, fit_calibration, fit_votes, measured
+from .classification import Classification, classification, measure_classes
 from .comparison import Comparison, compare, compare_pairs
 from .diagnostics import effective_rank, mean_cosine
 from .fusion import interleaved
@@ -24,6 +25,7 @@ from .search_index import Hit, Ranking, SearchIndex
 from .suspects import LabelSuspects, suspect_labels
 
 __all__ = [
+    "Classification",
     "Comparison",
     "Held",
     "Hit",
@@ -41,6 +43,7 @@ __all__ = [
     "check_labels",
     "choose_method",
     "class_purity",
+    "classification",
     "compare",
     "compare_pairs",
     "effective_rank",
@@ -53,6 +56,7 @@ __all__ = [
     "interleaved",
     "mean_cosine",
     "mean_of",
+    "measure_classes",
     "measure_rivals",
     "measured",
     "near_duplicates",

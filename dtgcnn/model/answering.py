@@ -59,12 +59,18 @@ class AnsweringModel(SavedModel, Classifier):
         self._voters: tuple[list[Any], Voters] | None = None
 
     @abstractmethod
-    def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
-        """What goes into the network; see ``DTGCNN``."""
-
-    @abstractmethod
     def encode(self, x: HostArray | Sequence[str]) -> HostArray:
         """Embeddings; see ``DTGCNN``."""
+
+    @property
+    @override
+    def knows_classes(self) -> bool:
+        bank = self.bank
+        return self.classes_ is not None and bank is not None and bank.labels is not None
+
+    @override
+    def bank_rows_of(self, host_x: HostArray) -> list[int]:
+        return self.trained_bank().rows_of(host_x)
 
     @override
     def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
@@ -72,7 +78,7 @@ class AnsweringModel(SavedModel, Classifier):
 
     def judge(self, near: Neighbors) -> Answers:
         """The answers that rest on what ``neighbors`` gave."""
-        names, ops, tau = self._class_names(), self.ops, self.calibration
+        names, ops, tau = self.class_names(), self.ops, self.calibration
         found = []
         for labels, cosines in zip(*map(self._blocks, (near.labels, near.cosines)), strict=True):
             votes = ops.asarray(labels, "int32"), ops.asarray(cosines)
@@ -111,7 +117,7 @@ class AnsweringModel(SavedModel, Classifier):
         Raises:
             ValueError: the model knows no classes, or no labels of its bank.
         """
-        bank, names = self.trained_bank(), self._class_names()
+        bank, names = self.trained_bank(), self.class_names()
         if bank.labels is None:
             raise ValueError(
                 "the model's bank has no labels: it is that of an index, or was saved by an "
@@ -129,7 +135,8 @@ class AnsweringModel(SavedModel, Classifier):
             self._voters = [*now, known], made
         return self._voters[1]
 
-    def _class_names(self) -> list[str]:
+    @override
+    def class_names(self) -> list[str]:
         if self.classes_ is None:
             raise ValueError(
                 "the model knows no classes: it was trained on triplets, or saved by an earlier "

@@ -40,6 +40,28 @@ class Answers:
 class Classifier(ABC):
     """What tells classes: a ``DTGCNN`` or an ``Ensemble``."""
 
+    @property
+    @abstractmethod
+    def knows_classes(self) -> bool:
+        """Whether it can be asked for classes."""
+
+    @abstractmethod
+    def class_names(self) -> list[str]:
+        """The names of the classes that it knows, those of ``classes_``.
+
+        Raises:
+            ValueError: it knows none.
+        """
+
+    @abstractmethod
+    def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
+        """What goes into it; see ``DTGCNN.vectors``."""
+
+    @abstractmethod
+    def bank_rows_of(self, host_x: HostArray) -> list[int]:
+        """For each row of ``vectors`` the row of the bank that is equal to it, or −1; of an
+        ensemble, of the first model's bank."""
+
     @abstractmethod
     def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
         """Probabilities and scores of texts or vectors (N, input_dim).

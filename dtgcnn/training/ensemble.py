@@ -181,6 +181,26 @@ class Ensemble(Classifier):
         first, *others = (model.classes_ for model in self.models)
         return first if all(names == first for names in others) else None
 
+    @property
+    @override
+    def knows_classes(self) -> bool:
+        return self.classes_ is not None and all(model.knows_classes for model in self.models)
+
+    @override
+    def class_names(self) -> list[str]:
+        names = self.models[0].class_names()
+        for i, model in enumerate(self.models):
+            if model.classes_ != names:
+                raise ValueError(
+                    f"the models must know the same classes; those of models[{i}] differ from "
+                    "those of models[0]"
+                )
+        return names
+
+    @override
+    def bank_rows_of(self, host_x: HostArray) -> list[int]:
+        return self.models[0].bank_rows_of(host_x)
+
     @override
     def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
         """Probabilities and scores (N,): the means of the models' own (Lakshminarayanan et al.
@@ -189,13 +209,7 @@ class Ensemble(Classifier):
         Raises:
             ValueError: as for ``DTGCNN``, or the models know different classes.
         """
-        first, *others = self.models
-        for i, model in enumerate(others, 1):
-            if model.classes_ != first.classes_:
-                raise ValueError(
-                    f"the models must know the same classes; those of models[{i}] differ from "
-                    "those of models[0]"
-                )
+        self.class_names()
         rows, count = self.vectors(x), len(self.models)
         given = [model.answers(rows, k=k) for model in self.models]
         probabilities = sum(answers.probabilities for answers in given) / count
