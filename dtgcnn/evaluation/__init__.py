@@ -5,6 +5,7 @@ from .calibration import Held, expected_calibration_error, fit_calibration, fit_
 from .classification import Classification, classification, measure_classes
 from .comparison import Comparison, compare, compare_pairs
 from .diagnostics import effective_rank, mean_cosine
+from .discovery import Discovery, Group, discover
 from .fusion import interleaved
 from .label_check import LabelCheck, check_labels
 from .links import (
@@ -27,6 +28,8 @@ from .suspects import LabelSuspects, suspect_labels
 __all__ = [
     "Classification",
     "Comparison",
+    "Discovery",
+    "Group",
     "Held",
     "Hit",
     "LabelCheck",
@@ -46,6 +49,7 @@ __all__ = [
     "classification",
     "compare",
     "compare_pairs",
+    "discover",
     "effective_rank",
     "embedding_links",
     "expected_calibration_error",

@@ -1,0 +1,234 @@
+"""Groups of rows: known classes of a model, and new ones that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .metrics import unit_rows
+from .projection import stratified_sample
+
+if TYPE_CHECKING:
+    from ..array import HostArray
+    from ..model import DTGCNN
+
+__all__ = ["Discovery", "Group", "discover"]
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+STARTS = 5
+"""Starts of k-means, the best of which is kept."""
+SAMPLE = 3000
+"""Rows on which the number of groups is chosen."""
+MOST_GROUPS = 200
+"""The largest number that is tried."""
+_TRIED = 24
+_EDGE = 10.0
+"""The percentile of cosines that counts as the edge of a group or class."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that belong together.
+
+    Attributes:
+        name: that of a class of the model, or ``"new 1"`` and so on, the largest first.
+        known: whether it is a class of the model.
+        rows: (n,) its rows, the nearest to its centre first.
+    """
+
+    name: str
+    known: bool
+    rows: Ints
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What ``discover`` found.
+
+    Attributes:
+        groups: the largest first.
+        assigned: (N,) each row's place in ``groups``; −1 for rows of which nothing is known.
+        cosines: (N,) of a row with its group's centre; NaN where there is none.
+        silhouettes: the mean silhouette of each number of groups that was tried; empty where the
+            number was given.
+    """
+
+    groups: list[Group]
+    assigned: Ints
+    cosines: Floats
+    silhouettes: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str | None]:
+        """The name of each row's group."""
+        return [None if place < 0 else self.groups[place].name for place in self.assigned]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON's types."""
+        groups = [
+            {"name": g.name, "known": g.known, "size": len(g.rows), "rows": g.rows.tolist()}
+            for g in self.groups
+        ]
+        cosines = [None if np.isnan(cosine) else float(cosine) for cosine in self.cosines]
+        tried = {str(number): score for number, score in self.silhouettes.items()}
+        return {
+            "groups": groups,
+            "assigned": self.assigned.tolist(),
+            "cosines": cosines,
+            "silhouettes": tried,
+        }
+
+
+def discover(
+    model: DTGCNN, x: HostArray | Sequence[str], groups: int | None = None, seed: int = 0
+) -> Discovery:
+    """Put texts or vectors into groups: classes that the model knows, and new ones.
+
+    Rows are embedded by ``model.index`` over themselves, so that those of new classes find each
+    other, and grouped by k-means on unit rows. Its centres begin at the mean embeddings of the
+    labelled rows of known classes, where a row of ``x`` is as near as their own, and at others by
+    k-means++ with each row weighed by its distance to those (Arthur & Vassilvitskii 2007). A group
+    has the name of a class if most of the class's labelled rows are nearest to it, most of those
+    in it are of the class, and half of these are nearer to its centre than its tenth of outermost
+    rows.
+
+    Args:
+        model: trained; without classes all groups are new.
+        x: N texts or vectors (N, input_dim). Those whose vectors are zero are in no group.
+        groups: how many there are to be. None takes, of numbers from 2 to 200 (a quarter of the
+            rows at most) in even ratios, that of the largest mean silhouette by cosine
+            (Rousseeuw 1987), on 3,000 rows at most.
+        seed: decides the starts and the sample.
+
+    Raises:
+        ImportError: scikit-learn is not installed.
+        ValueError: ``groups`` is not between 2 and the number of distinct rows, there are too few
+            rows for the model's graph, or as ``encode``.
+    """
+    host_x = model.vectors(x)
+    some = np.flatnonzero(np.asarray(host_x).any(axis=1))
+    distinct = len(np.unique(np.asarray(host_x)[some], axis=0))
+    least = model.config.graph_k_neighbors + 1
+    if distinct < least:
+        raise ValueError(
+            f"x must have {least} distinct rows or more for the graph, it has {distinct}"
+        )
+    if groups is not None and not 2 <= groups <= distinct:
+        raise ValueError(f"groups must be between 2 and the {distinct} distinct rows, not {groups}")
+    indexed = model.index(host_x[some])
+    z = unit_rows(indexed.encode(host_x[some]))
+    known, labels = _known_rows(model, indexed)
+    tried = {} if groups is not None else _silhouettes(z, distinct, seed)
+    number = groups if groups is not None else max(tried, key=lambda k: (tried[k], -k))
+    own, centres = _k_means(z, _seeds(z, known, labels), number, seed)
+    cosines = np.full(len(host_x), np.nan)
+    cosines[some] = (z * centres[own]).sum(axis=1)
+    names = _named(z, own, centres, known, labels)
+    assigned = np.full(len(host_x), -1)
+    made: list[Group] = []
+    new = 0
+    sizes = np.bincount(own, minlength=len(centres))
+    for cluster in np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]:
+        rows = some[own == cluster]
+        assigned[rows] = len(made)
+        new += cluster not in names
+        name = f"new {new}" if cluster not in names else _class_name(model, names[cluster])
+        order = np.argsort(-cosines[rows], kind="stable")
+        made.append(Group(name, cluster in names, rows[order]))
+    return Discovery(made, assigned, cosines, tried)
+
+
+def _class_name(model: DTGCNN, label: int) -> str:
+    assert model.classes_ is not None
+    return model.classes_[label]
+
+
+def _known_rows(model: DTGCNN, indexed: DTGCNN) -> tuple[Floats, Ints]:
+    """Embeddings of the model's labelled rows by the index, and their classes."""
+    bank = model.trained_bank()
+    labels = np.array(bank.labels or [-1] * len(bank), np.int64)
+    rows = np.flatnonzero(labels >= 0)
+    if model.classes_ is None or not len(rows):
+        return np.empty((0, model.config.output_dim)), np.empty(0, np.int64)
+    return unit_rows(indexed.encode(bank.host_x[rows.tolist()])), labels[rows]
+
+
+def _seeds(z: Floats, known: Floats, labels: Ints) -> Floats:
+    """Means of known classes, those with the most rows first, of which there is a row in ``z``."""
+    present = np.unique(labels)
+    if not len(present):
+        return known
+    means = unit_rows(np.stack([known[labels == label].mean(axis=0) for label in present]))
+    cosines = z @ means.T
+    nearest = cosines.argmax(axis=1)
+    edges = np.array([np.percentile(known[labels == c] @ m, _EDGE) for c, m in zip(present, means)])
+    within = cosines[np.arange(len(z)), nearest] >= edges[nearest]
+    counts = np.bincount(nearest[within], minlength=len(means))
+    return means[np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]]
+
+
+def _k_means(z: Floats, seeds: Floats, number: int, seed: int) -> tuple[Ints, Floats]:
+    """(N,) clusters, and their centres at unit length."""
+    cluster = _sklearn()
+    first = seeds[:number]
+    near = (z @ first.T).max(axis=1) if len(first) else np.zeros(len(z))
+    distance = np.maximum(1.0 - near, 1e-9)
+    best: Any = None
+    for start in range(STARTS if number > len(first) else 1):
+        centres = first
+        if number > len(first):
+            drawn, _ = cluster.kmeans_plusplus(
+                z, number - len(first), sample_weight=distance, random_state=seed + start
+            )
+            centres = np.concatenate([first, drawn])
+        found = cluster.KMeans(number, init=centres, n_init=1, random_state=seed + start).fit(z)
+        if best is None or found.inertia_ < best.inertia_:
+            best = found
+    return np.asarray(best.labels_, np.int64), unit_rows(best.cluster_centers_)
+
+
+def _silhouettes(z: Floats, distinct: int, seed: int) -> dict[int, float]:
+    """The mean silhouette of each number of groups, by plain k-means on a sample."""
+    from sklearn.metrics import silhouette_score
+
+    cluster = _sklearn()
+    sample = z[stratified_sample(np.zeros(len(z)), SAMPLE, seed)]
+    most = max(2, min(MOST_GROUPS, len(sample) // 4, distinct - 1))
+    found: dict[int, float] = {}
+    for number in np.unique(np.geomspace(2, most, _TRIED).round().astype(int)).tolist():
+        own = cluster.KMeans(number, n_init=1, random_state=seed).fit_predict(sample)
+        if 1 < len(np.unique(own)) < len(sample):
+            found[number] = float(silhouette_score(sample, own, metric="cosine"))
+    return found or {2: 0.0}
+
+
+def _named(z: Floats, own: Ints, centres: Floats, known: Floats, labels: Ints) -> dict[int, int]:
+    """The class of each cluster that is one."""
+    if not len(labels):
+        return {}
+    cosines = known @ centres.T
+    nearest = cosines.argmax(axis=1)
+    names = {}
+    for cluster in np.unique(nearest):
+        members = z[own == cluster] @ centres[cluster]
+        counts = np.bincount(labels[nearest == cluster])
+        label = int(counts.argmax())
+        theirs = cosines[(nearest == cluster) & (labels == label), cluster]
+        most = 2 * len(theirs) > max((labels == label).sum(), counts.sum())
+        if most and len(members) and np.median(theirs) >= np.percentile(members, _EDGE):
+            names[int(cluster)] = label
+    return names
+
+
+def _sklearn() -> Any:
+    try:
+        from sklearn import cluster
+    except ImportError as error:
+        raise ImportError("groups need scikit-learn: pip install 'dtgcnn[text]'") from error
+    return cluster
