@@ -16,7 +16,7 @@ from .calibration import Calibration
 from .classifier import VOTES, Answers, Classifier, check_k
 from .graph import Graph
 from .saving import SavedModel
-from .voters import Voters, probabilities
+from .voters import Voters, probabilities, voters_of
 
 if TYPE_CHECKING:
     from ..storage import Checkpoint
@@ -130,7 +130,7 @@ class AnsweringModel(SavedModel, Classifier):
             if bank.graph is None:  # of a model that an earlier release saved
                 bank.link(ops, network)
             z = bank.embeddings(ops, network, self.params, self.state, hops)
-            made = Voters.of(ops, bank.labels, len(names), self.unit_inputs(bank.host_x), z)
+            made = voters_of(ops, bank.labels, len(names), self.unit_inputs(bank.host_x), z)
             ops.evaluate(made.x, made.z, made.means)
             self._voters = [*now, known], made
         return self._voters[1]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..array import Array, ArrayOps, numerics
 
-__all__ = ["SCOPE_ROWS", "Voters", "probabilities"]
+__all__ = ["SCOPE_ROWS", "Voters", "probabilities", "voters_of"]
 
 SCOPE_ROWS = 5
 """Nearest rows by embedding whose mean cosine tells whether a row is in scope."""
@@ -70,27 +70,6 @@ class Voters:
     means: Array
     missing: Array
 
-    @classmethod
-    def of(cls, ops: ArrayOps, labels: Sequence[int], classes: int, x: Array, z: Array) -> Voters:
-        """The voters of a bank whose rows ``x``, of any length, have embeddings ``z``, and
-        ``labels`` from 0 to ``classes`` − 1, or −1, which never vote.
-
-        Raises:
-            ValueError: no row has a label.
-        """
-        places = [row for row, label in enumerate(labels) if label >= 0]
-        if not places:
-            raise ValueError("no row of the model's bank has a label, so none can vote")
-        rows = ops.asarray(places, "int32")
-        own = ops.asarray([labels[row] for row in places], "int32")
-        x, z = (numerics.l2_normalize(ops, ops.take(all_rows, rows)) for all_rows in (x, z))
-        ones = ops.zeros((len(places), 1)) + 1.0
-        sums = ops.scatter_sum(x, own[:, None], ones, classes)
-        counts = ops.scatter_sum(ones, own[:, None], ones, classes)
-        missing = ops.astype(ops.permute_dims(counts, (1, 0)) <= 0.0, ops.dtype)
-        means = numerics.l2_normalize(ops, sums / ops.maximum(counts, 1.0))
-        return cls(rows, own, x, z, means, missing)
-
     def __len__(self) -> int:
         return int(self.labels.shape[0])
 
@@ -109,6 +88,30 @@ class Voters:
         nearest = self.nearest(ops, z, SCOPE_ROWS)[2]
         close = ops.sum(nearest, axis=1, keepdims=True) / nearest.shape[1]
         return ops.concat([row, ops.max(means, axis=1, keepdims=True), close], axis=1)
+
+
+def voters_of(ops: ArrayOps, labels: Sequence[int], classes: int, x: Array, z: Array) -> Voters:
+    """The voters of a bank whose rows ``x`` (M, D), of any length, have embeddings ``z`` (M, E).
+
+    Args:
+        labels: (M,) their classes, from 0 to ``classes`` − 1, or −1 of rows that never vote.
+        classes: C.
+
+    Raises:
+        ValueError: no row has a label.
+    """
+    places = [row for row, label in enumerate(labels) if label >= 0]
+    if not places:
+        raise ValueError("no row of the model's bank has a label, so none can vote")
+    rows = ops.asarray(places, "int32")
+    own = ops.asarray([labels[row] for row in places], "int32")
+    x, z = (numerics.l2_normalize(ops, ops.take(all_rows, rows)) for all_rows in (x, z))
+    ones = ops.zeros((len(places), 1)) + 1.0
+    sums = ops.scatter_sum(x, own[:, None], ones, classes)
+    counts = ops.scatter_sum(ones, own[:, None], ones, classes)
+    missing = ops.astype(ops.permute_dims(counts, (1, 0)) <= 0.0, ops.dtype)
+    means = numerics.l2_normalize(ops, sums / ops.maximum(counts, 1.0))
+    return Voters(rows, own, x, z, means, missing)
 
 
 def _cosines(ops: ArrayOps, a: Array, b: Array) -> Array:

@@ -6,6 +6,7 @@ MODULES = (
     "initialisers",
     "start",
     "residual",
+    "voting",
     "agreement_properties",
 )
 """In the order in which a report has their checks."""

@@ -10,6 +10,7 @@ from . import (  # noqa: F401
     core_optimisers,
     core_start,
     core_training,
+    core_voters,
     creation,
     differentiation,
     elementwise,
