@@ -55,7 +55,7 @@ in_the_core(
             (
                 "rows without a class vote",
                 "places = [row for row, label in enumerate(labels) if label >= 0]",
-                "labels = [max(label, 0) for label in labels]\n    places = list(range(len(labels)))",
+                "labels = [max(y, 0) for y in labels]\n    places = list(range(len(labels)))",
                 "layers/nearest_rows_that_vote",
                 "layers/a_bank_without_labels",
             ),

@@ -1,0 +1,201 @@
+"""``dtgcnn predict``, and the classes of ``dtgcnn evaluate``."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from dtgcnn import DTGCNN, Ensemble, TripletDataset
+from dtgcnn.cli import main
+from dtgcnn.data import load_sample
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+QUICK = ("--backend", "numpy", "--epochs", "1", "--no-map", "--quiet")
+KINDS = ("cancel_subscription", "change_address", "late_delivery", "refund_status", "wrong_item")
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of a few of the sample's classes, and files: all of their rows, and plain texts."""
+    folder, sample = tmp_path_factory.mktemp("predict"), load_sample()
+    assert sample.texts is not None
+    assert sample.label_names is not None
+    assert sample.labels is not None
+    assert sample.splits is not None
+    names = [sample.label_names[label] for label in sample.labels]
+    rows = [r for r in zip(sample.texts, names, sample.splits, strict=True) if r[1] in KINDS]
+    with (folder / "all.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label", "split"), *rows])
+    (folder / "plain.txt").write_text("\n".join(text for text, _, _ in rows[:40]), "utf-8")
+    done = run("train", folder / "all.csv", "--output", folder / "m", *QUICK)
+    assert done.exit_code == 0, done.output
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> DTGCNN:
+    return DTGCNN.load(folder / "m", backend="numpy")
+
+
+def test_texts_are_told_with_what_that_rests_on(folder: Path, model: DTGCNN) -> None:
+    texts = ["where is my parcel?", "I sent the wrong thing.csv back"]
+    done = run("predict", folder / "m", *texts, "--why", "--k", "3", "--backend", "numpy")
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert len(lines) == 8
+    answers, near = model.answers(texts, k=3), model.neighbors(texts, 3)
+    for row, text in enumerate(texts):
+        label, p, shown = lines[4 * row].split(maxsplit=2)
+        assert (label, shown) == (model.predict(texts, k=3)[row], text)
+        assert float(p) == pytest.approx(answers.probabilities[row].max(), abs=6e-4)
+        for place in range(3):
+            cosine, name, *_, number = lines[4 * row + 1 + place].split()
+            assert float(cosine) == pytest.approx(near.cosines[row, place], abs=6e-4)
+            assert name == answers.classes[near.labels[row, place]]
+            assert int(number) == near.rows[row, place]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".csv.gz"])
+def test_a_file_is_answered_in_a_file(
+    folder: Path, model: DTGCNN, tmp_path: Path, suffix: str
+) -> None:
+    output = tmp_path / f"answers{suffix}"
+    given = ("predict", folder / "m", folder / "all.csv", "--reject", "0.2", "--output", output)
+    done = run(*given)
+    assert done.exit_code == 0, done.output
+    data = TripletDataset(folder / "all.csv")
+    assert data.texts is not None
+    told = model.predict(data.texts, reject=0.2)
+    if suffix == ".parquet":
+        parquet = pytest.importorskip("pyarrow.parquet")
+        rows = parquet.read_table(output).to_pylist()
+    elif suffix == ".jsonl":
+        rows = [json.loads(line) for line in output.read_text("utf-8").splitlines()]
+    else:
+        import gzip
+
+        opened = gzip.open if suffix.endswith(".gz") else open
+        with opened(output, "rt", encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            row |= {"rejected": row["rejected"] == "True", "label": row["label"] or None}
+    assert list(rows[0]) == ["row", "text", "label", "probability", "rejected"]
+    assert [row["label"] for row in rows] == told
+    assert [row["rejected"] for row in rows] == [name is None for name in told]
+    assert [row["text"] for row in rows] == data.texts
+    assert [int(row["row"]) for row in rows] == list(range(len(data)))
+    sure = model.predict_proba(data.texts).max(axis=1)
+    assert [float(row["probability"]) for row in rows] == pytest.approx(sure, abs=1e-5)
+    test = data.split_items("test")
+    names, labels = data.label_names, data.labels
+    assert names is not None
+    assert labels is not None
+    pairs = [(told[i], names[labels[i]]) for i in test if told[i] is not None]
+    right = np.mean([a == b for a, b in pairs])
+    assert f"accuracy {right:.1%} of {len(pairs)} test rows with a label" in done.output
+    assert f"{len(test) - len(pairs)} more were refused" in done.output
+    again = run(*given)
+    assert again.exit_code == 2
+    assert f"--output {output} exists; --overwrite replaces it" in again.output
+    assert run(*given, "--overwrite").exit_code == 0
+
+
+def test_texts_of_training_rows_are_shown_where_the_file_has_them(folder: Path) -> None:
+    done = run("predict", folder / "m", folder / "all.csv", "--why", "--k", "1")
+    assert done.exit_code == 0, done.output
+    itself = [line for line in done.output.splitlines() if re.match(r"     1\.000 ", line)]
+    assert len(itself) > 100
+    assert all(re.search(r"bank row \d+  \S", line) for line in itself)
+    plain = run("predict", folder / "m", folder / "plain.txt")
+    assert len(plain.output.splitlines()) == 40
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.csv"], "missing.csv: no such file"),
+        (["missing.csv.gz"], "missing.csv.gz: no such file"),
+        ([" "], "a text must not be empty"),
+        (["a text", "--reject", "1.5"], "reject must be a share in (0, 1), received 1.5"),
+        (["a text", "--output", "x.txt"], "the suffix must be one of .parquet, .csv"),
+        (["a text", "--output", "no/x.csv"], "does not exist"),
+        (["a text", "--k", "0"], "--k"),
+    ],
+)
+def test_bad_input_is_one_message(folder: Path, arguments: list[str], message: str) -> None:
+    done = run("predict", folder / "m", *arguments)
+    assert done.exit_code == 2
+    assert message in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_file_among_texts_and_a_model_without_classes_are_refused(
+    folder: Path, tmp_path: Path
+) -> None:
+    both = run("predict", folder / "m", folder / "plain.txt", "and a text")
+    assert both.exit_code == 2
+    assert "give one FILE, or texts" in both.output
+    texts = (folder / "plain.txt").read_text("utf-8").splitlines()
+    DTGCNN.load(folder / "m", backend="numpy").index(texts).save(tmp_path / "i")
+    indexed = run("predict", tmp_path / "i", "where is my parcel?")
+    assert indexed.exit_code == 2
+    assert "the model's bank has no labels" in indexed.output
+
+
+def test_evaluate_tells_classes_below_its_tables(folder: Path, tmp_path: Path) -> None:
+    done = run("evaluate", folder / "m", folder / "all.csv", "--json", tmp_path / "e.json")
+    assert done.exit_code == 0, done.output
+    before, _, after = done.output.partition("told right, expected calibration error")
+    assert "map@r" in before
+    assert "Training" in before
+    assert len(after.splitlines()) < 45
+    found = json.loads((tmp_path / "e.json").read_text("utf-8"))["classification"]
+    assert set(found["classes"]) == set(KINDS)
+    assert found["rows"] == 60
+    assert [row["reject"] for row in found["coverage"]] == [0.01, 0.05, 0.1, 0.2]
+    plain = tmp_path / "train.csv"
+    rows = (folder / "all.csv").read_text("utf-8").splitlines()
+    plain.write_text("\n".join(r.rpartition(",")[0] for r in rows if "," in r), "utf-8")
+    known = run("evaluate", folder / "m", plain)
+    assert known.exit_code == 0, known.output
+    assert "of 60 rows told right" in known.output  # those that the bank does not hold
+
+
+def test_an_ensemble_answers_by_the_mean_of_its_models(folder: Path, model: DTGCNN) -> None:
+    data = TripletDataset(folder / "all.csv")
+    loader, held = data.create_dataloaders(32, 0.8)
+    settings = model.config.replace(num_epochs=1)
+    both = Ensemble.train(
+        settings, loader, held, seeds=(0, 1), backend="numpy", encoder=model.encoder, progress=False
+    )
+    texts = ["where is my parcel?", "refund please", "the moon is far away"]
+    given = [one.answers(texts) for one in both.models]
+    mean = (given[0].probabilities + given[1].probabilities) / 2
+    assert both.predict_proba(texts) == pytest.approx(mean, abs=1e-6)
+    assert both.classes_ == sorted(KINDS)
+    assert both.predict(texts) == [sorted(KINDS)[i] for i in mean.argmax(axis=1)]
+    limit = np.mean([one.threshold(0.3) for one in both.models])
+    scores = (given[0].scores + given[1].scores) / 2
+    refused = [name is None for name in both.predict(texts, reject=0.3)]
+    assert refused == [score < limit for score in scores]
+    both.save(folder / "e")
+    done = run("predict", folder / "e", *texts, "--why", "--k", "2", "--backend", "numpy")
+    assert done.exit_code == 0, done.output
+    assert len(done.output.splitlines()) == 9
+    assert Ensemble.load(folder / "e", backend="numpy").predict(texts) == both.predict(texts)
+    others = ["x", *(both.models[1].classes_ or [])[1:]]
+    both.models[1].classes_ = others
+    assert not both.knows_classes
+    with pytest.raises(ValueError, match=r"must know the same classes; those of models\[1\]"):
+        both.predict(texts)
