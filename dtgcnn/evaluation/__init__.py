@@ -8,6 +8,7 @@ from .diagnostics import effective_rank, mean_cosine
 from .discovery import Discovery, Group, discover
 from .fusion import interleaved
 from .label_check import LabelCheck, check_labels
+from .labelling import NextRow, next_rows
 from .links import (
     Links,
     bank_items,
@@ -37,6 +38,7 @@ __all__ = [
     "Links",
     "Method",
     "NearDuplicates",
+    "NextRow",
     "Ranking",
     "Rivals",
     "SearchIndex",
@@ -64,6 +66,7 @@ __all__ = [
     "measure_rivals",
     "measured",
     "near_duplicates",
+    "next_rows",
     "pair_auc",
     "procrustes",
     "project",
