@@ -3,11 +3,11 @@
     python benchmarks/search.py --folder /tmp/index --rows 100000
     OMP_NUM_THREADS=1 python benchmarks/search.py --folder /tmp/index --queries 50
 
-The first call makes the index where the folder does not hold it, of vectors of 384 columns in random
-clusters, with embeddings of 256. A query is a row of a new vector, one at a time and 32 at a time, by
-both rankings. The whole process is ``dtgcnn search`` of one query, its files in the page cache. Times
-are of the clock and of the processor, which others that run on the machine do not lengthen as much;
-medians. A full search sorts the float64 cosines of all rows.
+The first call makes the index where the folder does not hold it, of vectors of 384 columns in
+random clusters, with embeddings of 256. Queries are new vectors, one at a time and 32 at a time, by
+both rankings. The whole process is ``dtgcnn search`` of one query, its files in the page cache.
+Times are of the clock and of the processor, which others that run on the machine do not lengthen as
+much; medians. A full search sorts the float64 cosines of all rows.
 """
 
 from __future__ import annotations

@@ -56,6 +56,9 @@ if TYPE_CHECKING:
         MissingExtraError,
         TrainingError,
     )
+    from .evaluation import (
+        SearchIndex,
+    )
     from .losses import (
         AdaptiveMarginScheduler,
         BatchAllTripletLoss,
@@ -123,6 +126,7 @@ _HOME = {
     "ProgressBar": "callbacks",
     "ProgressiveTrainer": "training",
     "SaveEveryEpoch": "callbacks",
+    "SearchIndex": "evaluation",
     "StopAfter": "callbacks",
     "SentenceTransformerEncoder": "data",
     "Stage": "training",
@@ -181,6 +185,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "ProgressBar",
     "ProgressiveTrainer",
     "SaveEveryEpoch",
+    "SearchIndex",
     "StopAfter",
     "SentenceTransformerEncoder",
     "Stage",

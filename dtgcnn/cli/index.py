@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -12,6 +13,7 @@ from ..storage import check_folder
 from .main import main
 from .options import (
     backend_option,
+    check_file,
     file_argument,
     model_argument,
     named,
@@ -29,9 +31,20 @@ __all__ = ["index"]
 @click.option(
     "--hops", default=3, show_default=True, type=click.IntRange(0), help="Steps of propagation."
 )
+@click.option(
+    "--export", type=click.Path(path_type=Path), help="A .usearch file of the embeddings as well."
+)
 @backend_option
 @overwrite_option
-def index(model: Path, file: Path, output: Path, hops: int, backend: str, overwrite: bool) -> None:
+def index(
+    model: Path,
+    file: Path,
+    output: Path,
+    hops: int,
+    export: Path | None,
+    backend: str,
+    overwrite: bool,
+) -> None:
     """Save the model in DIR with FILE's rows, labelled or not, as its graph.
 
     Texts of classes that training never saw find neighbours of their own class among the rows that
@@ -40,9 +53,17 @@ def index(model: Path, file: Path, output: Path, hops: int, backend: str, overwr
     labels.
     """
     named("--output", check_folder, output, overwrite)
+    if export is not None:
+        if export.suffix != ".usearch":
+            raise ValueError(f"--export must end in .usearch, received {export}")
+        check_file("--export", export, overwrite)
+        if find_spec("usearch") is None:
+            raise ImportError("--export needs usearch: pip install 'dtgcnn[usearch]'")
     dataset = rows_of(file)
     indexed = SearchIndex.build(DTGCNN.load(model, backend=backend), dataset, hops=hops)
     indexed.save(output, overwrite=overwrite)
     assert isinstance(indexed.model, DTGCNN)
     bank = indexed.model.trained_bank()
+    if export is not None:
+        indexed.export(export)
     click.echo(f"model saved in {output}, its graph over {len(bank):,} of {len(dataset):,} rows")

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import override
 
 from ..array import HostArray
 from ..data import Items
-from ..errors import CheckpointError
+from ..errors import CheckpointError, MissingExtraError
 from ..model import DTGCNN, Embedder
-from ..storage import WEIGHTS, IndexFile, model_card, read_index, write_checkpoint
+from ..storage import (
+    WEIGHTS,
+    IndexFile,
+    PackedTexts,
+    model_card,
+    packed,
+    read_index,
+    replace_file,
+    write_checkpoint,
+)
 from .fusion import interleaved
 from .metrics import unit_rows
 
@@ -178,9 +186,7 @@ class SearchIndex:
         if self.labels is not None and self.label_names is not None:
             arrays["labels"] = np.asarray(self.labels, np.int32)
         if self.texts is not None:
-            written = [text.encode() for text in self.texts]
-            arrays["texts"] = np.frombuffer(b"".join(written), np.uint8)
-            arrays["text_ends"] = np.cumsum([len(text) for text in written], dtype=np.int64)
+            arrays["texts"], arrays["text_ends"] = packed(self.texts)
         names = None if self.label_names is None else list(self.label_names)
         return write_checkpoint(
             directory,
@@ -190,6 +196,25 @@ class SearchIndex:
             overwrite=overwrite,
             index=IndexFile(arrays, {"label_names": names}),
         )
+
+    def export(self, path: str | Path) -> Path:
+        """Write an approximate index of the embeddings that other programs can read: usearch's
+        HNSW graph (Malkov & Yashunin 2016, arXiv:1603.09320), by cosine, its keys the rows.
+
+        Raises:
+            MissingExtraError: usearch is not installed.
+            OSError: it cannot be written; what was at ``path`` is as it was.
+        """
+        try:
+            from usearch.index import Index
+        except ImportError as error:
+            raise MissingExtraError(
+                "an export needs usearch: pip install 'dtgcnn[usearch]'"
+            ) from error
+        graph, path = Index(ndim=self.embeddings.shape[1], metric="cos", dtype="f32"), Path(path)
+        graph.add(np.arange(len(self), dtype=np.uint64), np.array(self.embeddings))
+        replace_file(path, bytes(graph.save()))
+        return path
 
     @classmethod
     def load(cls, directory: str | Path, *, backend: str = "auto") -> SearchIndex:
@@ -206,7 +231,7 @@ class SearchIndex:
         bank.saved_digests = saved.array("digests", (bank.DIGEST_SIZE * len(bank),)).tobytes()
         texts: Sequence[str] | None = None
         if "texts" in saved.arrays:
-            texts = _Texts(saved.array("texts", (None,)), saved.array("text_ends", (rows,)))
+            texts = PackedTexts(saved.array("texts", (None,)), saved.array("text_ends", (rows,)))
         labels, names = None, saved.metadata.get("label_names")
         if names is not None and "labels" in saved.arrays:
             labels = saved.array("labels", (rows,))
@@ -233,25 +258,3 @@ def _cosines(rows: Floats, query: Floats) -> NDArray[np.float64]:
     products = rows.astype(np.float64) * query
     cosines: NDArray[np.float64] = products.sum(axis=1)
     return cosines
-
-
-class _Texts(Sequence[str]):
-    """Texts that are decoded when they are asked for."""
-
-    def __init__(self, content: NDArray[np.uint8], ends: NDArray[np.int64]) -> None:
-        self.content, self.ends = content, ends
-
-    @override
-    def __len__(self) -> int:
-        return len(self.ends)
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-    @override
-    def __getitem__(self, place: int | slice) -> str | list[str]:
-        if isinstance(place, slice):
-            return [self[i] for i in range(*place.indices(len(self)))]
-        begin = self.ends[place - 1] if place > 0 else 0
-        return self.content[begin : self.ends[place]].tobytes().decode()

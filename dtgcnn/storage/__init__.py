@@ -23,11 +23,13 @@ from .files import (
     write_json,
 )
 from .index_file import IndexFile, holds_index, read_index
+from .packed_texts import PackedTexts, packed
 
 __all__ = [
     "WEIGHTS",
     "Checkpoint",
     "IndexFile",
+    "PackedTexts",
     "check_folder",
     "draft",
     "ensemble_card",
@@ -37,6 +39,7 @@ __all__ = [
     "holds_model",
     "lock",
     "model_card",
+    "packed",
     "read_arrays",
     "read_checkpoint",
     "read_ensemble",

@@ -183,8 +183,13 @@ def test_what_cannot_be_searched_is_refused(folder: Path, indexed: Path, tmp_pat
 def test_what_cannot_be_indexed_is_refused_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "triplets.csv").write_text("anchor,positive,negative\na,b,c\n", "utf-8")
     (tmp_path / "few.txt").write_text("cat\ndog\n", "utf-8")
-    for file, message in (("triplets.csv", "holds triplets"), ("few.txt", "k must be below")):
-        done = run("index", folder / "m", tmp_path / file, "--output", tmp_path / "out")
+    for file, message, *more in (
+        ("triplets.csv", "holds triplets"),
+        ("few.txt", "k must be below"),
+        ("few.txt", "--export must end in .usearch", "--export", tmp_path / "rows.bin"),
+        ("few.txt", "the folder", "--export", tmp_path / "none" / "rows.usearch"),
+    ):
+        done = run("index", folder / "m", tmp_path / file, "--output", tmp_path / "out", *more)
         assert done.exit_code == 2
         assert message in done.output
         assert not (tmp_path / "out").exists()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, Ensemble, Trainer, TripletDataset
-from dtgcnn.errors import CheckpointError
+from dtgcnn.errors import CheckpointError, MissingExtraError
 from dtgcnn.evaluation import SearchIndex
 from dtgcnn.storage import write_arrays
 from tests.model.test_index import SETTINGS, blobs
@@ -222,3 +223,25 @@ def test_an_index_of_an_ensemble_is_not_saved(index: SearchIndex, tmp_path: Path
     with pytest.raises(ValueError, match="the index of an ensemble cannot be saved"):
         over.save(tmp_path / "o")
     assert not (tmp_path / "o").exists()
+
+
+def test_an_export_is_an_index_that_usearch_reads(index: SearchIndex, tmp_path: Path) -> None:
+    usearch = pytest.importorskip("usearch.index", reason="usearch is not installed")
+    path = index.export(tmp_path / "rows.usearch")
+    restored = usearch.Index.restore(str(path))
+    assert len(restored) == len(ROWS)
+    queries = np.random.default_rng(6).normal(size=(20, 16)).astype(np.float32)
+    embeddings = index.model.encode(queries)
+    for hits, query in zip(index.search(queries, 5, "embedding"), embeddings, strict=True):
+        found = restored.search(query, 20)
+        assert set(found.keys.tolist()) >= {hit.row for hit in hits}
+        assert 1.0 - found.distances[0] == pytest.approx(hits[0].embedding, abs=1e-4)
+
+
+def test_an_export_without_usearch_names_the_extra(
+    index: SearchIndex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "usearch.index", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'dtgcnn\[usearch\]'"):
+        index.export(tmp_path / "rows.usearch")
+    assert not list(tmp_path.iterdir())

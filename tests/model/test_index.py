@@ -116,3 +116,15 @@ def test_a_model_without_a_start_can_be_indexed(corpus: tuple[np.ndarray, np.nda
     Trainer(model, train_loader=loader, epochs=2, progress=False).train()
     indexed = model.index(corpus[0])
     assert indexed.encode(corpus[0]).shape == (len(corpus[0]), 12)
+
+
+@pytest.mark.parametrize("copies", [30, 200])
+def test_nor_where_many_rows_are_all_but_equal(known: DTGCNN, copies: int) -> None:
+    """Among which no product tells the nearest, whatever its shape."""
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(6, 16)).repeat(copies, axis=0)
+    indexed = known.index(rows * (1.0 + 1e-6 * rng.normal(size=rows.shape)))
+    queries = (rows * (1.0 + 1e-6 * rng.normal(size=rows.shape)))[:: copies // 10]
+    together = indexed.encode(queries)
+    alone = np.concatenate([indexed.encode(row[None]) for row in queries])
+    assert (alone == together).all()
