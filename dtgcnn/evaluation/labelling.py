@@ -23,10 +23,6 @@ Ints = npt.NDArray[np.int64]
 
 STARTS = 3
 """Starts of k-means, the best of which is kept."""
-_NEIGHBOURS = 20
-_SAMPLE = 10_000
-"""Rows among which a row's nearest are looked for."""
-_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -56,13 +52,11 @@ def next_rows(
 ) -> list[NextRow]:
     """Choose rows that the model would gain from, each from another group.
 
-    Each row weighs ``w = (1 − (p₁ − p₂)) · s²``, with p₁ and p₂ the model's probabilities of its
-    two likeliest classes, and s the mean cosine with its 20 nearest others, so that rows that the
-    model is unsure of and that are like many others weigh most. Weighted k-means of the input
-    vectors makes ``count`` groups, and the row next to the centre of each is chosen: uncertain,
-    typical, and unlike the others that are (Zhdanov 2019, "Diverse mini-batch Active Learning",
-    without its first choice of the most uncertain; s² is that paper's informativeness times the
-    density of Settles & Craven 2008).
+    Each row weighs ``w = 1 − (p₁ − p₂)``, with p₁ and p₂ the model's probabilities of its two
+    likeliest classes. Weighted k-means of the input vectors makes ``count`` groups, whose centres
+    go where there is much that the model is unsure of, and the row next to each centre is chosen:
+    uncertain, typical, and unlike the others that are (Zhdanov 2019, "Diverse mini-batch Active
+    Learning", here of all rows, where the paper begins with the most uncertain).
 
     Rows of zeros, those equal to an earlier one and those that the model's bank has with a label
     are left out; and none is chosen whose cosine with a chosen one is 0.97 or more.
@@ -95,7 +89,7 @@ def next_rows(
     p = np.take_along_axis(np.asarray(answers.probabilities, np.float64), classes, axis=1)
     margin = p[:, 0] - p[:, 1] if p.shape[1] > 1 else p[:, 0]
     unit = unit_rows(model.input_vectors(host_x[rows.tolist()]))
-    weights = np.maximum(1.0 - margin, 1e-6) * np.maximum(_density(unit, seed), 1e-3) ** 2
+    weights = np.maximum(1.0 - margin, 1e-6)
     groups, order = _groups(unit, weights, count, seed)
     names = answers.classes
     shares = np.bincount(groups, weights=weights, minlength=count) / weights.sum()
@@ -123,26 +117,6 @@ def _candidates(model: DTGCNN, host_x: HostArray) -> Ints:
     labels = np.array([*(bank.labels or [-1] * len(bank)), -1], np.int64)
     free = x.any(axis=1) & (labels[place] < 0)
     return np.sort(first[free[first]])
-
-
-def _density(unit: Floats, seed: int) -> Floats:
-    """(N,) the mean cosine with the nearest others, of a sample where there are many."""
-    rng = np.random.default_rng(seed)
-    among = np.sort(rng.permutation(len(unit))[:_SAMPLE])
-    place = np.full(len(unit), -1)
-    place[among] = np.arange(len(among))
-    k = min(_NEIGHBOURS, len(among) - 1)
-    if k < 1:
-        return np.ones(len(unit))
-    found = np.empty(len(unit))
-    for start in range(0, len(unit), _BLOCK):
-        cosines = unit[start : start + _BLOCK] @ unit[among].T
-        own = place[start : start + _BLOCK]
-        itself = np.flatnonzero(own >= 0)
-        cosines[itself, own[itself]] = -np.inf
-        nearest = np.partition(cosines, -k, axis=1)[:, -k:]
-        found[start : start + _BLOCK] = nearest.mean(axis=1)
-    return found
 
 
 def _groups(unit: Floats, weights: Floats, count: int, seed: int) -> tuple[Ints, Ints]:

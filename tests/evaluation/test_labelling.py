@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dtgcnn.evaluation import next_rows
+from dtgcnn.evaluation import next_rows, unit_rows
 
 from .test_discovery import BACKENDS, WIDTH, blobs, known_model
 
@@ -21,16 +21,15 @@ def pool() -> np.ndarray:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_the_rule(backend: str) -> None:
+def test_the_rule(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dtgcnn.evaluation.labelling.NEAR_VECTORS", 2.0)  # none is too near
     model, x = known_model([0, 1, 2, 3], backend), pool()
     p = np.sort(model.predict_proba(x).astype(np.float64), axis=1)
-    unit = x.astype(np.float64) / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
-    cosines = unit @ unit.T
-    np.fill_diagonal(cosines, -1.0)
-    density = np.sort(cosines, axis=1)[:, -20:].mean(axis=1)
-    weights = (1 - (p[:, -1] - p[:, -2])) * density**2
+    unit = unit_rows(x)
+    weights = 1 - (p[:, -1] - p[:, -2])
     groups = cluster.KMeans(6, n_init=3, random_state=0).fit(unit, sample_weight=weights)
-    nearest = groups.transform(unit).argmin(axis=0)
+    own = groups.labels_[:, None] == np.arange(6)
+    nearest = np.where(own, groups.transform(unit), np.inf).argmin(axis=0)
     shares = np.bincount(groups.labels_, weights=weights) / weights.sum()
     found = next_rows(model, x, 6)
     assert [one.row for one in found] == nearest[np.argsort(-shares)].tolist()
