@@ -117,5 +117,4 @@ def _labelled(file: Path) -> tuple[list[str], list[str]]:
         holds = dataset.kind if dataset.texts is not None else "vectors"
         raise ValueError(f"{file}: holds {holds}; give a file of labelled texts or of pairs")
     items = dataset.training_items().tolist()
-    names = dataset.label_names
-    return [dataset.texts[i] for i in items], [names[dataset.labels[i]] for i in items]
+    return [dataset.texts[i] for i in items], dataset.names_of(items)

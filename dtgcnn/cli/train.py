@@ -27,13 +27,21 @@ from ..data import (
     TripletLoader,
     default_encoder,
     make_encoder,
+    with_pseudo_labels,
 )
 from ..evaluation import Comparison, compare
 from ..model import DTGCNN, device_option
 from ..storage import check_folder, holds_model, write_json
 from ..training import Trainer, chosen_by, holds_state, remove_states, train_on_all
 from .main import INTERRUPTED, main
-from .options import backend_option, file_argument, named, overwrite_option, parse_settings
+from .options import (
+    backend_option,
+    file_argument,
+    named,
+    overwrite_option,
+    parse_settings,
+    rows_of,
+)
 
 __all__ = ["train"]
 
@@ -75,6 +83,12 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
     "model2vec:MODEL, mlx:MODEL; MODEL is a folder or a name on the Hugging Face hub. pieces "
     "trains an embedding layer instead  [default: tfidf]",
 )
+@click.option(
+    "--unlabelled",
+    type=click.Path(path_type=Path),
+    help="Rows whose labels are not known, or not read: trained on where that helps on held-out "
+    "rows. So are the rows of FILE with a blank label.",
+)
 @click.option("--no-cache", is_flag=True, help="Keep no vectors of texts for the next run.")
 @click.option(
     "--train-split",
@@ -102,6 +116,7 @@ def train(
     settings: tuple[str, ...],
     template: str | None,
     encoder_spec: str | None,
+    unlabelled: Path | None,
     no_cache: bool,
     train_split: float | None,
     no_map: bool,
@@ -146,6 +161,8 @@ def train(
     config = DTGCNNConfig.from_dict(chosen)
     ops = load_ops(backend, **device_option(config))
     dataset = TripletDataset(file)
+    if unlabelled is not None:
+        dataset = dataset.with_unlabelled(rows_of(unlabelled))
     rows = len(dataset.training_items() if dataset.triplets is None else dataset)
     if dataset.features is not None and encoder_spec is not None:
         raise ValueError(f"--encoder goes with texts, {file} holds vectors")
@@ -156,6 +173,10 @@ def train(
     loader, val_loader = dataset.create_dataloaders(
         config.batch_size, train_split, config.seed, config.samples_per_class
     )
+    if len(dataset.unlabelled_items()):
+        loader, said = _with_unlabelled(dataset, loader, val_loader, encoder, config)
+        if not quiet:
+            click.echo(f"{file}: {said}", err=True)
     config = config.replace(**_by_size(config, chosen, cautious, rows, loader) | chosen)
     model = DTGCNN(config, ops=ops, encoder=encoder)
     if unfinished and not resume:
@@ -250,6 +271,42 @@ def _by_size(
     return suits | {"graph_k_neighbors": nearest}
 
 
+def _fit(encoder: Encoder | None, loader: TripletLoader, with_unlabelled: bool) -> None:
+    """Fit the encoder of texts on those that are trained on."""
+    dataset = loader.dataset
+    if encoder is None or dataset.texts is None:
+        return
+    items = loader.items.tolist()
+    if with_unlabelled:
+        items = sorted({*items, *dataset.unlabelled_items().tolist()})
+    encoder.fit([dataset.texts[item] for item in items])
+
+
+def _with_unlabelled(
+    dataset: TripletDataset,
+    loader: TripletLoader,
+    val_loader: TripletLoader,
+    encoder: Encoder | None,
+    config: DTGCNNConfig,
+) -> tuple[TripletLoader, str]:
+    """A loader of the unlabelled rows too, where held-out rows say that it helps; and what to say
+    of it."""
+    if config.vocab_size is not None:
+        count = len(dataset.unlabelled_items())
+        return loader, f"{count:,} unlabelled rows are not used with an embedding layer"
+    if dataset.features is None:
+        assert encoder is not None
+        assert dataset.texts is not None
+        _fit(encoder, loader, True)
+        vectors = encoder.encode(dataset.texts)
+    else:
+        vectors = dataset.features
+    loader, found = with_pseudo_labels(
+        loader, vectors, val_loader, most=config.bank_size, seed=config.seed
+    )
+    return loader, str(found)
+
+
 def _summary(
     dataset: TripletDataset, loader: TripletLoader, model: DTGCNN, spec: str | None
 ) -> str:
@@ -266,9 +323,7 @@ def _summary(
 def _fit_and_train(trainer: Trainer, resume: bool) -> None:
     begin, loader = time.perf_counter(), trainer.train_loader
     assert loader is not None
-    encoder, texts = trainer.model.encoder, loader.dataset.texts
-    if encoder is not None and texts is not None:
-        encoder.fit([texts[item] for item in loader.items])
+    _fit(trainer.model.encoder, loader, len(loader.pseudo) > 0)
     trainer.train(resume=resume)
     _inform(trainer, f"trained in {time.perf_counter() - begin:.0f} s{_kept(trainer)}", err=True)
 

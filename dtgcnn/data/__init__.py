@@ -29,6 +29,8 @@ from .generation.generator import TripletGenerator
 from .generation.negatives import NegativeSampling
 from .generation.report import GenerationReport
 from .items import Items
+from .label_spreading import SpreadLabels, spread_labels
+from .pseudo_labels import PseudoLabels, with_pseudo_labels
 from .reading.blocks import Block, read_blocks
 from .reading.pairs import Pairs, holds_pairs, read_pairs
 from .reading.readers import RawData, read_file, read_records
@@ -57,9 +59,11 @@ __all__ = [
     "Pairs",
     "PieceEncoder",
     "Prefetcher",
+    "PseudoLabels",
     "RawData",
     "SentenceTransformerEncoder",
     "Seq2Seq",
+    "SpreadLabels",
     "TfidfEncoder",
     "TripletAugmenter",
     "TripletDataset",
@@ -84,6 +88,8 @@ __all__ = [
     "record_format",
     "register_encoder",
     "sample_path",
+    "spread_labels",
+    "with_pseudo_labels",
     "write_file",
     "write_table",
 ]

@@ -140,6 +140,19 @@ class _Views(NamedTuple):
         return total
 
 
+def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> Floats:
+    """(Q, classes) the class codes of unit rows ``queries`` by kernel ridge regression on unit
+    ``rows`` (N, D) alone, at most ``CALIBRATION_ROWS`` of them, without a whitening."""
+    chosen = sample_evenly(labels, CALIBRATION_ROWS, np.random.Generator(np.random.PCG64(0)))
+    kept = rows[chosen]
+    a, _ = _ridge_regression(kernel(kept, kept), labels[chosen], classes, RIDGES[0])
+    blocks = [
+        kernel(queries[start : start + _BLOCK], kept) @ a
+        for start in range(0, len(queries), _BLOCK)
+    ]
+    return np.concatenate(blocks)
+
+
 def unit(x: Floats) -> Floats:
     """Rows at unit length; zero rows stay zero."""
     norms = np.linalg.norm(x, axis=1, keepdims=True)

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from os import PathLike
 from typing import Any, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .batches.loader import TripletLoader, make_loaders
 from .encoders.encoder import Encoder
 from .items import Items
-from .reading.arrays import as_features, check_length, column
-from .reading.raw import IntArray, RawData, Record, from_records
+from .reading.arrays import as_features, check_length, class_names, column
+from .reading.raw import UNLABELLED, IntArray, RawData, Record, from_records
 from .reading.readers import read_file
 from .reading.source import Source, shorten
 from .splits.divide import split_dataset
@@ -109,7 +110,7 @@ class TripletDataset(Items):
                 source,
                 range(count),
                 features=features,
-                labels=None if labels is None else column(source, "labels", labels, count),
+                labels=None if labels is None else class_names(source, "labels", labels, count),
                 splits=None if splits is None else column(source, "splits", splits, count),
                 groups=None if groups is None else column(source, "groups", groups, count),
             )
@@ -141,6 +142,45 @@ class TripletDataset(Items):
             DataError: the data cannot be trained on; see ``require_trainable``.
         """
         return make_loaders(self, batch_size, train_split, seed, samples_per_class, groups)
+
+    def with_unlabelled(self, other: Items) -> Self:
+        """These items and those of ``other``, whose classes are not known here, after them.
+
+        Where splits are named, the new ones are of split "train"; each is a group of its own.
+
+        Raises:
+            DataError: one holds texts and the other vectors, or vectors of another width; or one
+                of them holds triplets.
+        """
+        source = Source(f"{self.source} and {other.source}", "row")
+        if self.label_names is None or self.labels is None or other.triplets is not None:
+            raise source.error("unlabelled rows go with labelled ones, and are single texts")
+        texts = features = None
+        if self.texts is not None and other.texts is not None:
+            texts = self.texts + other.texts
+        elif self.features is not None and other.features is not None:
+            widths = self.features.shape[1], other.features.shape[1]
+            if widths[0] != widths[1]:
+                raise source.error(f"must have equal widths, received {widths[0]} and {widths[1]}")
+            features = np.concatenate([self.features, other.features])
+        else:
+            raise source.error("must both hold texts, or both vectors")
+        count, more = self.num_items, other.num_items
+        groups = self.groups
+        if groups is not None:
+            groups = [str(group) for group in groups] + [f"unlabelled {i}" for i in range(more)]
+        return self._from_raw(
+            RawData(
+                "labelled",
+                source,
+                range(count + more),
+                texts=texts,
+                features=features,
+                labels=self.names_of(range(count)) + [UNLABELLED] * more,
+                splits=None if self.splits is None else self.splits + ["train"] * more,
+                groups=groups,
+            )
+        )
 
     def split(
         self,

@@ -16,7 +16,7 @@ from ..config import TEMPLATES, suggest, template_of
 from ..errors import DataError
 from .dataset import TripletDataset
 from .reading.equality import components, equal_groups
-from .reading.raw import IntArray, RawData
+from .reading.raw import UNLABELLED, IntArray, RawData
 from .reading.readers import read_file
 
 __all__ = ["Examination", "Finding", "examine"]
@@ -104,6 +104,9 @@ def examine(path: str | PathLike[str], batch_size: int = 128) -> Examination:
         found.findings += _leaks(raw, same, raw.splits)
     if raw.labels is not None:
         found.figures["classes"] = _sizes(raw, raw.labels)
+        unlabelled = raw.labels.count(UNLABELLED)
+        if unlabelled:
+            found.figures["unlabelled items"] = unlabelled
         found.findings += _of_classes(raw, same, raw.labels)
     if raw.triplets is None:
         found.findings += _duplicates(raw, same)
@@ -151,7 +154,8 @@ def _leaks(raw: RawData, same: IntArray, splits: list[str]) -> Iterator[Finding]
 
 
 def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Finding]:
-    told = [rows for rows in _groups(same) if len({labels[row] for row in rows}) > 1]
+    known = ([row for row in rows if labels[row]] for rows in _groups(same))
+    told = [rows for rows in known if len({labels[row] for row in rows}) > 1]
     if told:
         shown = (
             " and ".join(f"{p} ({labels[r]})" for p, r in zip(_places(raw, rows), rows))
@@ -159,7 +163,7 @@ def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Fin
         )
         message = f"{len(told)} items have more than one label"
         yield Finding("fault", "contradictory labels", message, tuple(shown))
-    train = _training_rows(raw)
+    train = [row for row in _training_rows(raw) if labels[row]]
     counts = Counter(labels[row] for row in train)
     if not counts:
         return
@@ -174,7 +178,7 @@ def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Fin
     if ratio > UNEVEN:
         message = f"the largest class has {ratio:.0f} times the rows of the smallest"
         yield Finding("warning", "uneven classes", message)
-    untrained = sorted(set(labels) - counts.keys())
+    untrained = sorted(set(labels) - {UNLABELLED} - counts.keys())
     if untrained:
         message = f"{len(untrained)} classes have no row to train on: {', '.join(untrained)}"
         yield Finding("warning", "untrained classes", message)
@@ -233,11 +237,12 @@ def _training_rows(raw: RawData) -> list[int]:
 
 
 def _sizes(raw: RawData, labels: list[str]) -> dict[str, Any]:
-    counts = Counter(labels[row] for row in _training_rows(raw)) or Counter(labels)
+    train = (labels[row] for row in _training_rows(raw))
+    counts = Counter(filter(None, train)) or Counter(filter(None, labels))
     sizes = np.array(list(counts.values()))
     small, large = min(counts, key=counts.__getitem__), max(counts, key=counts.__getitem__)
     return {
-        "count": len(set(labels)),
+        "count": len(set(filter(None, labels))),
         "smallest": {"name": small, "rows": counts[small]},
         "median": float(np.median(sizes)),
         "largest": {"name": large, "rows": counts[large]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Self
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .classes import consistent, names_in_order
 from .reading.equality import components
-from .reading.raw import FloatArray, IntArray, Kind, RawData
+from .reading.raw import UNLABELLED, FloatArray, IntArray, Kind, RawData
 from .reading.source import Source
 
 __all__ = ["Items"]
@@ -22,8 +23,9 @@ class Items:
         kind: "triplets", "labelled", or "texts" for items without labels.
         texts: N texts, or None where the items are features.
         features: (N, D) float32, or None where the items are texts.
-        labels: (N,) int64 classes, indices into ``label_names``. Of triplets: the connected
-            component of each item in the graph that joins anchors with their positives.
+        labels: (N,) int64 classes, indices into ``label_names``, −1 where the class is not known.
+            Of triplets: the connected component of each item in the graph that joins anchors with
+            their positives.
         label_names: class names in order (by number where all are whole numbers), None for
             triplets.
         triplets: (T, 3) int64 item indices of anchor, positive and negative.
@@ -67,8 +69,8 @@ class Items:
         self.targets = None
         self.labels = self.label_names = self.triplets = None
         if raw.labels is not None:
-            self.label_names = names_in_order(raw.labels)
-            index = {name: i for i, name in enumerate(self.label_names)}
+            self.label_names = names_in_order(name for name in raw.labels if name != UNLABELLED)
+            index = {UNLABELLED: -1} | {name: i for i, name in enumerate(self.label_names)}
             self.labels = np.fromiter((index[name] for name in raw.labels), np.int64)
         if raw.triplets is not None:
             self.labels = components(raw.triplets[:, :2], self.num_items)
@@ -128,8 +130,28 @@ class Items:
         ]
         return np.array(found, np.int64)
 
+    def names_of(self, items: Iterable[int]) -> list[str]:
+        """The names of the classes of items; an empty one where it is not known.
+
+        Raises:
+            DataError: the data have no classes.
+        """
+        if self.label_names is None or self.labels is None:
+            raise Source(self.source).error("has no classes")
+        names = [*self.label_names, UNLABELLED]  # the last one is at −1
+        return [names[self.labels[item]] for item in items]
+
+    def unlabelled_items(self) -> IntArray:
+        """Indices of the items of split "train", or of all where no splits are named, whose class
+        is not known. Empty where none has a class."""
+        if self.label_names is None or self.labels is None:
+            return np.array([], np.int64)
+        items = np.arange(self.num_items) if self.splits is None else self.split_items("train")
+        return items[self.labels[items] < 0]
+
     def training_items(self) -> IntArray:
-        """Indices of the items to train on: of split "train", or all where no splits are named.
+        """Indices of the labelled items to train on: of split "train", or all where no splits are
+        named.
 
         Raises:
             DataError: as ``require_trainable``.
@@ -143,11 +165,15 @@ class Items:
         if not len(items):
             names = ", ".join(sorted(set(self.splits or [])))
             raise source.error(f"no item is in the split 'train'; found the splits {names}")
+        count, items = len(items), items[self.labels[items] >= 0]
+        if not len(items):
+            raise source.error(f"none of the {count} items to train on has a label")
         counts = np.bincount(self.labels[items])
         counts = counts[counts > 0]
         if len(counts) < 2:
             raise source.error(
                 f"training needs at least two classes, found one class only, of {counts[0]} items"
+                + (f", and {count - counts[0]} without a label" if count > counts[0] else "")
             )
         if counts.max() < 2:
             raise source.error(

@@ -147,8 +147,8 @@ def compare_pairs(model: Embedder, pairs: Pairs) -> Comparison:
 def _queries_and_gallery(
     dataset: Items, loader: TripletLoader | None, val_loader: TripletLoader | None
 ) -> tuple[Any, Any, str]:
+    test, train = (_labelled(dataset, dataset.split_items(name)) for name in ("test", "train"))
     assert dataset.labels is not None
-    test, train = dataset.split_items("test"), dataset.split_items("train")
     if len(test) and len(train):
         if np.isin(dataset.labels[test], dataset.labels[train]).any():
             text = f"{len(test):,} test rows, looked up among {len(train):,} train rows"
@@ -156,8 +156,14 @@ def _queries_and_gallery(
         text = f"{len(test):,} test rows, of classes without train rows, each looked up among all"
         return test, None, text + " others"
     if loader is not None and val_loader is not None:
-        rows, gallery = val_loader.items, loader.items
+        rows, gallery = val_loader.items, _labelled(dataset, loader.items)
         text = f"{len(rows):,} held-out rows, looked up among {len(gallery):,} training rows"
         return rows, gallery, text
-    rows = np.arange(dataset.num_items)
+    rows = _labelled(dataset, np.arange(dataset.num_items))
     return rows, None, f"{len(rows):,} rows, each looked up among all others"
+
+
+def _labelled(dataset: Items, items: Any) -> Any:
+    """Those of the items whose class is known."""
+    assert dataset.labels is not None
+    return items[dataset.labels[items] >= 0]

@@ -31,10 +31,16 @@ def choose_rows(labels: Sequence[int], size: int, seed: int) -> list[int]:
     """Up to ``size`` row numbers, drawn evenly over classes, in ascending order.
 
     Classes take turns until ``size`` rows are drawn, so small classes are kept whole while large
-    ones are thinned.
+    ones are thinned. Rows without a class, −1, come after all others.
     """
     if len(labels) <= size:
         return list(range(len(labels)))
+    unlabelled = [row for row, label in enumerate(labels) if label < 0]
+    if unlabelled:
+        known = [row for row, label in enumerate(labels) if label >= 0]
+        chosen = choose_rows([labels[row] for row in known], size, seed)
+        drawn = random.Random(seed).sample(unlabelled, size - len(chosen))
+        return sorted([known[i] for i in chosen] + drawn)
     by_class: dict[int, list[int]] = defaultdict(list)
     for row, label in enumerate(labels):
         by_class[label].append(row)

@@ -78,6 +78,8 @@ def _of_dataset(data: TripletLoader | TripletDataset, held_out: bool) -> Rows:
         chosen = data.items
     elif held_out and len(dataset.split_items("test")):
         chosen, what = dataset.split_items("test"), "test rows"
+    if dataset.label_names is not None and dataset.labels is not None:
+        chosen = chosen[dataset.labels[chosen] >= 0]
     if not len(chosen):
         raise ValueError(f"data must hold one row or more, {data!r} holds none")
     return Rows(dataset.inputs, chosen, dataset.labels, dataset.label_names, what)

@@ -34,15 +34,23 @@ def train_on_all(
     """
     if trainer.best_epoch is None:
         raise TrainingError("the trainer must have a best epoch, chosen on held-out rows")
-    config, model = trainer.config, trainer.model
+    from ..data import with_pseudo_labels
+
+    config, model, before = trainer.config, trainer.model, trainer.train_loader
     loader, nothing = dataset.create_dataloaders(
         config.batch_size, 1.0, config.seed, config.samples_per_class
     )
     if encoder is None:
         encoder = model.encoder
     elif dataset.texts is not None:
-        encoder.fit([dataset.texts[item] for item in loader.items])
+        items = loader.items.tolist()
+        if before is not None and len(before.pseudo):
+            items = sorted({*items, *dataset.unlabelled_items().tolist()})
+        encoder.fit([dataset.texts[item] for item in items])
     again = type(model)(config, ops=model.ops, encoder=encoder, **model.extras())
+    if before is not None and len(before.pseudo):
+        vectors = again.vectors(dataset.inputs)
+        loader, _ = with_pseudo_labels(loader, vectors, most=config.bank_size, seed=config.seed)
     final = Trainer(
         again,
         train_loader=loader,

@@ -51,7 +51,7 @@ class TrainingInputs:
             first = next(iter(loader.batches(0)))
             model.network.constructor.check_size(len(first.items), "a batch")
         model.classes_ = loader.dataset.label_names
-        self.bank = model.build_bank(host_x, [int(label) for label in loader.labels])
+        self.bank = model.build_bank(*_bank_rows(loader, vectors))
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
         self._left_out_links: Graph | None = None
         if self._left_out is not None:
@@ -135,6 +135,15 @@ class TrainingInputs:
         labels = ops.asarray(self.loader.labels, "int32")
         figures = graph_figures(ops, self._links, labels, bank_labels)
         return {name: float(ops.to_numpy(value)) for name, value in figures.items()}
+
+
+def _bank_rows(loader: TripletLoader, vectors: HostArray) -> tuple[HostArray, list[int]]:
+    """The rows of the bank, and their classes: −1 where these are not given."""
+    pseudo = set(loader.pseudo.tolist())
+    known = zip(loader.items.tolist(), loader.labels.tolist(), strict=True)
+    labels = [-1 if item in pseudo else label for item, label in known]
+    items = loader.items.tolist() + loader.nodes.tolist()
+    return vectors[items], labels + [-1] * len(loader.nodes)
 
 
 def _taken(ops: ArrayOps, rows: Array, x: Array, gate: Array | None, links: Graph | None) -> Tree:

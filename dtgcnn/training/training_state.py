@@ -230,7 +230,7 @@ def fingerprint(loader: TripletLoader, vectors: HostArray | None = None) -> str:
     too, where they are given."""
     digest = hashlib.sha256(f"{loader.batch_size} {len(loader)} {loader.seed}".encode())
     if vectors is not None:
-        digest.update(vectors[loader.items].tobytes())
+        digest.update(vectors[loader.items].tobytes() + vectors[loader.nodes].tobytes())
     targets = loader.dataset.targets
     targets = None if targets is None else targets[loader.items]
     for array in (loader.items, loader.labels, loader.triplets, targets):

@@ -71,5 +71,7 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         return {"pair_auc": pair_auc(embeddings, loader.labels, anchor, positive)}
     if known is None or not set(known) & set(loader.labels.tolist()):
         return {}
-    found = retrieval_metrics(embeddings, loader.labels, model.bank_embeddings(), known)
+    rows = [row for row, label in enumerate(known) if label >= 0]
+    gallery, labels = model.bank_embeddings()[rows], [known[row] for row in rows]
+    found = retrieval_metrics(embeddings, loader.labels, gallery, labels)
     return {name: found[name] for name in ("map@r", "recall@1")}

@@ -64,8 +64,7 @@ def extended(dataset: TripletDataset, additions: Sequence[Addition]) -> TripletD
     else:
         columns["groups"] = _joined(groups_of(dataset), additions)
     if dataset.label_names is not None:
-        assert dataset.labels is not None
-        names = [dataset.label_names[label] for label in dataset.labels]
+        names = dataset.names_of(range(dataset.num_items))
         columns["labels"] = names + [names[i] for i in origins]
     if dataset.splits is not None:
         columns["splits"] = dataset.splits + [dataset.splits[i] for i in origins]

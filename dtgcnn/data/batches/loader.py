@@ -74,6 +74,8 @@ class TripletLoader:
         labels: the class of each of them.
         triplets: (T, 3) item indices of this side's triplets; None for labelled data.
         training: as given.
+        pseudo: the items whose class is a pseudo-label.
+        nodes: items that no batch holds, and that the bank takes in as nodes without a class.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class TripletLoader:
         self._labels = dataset.labels
         self.training = training
         self._epoch = 0
+        self.pseudo = self.nodes = np.array([], np.int64)
         self.triplets: IntArray | None = None
         self._sampler: _Sampler
         if dataset.triplets is None:
@@ -141,6 +144,22 @@ class TripletLoader:
         other = copy.copy(self)
         other._sampler, other._epoch = copy.copy(self._sampler), 0
         other._sampler.seed = seed
+        return other
+
+    def with_pseudo_labels(
+        self, items: IntArray, labels: IntArray, nodes: IntArray
+    ) -> TripletLoader:
+        """A loader that draws from ``items`` too, as if their classes were ``labels``; ``nodes`` as
+        the attribute."""
+        other = copy.copy(self)
+        other._labels, other._epoch = self._labels.copy(), 0
+        other._labels[items] = labels
+        other.pseudo, other.nodes = np.sort(items), np.sort(nodes)
+        other.items = np.union1d(self.items, items)
+        other.labels = other._labels[other.items]
+        other._sampler = ClassBalancedSampler(
+            other.labels, self.batch_size, self.samples_per_class, self.seed
+        )
         return other
 
     def restrict(self, rows: IntArray | None) -> None:

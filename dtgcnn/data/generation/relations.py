@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..reading.equality import components, equal_groups
 from ..reading.pairs import Pairs
-from ..reading.raw import IntArray, Record, from_records
+from ..reading.raw import UNLABELLED, IntArray, Record, from_records
 from ..reading.source import Source, shorten
 from .report import GenerationReport
 
@@ -71,10 +71,13 @@ class LabelRelations:
         raw = from_records(source, _records(source, sentences, labels))
         assert raw.texts is not None
         assert raw.labels is not None
-        names, codes = np.unique(np.array(raw.labels), return_inverse=True)
-        self.rows = _usable(raw.texts, codes, report)
+        labelled = np.flatnonzero([name != UNLABELLED for name in raw.labels])
+        report.unlabelled = len(raw.labels) - len(labelled)
+        names, codes = np.unique([raw.labels[row] for row in labelled], return_inverse=True)
+        usable = _usable([raw.texts[row] for row in labelled], codes, report)
+        self.rows, codes = labelled[usable], codes[usable]
         self.texts = [raw.texts[row] for row in self.rows]
-        self.classes: IntArray = codes[self.rows].astype(np.int64)
+        self.classes: IntArray = codes.astype(np.int64)
         self.class_names: list[str] | None = names.tolist()
         counts = np.bincount(self.classes, minlength=len(names))
         if (counts > 0).sum() < 2:

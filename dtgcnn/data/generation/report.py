@@ -41,6 +41,7 @@ class GenerationReport:
         contradictory: texts left out since they have several labels.
         contradictory_pairs: negative pairs whose texts positive pairs join.
         single: classes of one text (or of none that is left), which give no anchor.
+        unlabelled: texts left out since their class is not known.
     """
 
     texts: int = 0
@@ -55,6 +56,7 @@ class GenerationReport:
     contradictory: list[str] = field(default_factory=list)
     contradictory_pairs: int = 0
     single: list[str] = field(default_factory=list)
+    unlabelled: int = 0
 
     def add_example(self, found: NearDuplicate) -> None:
         """Keep it if it is among the most similar."""
@@ -72,6 +74,7 @@ class GenerationReport:
             )
         for count, what in (
             (self.repeated, "texts left out: equal to another"),
+            (self.unlabelled, "texts left out: without a label"),
             (len(self.contradictory), f"texts left out: in several classes{_first(self)}"),
             (len(self.single), f"classes of one text give no anchor: {_some(self.single)}"),
             (self.without_positive, "texts without a positive near enough"),

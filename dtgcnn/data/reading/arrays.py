@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .raw import FloatArray, Kind, RawData, label_name
+from .raw import UNLABELLED, FloatArray, Kind, RawData, class_name, label_name
 from .source import Source, shorten
 
 __all__ = [
     "as_features",
     "check_length",
+    "class_names",
     "column",
     "from_arrays",
 ]
@@ -152,7 +153,7 @@ def _labels(
 ) -> list[str]:
     """Class names of ``y``: its own values, or the ``labels`` that it counts."""
     if labels is None:
-        return column(source, name, y, count)
+        return class_names(source, name, y, count)
     if y.dtype.kind not in "iu":
         raise source.error(f"must be integers, indices into labels, received {y.dtype}", field=name)
     names = column(source, "labels", labels, labels.size)
@@ -160,12 +161,24 @@ def _labels(
         if label in names[:row]:
             raise source.error(f"must name a class once, received {label!r} again", row, "labels")
     check_length(source, name, y, count)
-    outside = (y < 0) | (y >= len(names))
+    outside = (y < -1) | (y >= len(names))
     if outside.any():
         row = int(np.argmax(outside))
         message = f"must be between 0 and {len(names) - 1} (labels has {len(names)} names)"
-        raise source.error(f"{message}, received {y[row]}", row, name)
-    return [names[i] for i in y]
+        raise source.error(f"{message}, or -1 for none, received {y[row]}", row, name)
+    return [UNLABELLED if i < 0 else names[i] for i in y]
+
+
+def class_names(
+    source: Source, name: str, values: NDArray[Any] | Sequence[Any], count: int
+) -> list[str]:
+    """One class name a row, see ``class_name``.
+
+    Raises:
+        DataError: there are not ``count`` values, or one is not finite or of another type.
+    """
+    check_length(source, name, values, count)
+    return [class_name(source, row, value, name) for row, value in enumerate(values)]
 
 
 def column(

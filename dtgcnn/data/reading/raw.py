@@ -16,6 +16,7 @@ from .limits import text_limit
 from .source import Source, shorten
 
 __all__ = [
+    "UNLABELLED",
     "FloatArray",
     "IntArray",
     "Kind",
@@ -23,6 +24,7 @@ __all__ = [
     "Record",
     "Rules",
     "TextRule",
+    "class_name",
     "from_records",
     "kind_of",
     "label_name",
@@ -33,6 +35,9 @@ FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]
 Kind: TypeAlias = Literal["triplets", "labelled", "texts"]
 Record: TypeAlias = tuple[int, Mapping[str, object]]
+
+UNLABELLED = ""
+"""The class name of a row whose class is not known."""
 
 TRIPLET_FIELDS = ("anchor", "positive", "negative")
 _FIELDS: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -58,7 +63,7 @@ class RawData:
         source: names the origin in messages.
         texts: N texts, white space stripped at both ends.
         features: (N, D) float32, finite.
-        labels: N class names, for kind "labelled".
+        labels: N class names, for kind "labelled"; ``UNLABELLED`` where the class is not known.
         splits: N split names, where the source gives them.
         groups: the names of groups that no split may part: of each triplet, or of each item where
             there are none; where the source gives them.
@@ -77,6 +82,15 @@ class RawData:
     triplets: IntArray | None = None
     groups: list[str] | None = None
     equal: IntArray | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse labels of which none is known."""
+        if self.labels is not None and not any(self.labels):
+            raise self.source.error(
+                "holds no label: every one is blank, null or -1, which stand for a class that is "
+                "not known; leave the column out where there are none",
+                field="label",
+            )
 
 
 def kind_of(source: Source, fields: Iterable[str], row: int | None = None) -> Kind:
@@ -173,7 +187,9 @@ class Rules:
         if name not in record:
             raise self.source.error(f"is missing; found {listed(record)}", row, name)
         value = record[name]
-        if name in ("label", "group"):
+        if name == "label":
+            return class_name(self.source, row, value)
+        if name == "group":
             return label_name(self.source, row, value, name)
         return self._texts.check(row, value, name)
 
@@ -210,6 +226,18 @@ def from_records(source: Source, records: Iterable[Record]) -> RawData:
     return RawData(
         rules.kind, source, rows, columns["text"], labels=labels, splits=splits, groups=groups
     )
+
+
+def class_name(source: Source, row: int, value: object, field: str = "label") -> str:
+    """The name of a class, see ``label_name``; ``UNLABELLED`` where it is blank, null, NaN or, as
+    in scikit-learn, −1."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    blank = isinstance(value, str) and not value.strip()
+    if value is None or blank or (isinstance(value, float) and math.isnan(value)):
+        return UNLABELLED
+    name = label_name(source, row, value, field)
+    return UNLABELLED if name == "-1" else name
 
 
 def label_name(source: Source, row: int, value: object, field: str = "label") -> str:

@@ -143,7 +143,7 @@ def _records(dataset: Items) -> Iterator[dict[str, str]]:
     else:
         columns["text"] = texts
     if dataset.label_names is not None and dataset.labels is not None:
-        columns["label"] = [dataset.label_names[label] for label in dataset.labels]
+        columns["label"] = dataset.names_of(range(dataset.num_items))
     if dataset.splits is not None:
         columns["split"] = dataset.splits
     if groups is not None:

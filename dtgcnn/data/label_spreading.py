@@ -1,0 +1,159 @@
+"""Labels of a few rows, spread over the graph of all rows: pseudo-labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
+
+from ..errors import MissingExtraError
+from .closed_form import unit
+
+__all__ = ["SpreadLabels", "spread_labels"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+NEIGHBORS = 10
+POWER = 8
+"""The weight of a link is the cosine, 0 where it is negative, to this power."""
+OWN_SHARE = 1.0
+"""c of a row's own share ``c / (c + Σ_j w_ij)``: it listens only where neighbours are near."""
+SMOOTHING_HOPS, SPREADING_HOPS = 2, 30
+INVERSE_REGULARISATION = 10.0
+KEPT = 0.85
+"""The share of a class's unlabelled rows that take its label: those of the largest margin."""
+FAR = 0.05
+"""Rows are far from the labels where the nearest one is less similar than it is to all but this
+share of the labelled rows themselves."""
+_BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class SpreadLabels:
+    """What spreading found.
+
+    Attributes:
+        labels: (N,) the given classes; pseudo-labels of unlabelled rows, −1 of those left out.
+        far: how many unlabelled rows are left out since no labelled row is near.
+        unreached: since no path of links leads to a label.
+        unsure: since their margin between first and second class is among their class's least.
+    """
+
+    labels: Ints
+    far: int
+    unreached: int
+    unsure: int
+
+
+def spread_labels(x: NDArray[np.float32], labels: Ints, *, kept: float = KEPT) -> SpreadLabels:
+    """Give unlabelled rows the classes of labelled ones, over the graph of nearest neighbours.
+
+    Links go to the ten nearest rows both ways, of weight ``w_ij = max(0, cos_ij)⁸``; P is W with
+    rows of sum 1, and a row's own share ``a_i = 1 / (1 + Σ_j w_ij)``. Rows are smoothed,
+    ``Z ← a X + (1 − a) P Z`` twice; Q are the probabilities of logistic regression on the labelled
+    rows of Z; and classes spread, ``F ← a Q + (1 − a) P F`` thirty times, labelled rows held at
+    their class (personalised propagation, Gasteiger et al. 2019, arXiv:1810.05997; label spreading,
+    Zhou et al. 2004). Of the rows that fall to a class, the share ``kept`` with the largest margin
+    between first and second class takes its label.
+
+    Args:
+        x: (N, D) vectors, no two equal.
+        labels: (N,) classes 0 … C − 1, −1 where unknown.
+        kept: in (0, 1].
+
+    Raises:
+        ValueError: the labelled rows are of fewer than two classes.
+        MissingExtraError: scikit-learn is not installed.
+    """
+    given = np.flatnonzero(labels >= 0)
+    names, classes = np.unique(labels[given], return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(f"labels must be of two classes at least, received {len(names)}")
+    rows = unit(x.astype(np.float64))
+    out = labels.copy()
+    near = np.flatnonzero((labels >= 0) | ~_far(rows, labels))
+    far = len(rows) - len(near)
+    rows, given = rows[near], np.flatnonzero(labels[near] >= 0)
+    if len(rows) <= len(given):
+        return SpreadLabels(out, far, 0, 0)
+    links, own = _graph(rows)
+    z = rows
+    for _ in range(SMOOTHING_HOPS):
+        z = own * rows + (1.0 - own) * (links @ z)
+    prior = _probabilities(unit(z), given, classes)
+    held = np.eye(len(names))[classes]
+    f = prior.copy()
+    f[given] = held
+    for _ in range(SPREADING_HOPS):
+        f = own * prior + (1.0 - own) * (links @ f)
+        f[given] = held
+    _, part = connected_components(links, directed=False)
+    reached = np.isin(part, part[given])
+    open_rows = np.flatnonzero(reached & (labels[near] < 0))
+    best = np.argmax(f[open_rows], axis=1)
+    second, first = np.partition(f[open_rows], -2, axis=1)[:, -2:].T
+    margin = first - second
+    taken = np.zeros(len(open_rows), bool)
+    for number in range(len(names)):
+        own_rows = np.flatnonzero(best == number)
+        count = int(np.ceil(kept * len(own_rows)))
+        taken[own_rows[np.argsort(-margin[own_rows], kind="stable")[:count]]] = True
+    out[near[open_rows[taken]]] = names[best[taken]]
+    return SpreadLabels(out, far, int((~reached).sum()), int((~taken).sum()))
+
+
+def _probabilities(z: Floats, given: Ints, classes: Ints) -> Floats:
+    """(N, C) by logistic regression on the rows ``given``."""
+    try:
+        from sklearn.linear_model import LogisticRegression
+    except ImportError as error:
+        raise MissingExtraError(
+            "unlabelled rows need scikit-learn: pip install 'dtgcnn[text]'"
+        ) from error
+    model = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000).fit(z[given], classes)
+    found: Floats = model.predict_proba(z)
+    return found
+
+
+def _far(rows: Floats, labels: Ints) -> NDArray[np.bool_]:
+    """Which rows are less similar to their nearest labelled row than all but a share ``FAR`` of the
+    labelled rows are to another."""
+    given = np.flatnonzero(labels >= 0)
+    nearest = np.empty(len(rows))
+    for start in range(0, len(rows), _BLOCK):
+        cosines = rows[start : start + _BLOCK] @ rows[given].T
+        own = np.flatnonzero((given >= start) & (given < start + _BLOCK))
+        cosines[given[own] - start, own] = -np.inf
+        nearest[start : start + _BLOCK] = cosines.max(axis=1)
+    if len(given) < 2:
+        return np.zeros(len(rows), bool)
+    far: NDArray[np.bool_] = nearest < np.quantile(nearest[given], FAR)
+    return far
+
+
+def _graph(rows: Floats) -> tuple[Any, Floats]:
+    """The links of rows, each row's of sum 1, and their own shares (N, 1)."""
+    count = len(rows)
+    k = min(NEIGHBORS, count - 1)
+    neighbors = np.empty((count, k), np.int64)
+    weights = np.empty((count, k))
+    for start in range(0, count, _BLOCK):
+        cosines = rows[start : start + _BLOCK] @ rows.T
+        cosines[np.arange(len(cosines)), np.arange(start, start + len(cosines))] = -np.inf
+        found = np.argpartition(cosines, count - k, axis=1)[:, count - k :]
+        neighbors[start : start + _BLOCK] = found
+        weights[start : start + _BLOCK] = np.take_along_axis(cosines, found, axis=1)
+    sources = np.repeat(np.arange(count), k)
+    values = np.maximum(weights, 0.0).ravel() ** POWER
+    directed = sparse.csr_array((values, (sources, neighbors.ravel())), shape=(count, count))
+    both = directed.maximum(directed.T)
+    both.eliminate_zeros()
+    sums = np.asarray(both.sum(axis=1)).reshape(-1, 1)
+    own = OWN_SHARE / (OWN_SHARE + sums)
+    scaled = sparse.diags_array(1.0 / np.where(sums[:, 0] > 0.0, sums[:, 0], 1.0)) @ both
+    return scaled.tocsr(), own
