@@ -16,7 +16,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 SUITE = ("--pyargs", "dtgcnn_conformance")
 """The conformance suite as pytest runs it, a test a check."""
 
-PEERS = ("torch", "torch-geometric", "pytorch-metric-learning")
+PEERS = ("torch", "torch-geometric", "pytorch-metric-learning", "cleanlab")
 
 
 @nox.session
@@ -108,7 +108,7 @@ def ports(session: nox.Session, port: str) -> None:
 
 @nox.session(default=False)
 def peers(session: nox.Session) -> None:
-    """The tests against PyTorch, PyG and pytorch-metric-learning."""
+    """The tests against PyTorch, PyG, pytorch-metric-learning and cleanlab."""
     session.install("-e", ".[dev,mlx]", *(session.posargs or PEERS))
     # In one process: these tests draw from one generator, one after another.
     session.run("pytest", "-k", "peers or torchs")

@@ -1,4 +1,5 @@
-"""Figures of embeddings, on the host: metrics, comparison with the input, projections, links."""
+"""Figures of embeddings, on the host: metrics, comparison with the input, projections, links,
+groups of rows, and labels that look wrong."""
 
 from .alignment import aligned, mean_of, procrustes, side_by_side
 from .calibration import Held, expected_calibration_error, fit_calibration, fit_votes, measured

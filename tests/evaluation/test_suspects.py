@@ -54,18 +54,6 @@ def test_scores_are_those_of_sklearns_cross_validation() -> None:
         assert suggested == np.delete(np.arange(4), y[row])[others.argmax()]
 
 
-def test_suspicion_is_that_of_cleanlab() -> None:
-    filters = pytest.importorskip("cleanlab.filter")
-    from dtgcnn.evaluation.suspects import _confidently_other
-
-    rng = np.random.default_rng(0)
-    p = rng.dirichlet(np.full(5, 0.3), 400)
-    own = np.where(rng.random(400) < 0.7, p.argmax(axis=1), rng.integers(0, 5, 400))
-    expected = filters.find_label_issues(own, p, filter_by="confident_learning", n_jobs=1)
-    assert expected.any()
-    assert (_confidently_other(np.log(p), own) == expected).all()
-
-
 def test_rows_without_a_label_and_lone_ones_take_no_part() -> None:
     x, y = blobs()
     y[[0, 1]] = -1
