@@ -37,7 +37,9 @@ TYPICAL = 3
     type=click.IntRange(2),
     help="How many  [default: of 2 to 200, those of the best mean silhouette]",
 )
-@click.option("--seed", default=0, show_default=True, type=int, help="Of the starts and samples.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Of starts and samples."
+)
 @click.option("--output", type=click.Path(path_type=Path), help="A .csv, .jsonl or .parquet file.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all of it here.")
 @backend_option

@@ -32,7 +32,7 @@ __all__ = ["choose"]
 @click.option(
     "--count", default=20, show_default=True, type=click.IntRange(1), help="Rows to choose."
 )
-@click.option("--seed", default=0, show_default=True, type=int, help="Of the starts.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the starts.")
 @click.option("--output", type=click.Path(path_type=Path), help="A .csv, .jsonl or .parquet file.")
 @backend_option
 @overwrite_option

@@ -95,3 +95,16 @@ def test_labels_that_cannot_be_checked(
     done = run(tmp_path / "t.csv", *arguments)
     assert done.exit_code == 2, done.output
     assert message in done.output
+
+
+def test_rows_without_a_label_are_not_suspected(tmp_path: Path) -> None:
+    with sample_path().open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows[:100:2]:
+        row["label"] = ""
+    done = run(table(tmp_path / "s.csv", rows), "--labels", "--json", tmp_path / "found.json")
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "found.json").read_text())["labels"]
+    assert sorted(row["row"] for row in found["rows"]) == sorted(
+        place for place, row in enumerate(rows, 2) if row["label"]
+    )

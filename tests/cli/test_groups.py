@@ -87,6 +87,21 @@ def test_rows_to_label_are_printed_and_written(folder: Path, tmp_path: Path) -> 
     assert run(*arguments).exit_code == 2
 
 
+def test_rows_of_a_file_that_have_a_label_are_not_chosen(folder: Path, tmp_path: Path) -> None:
+    pool = (folder / "pool.txt").read_text(encoding="utf-8").splitlines()
+    rows = [f"{text},{'cat' if place % 3 else ''}" for place, text in enumerate(pool)]
+    (tmp_path / "part.csv").write_text("\n".join(["text,label", *rows]), "utf-8")
+    table = tmp_path / "n.csv"
+    done = run("next", folder / "m", tmp_path / "part.csv", "--count", 3, "--output", table)
+    assert done.exit_code == 0, done.output
+    with table.open(newline="", encoding="utf-8") as file:
+        chosen = list(csv.DictReader(file))
+    assert len(chosen) == 3
+    for row in chosen:
+        assert int(row["row"]) % 3 == 0
+        assert row["text"] == pool[int(row["row"])]
+
+
 @pytest.mark.parametrize(
     ("command", "model", "file", "options", "message"),
     [
