@@ -153,7 +153,7 @@ def _graph(rows: Floats) -> tuple[Any, Floats]:
     directed = sparse.csr_array((values, (sources, neighbors.ravel())), shape=(count, count))
     both = directed.maximum(directed.T)
     both.eliminate_zeros()
-    sums = np.asarray(both.sum(axis=1)).reshape(-1, 1)
-    own = OWN_SHARE / (OWN_SHARE + sums)
+    sums = np.asarray(both.sum(axis=1), np.float64).reshape(-1, 1)
+    own: Floats = OWN_SHARE / (OWN_SHARE + sums)
     scaled = sparse.diags_array(1.0 / np.where(sums[:, 0] > 0.0, sums[:, 0], 1.0)) @ both
     return scaled.tocsr(), own

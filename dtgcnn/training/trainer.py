@@ -206,6 +206,8 @@ class Trainer:
         any before. Against the start one must gain ``LEAST_GAIN`` and more than ``LEAST_ROWS``,
         and lose no recall@1: few rows find some epoch that is better by chance."""
         name, start = chosen_by(metrics), run.best.start
+        if self.model.extras():  # heads of tasks, which no retrieval measures
+            name = "val_loss"
         if name not in metrics:
             return
         if epoch > 0 and name in start and name != "val_loss":
