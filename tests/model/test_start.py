@@ -278,6 +278,9 @@ def test_which_arrays_are_saved(tmp_path: Path) -> None:
     rows = shapes["bank.x"][0]
     assert {n: s for n, s in shapes.items() if n.startswith(("start.", "bank."))} == {
         "bank.labels": (rows,),
+        "bank.neighbors": (rows, 4),
+        "bank.weights": (rows, 4),
+        "bank.own": (rows, 1),
         "start.mean": (12,),
         "start.whitening": (12, 12),
         "start.rows": (rows, 12),
