@@ -117,13 +117,13 @@ def test_contradictory_triplets_are_left_out_with_a_warning(
         (lambda: TripletDataset.from_labelled(["a", "b"], ["x"]), r"'labels': .*\(2,\).*\(1,\)"),
         (lambda: TripletDataset.from_labelled(["a"], ["x"], []), "'splits': must be one value a"),
         (lambda: TripletDataset.from_labelled(["a", ""], [1, 2]), "record 1 .*'text': must not be"),
-        (lambda: TripletDataset.from_labelled(["a"], [None]), "'label': must be a string or a num"),
+        (lambda: TripletDataset.from_labelled(["a"], [None]), "'label': holds no label"),
         (lambda: TripletDataset.from_arrays([[1.0]]), "'x': must be a float16, float32 or float64"),
         (lambda: TripletDataset.from_arrays(np.ones(3)), r"'x': must have the shape \(N, D\)"),
         (lambda: TripletDataset.from_arrays(np.full((2, 2), np.inf)), "row 0 .*'x': must be finit"),
         (lambda: TripletDataset.from_arrays(np.ones((2, 2)), [1]), "'labels': must be one value"),
         (lambda: TripletDataset.from_arrays(np.ones((1, 2)), 5), "'labels': must be a list or an"),
-        (lambda: TripletDataset.from_arrays(np.ones((1, 2)), [""]), "row 0 .*'labels': must not"),
+        (lambda: TripletDataset.from_arrays(np.ones((1, 2)), [""]), "'label': holds no label"),
     ],
 )
 def test_constructors_check_their_input(make: Any, message: str) -> None:

@@ -279,7 +279,7 @@ def test_wrong_data() -> None:
         ((texts, labels, 0), "num_triplets_per_anchor must be .* at least 1, received 0"),
         (("abc", labels), "'sentences': must be a list, received 'abc'"),
         ((["a", ""], [0, 1]), r"record 1 .*'text': must not be blank"),
-        ((["a", "b"], [0, None]), r"record 1 .*'label': must be a string or a number"),
+        ((["a", "b"], [0, []]), r"record 1 .*'label': must be a string or a number"),
         ((["a", "b"], [0, 0]), "needs texts of two labels at least, found 1"),
         ((["a", "b"], [0, 1]), "needs a label with two different texts at least, found none"),
     ):

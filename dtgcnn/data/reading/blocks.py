@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from os import PathLike
 
 from .limits import record_limit
-from .raw import Kind, Rules
+from .raw import UNLABELLED, Kind, Rules, no_label
 from .readers import read_records
 from .source import Source
 
@@ -53,7 +53,7 @@ def _blocks(path: str | PathLike[str], block_rows: int) -> Iterator[Block]:
     rules = Rules(source)
     rows: list[int] = []
     checked: list[list[str]] = []
-    size, found, limit = 0, False, record_limit()
+    size, found, limit, labelled = 0, False, record_limit(), False
 
     def block() -> Block:
         columns = zip(rules.fields, map(list, zip(*checked, strict=True)), strict=True)
@@ -63,11 +63,16 @@ def _blocks(path: str | PathLike[str], block_rows: int) -> Iterator[Block]:
         for row, record in records:
             rows.append(row)
             checked.append(rules.check(row, record))
+            labelled = labelled or UNLABELLED not in (
+                value for name, value in zip(rules.fields, checked[-1]) if name == "label"
+            )
             size += sum(map(len, checked[-1]))
             if len(rows) == block_rows or size >= limit:
                 yield block()
                 rows, checked, size, found = [], [], 0, True
+    if not rows and not found:
+        raise source.error("holds no records")
+    if not labelled:
+        raise no_label(source)
     if rows:
         yield block()
-    elif not found:
-        raise source.error("holds no records")

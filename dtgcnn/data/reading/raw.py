@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ...errors import DataError
 from .limits import text_limit
 from .source import Source, shorten
 
@@ -29,6 +30,7 @@ __all__ = [
     "kind_of",
     "label_name",
     "listed",
+    "no_label",
 ]
 
 FloatArray: TypeAlias = NDArray[np.float32]
@@ -86,11 +88,16 @@ class RawData:
     def __post_init__(self) -> None:
         """Refuse labels of which none is known."""
         if self.labels is not None and not any(self.labels):
-            raise self.source.error(
-                "holds no label: every one is blank, null or -1, which stand for a class that is "
-                "not known; leave the column out where there are none",
-                field="label",
-            )
+            raise no_label(self.source)
+
+
+def no_label(source: Source) -> DataError:
+    """The error where no row has a label."""
+    return source.error(
+        "holds no label: every one is blank, null or -1, which stand for a class that is not "
+        "known; leave the column out where there are none",
+        field="label",
+    )
 
 
 def kind_of(source: Source, fields: Iterable[str], row: int | None = None) -> Kind:
