@@ -174,6 +174,7 @@ def test_a_batch_without_triplets_is_refused(labelled: TripletDataset) -> None:
     class Empty:
         dataset, items, labels = loader.dataset, loader.items, loader.labels
         batch_size, samples_per_class = 24, 4
+        pseudo, nodes = loader.pseudo, loader.nodes
 
         def __len__(self) -> int:
             return 1
