@@ -218,7 +218,7 @@ def _calibrated(
 ) -> tuple[float, float, tuple[Floats, Floats] | None]:
     """The ridge, the usual norm of a code that has not seen its row, and of few rows the whitened
     rows and codes that none of them had a part in."""
-    fold = _folds(labels, rng)
+    fold = folds(labels, rng)
     everything = len(rows) <= CROSS_FITTED_ROWS
     white = np.empty_like(rows)
     shape = (len(rows), int(labels.max()) + 1)
@@ -245,7 +245,7 @@ def _calibrated(
     return ridge, norm, (white, codes[ridge]) if everything else None
 
 
-def _folds(labels: Ints, rng: np.random.Generator) -> Ints:
+def folds(labels: Ints, rng: np.random.Generator) -> Ints:
     """The fold of each row, each class spread evenly over all."""
     order = rng.permutation(len(labels))
     by_class = order[np.argsort(labels[order], kind="stable")]

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from ..errors import MissingExtraError
 from .closed_form import unit
 
-__all__ = ["SpreadLabels", "spread_labels"]
+__all__ = ["Corpus", "SpreadLabels", "spread_labels"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,48 +63,66 @@ def spread_labels(x: NDArray[np.float32], labels: Ints, *, kept: float = KEPT) -
 
     Args:
         x: (N, D) vectors, no two equal.
-        labels: (N,) classes 0 … C − 1, −1 where unknown.
+        labels: (N,) classes, −1 where unknown.
         kept: in (0, 1].
 
     Raises:
         ValueError: the labelled rows are of fewer than two classes.
         MissingExtraError: scikit-learn is not installed.
     """
-    given = np.flatnonzero(labels >= 0)
-    names, classes = np.unique(labels[given], return_inverse=True)
-    if len(names) < 2:
-        raise ValueError(f"labels must be of two classes at least, received {len(names)}")
-    rows = unit(x.astype(np.float64))
-    out = labels.copy()
-    near = np.flatnonzero((labels >= 0) | ~_far(rows, labels))
-    far = len(rows) - len(near)
-    rows, given = rows[near], np.flatnonzero(labels[near] >= 0)
-    if len(rows) <= len(given):
-        return SpreadLabels(out, far, 0, 0)
-    links, own = _graph(rows)
-    z = rows
-    for _ in range(SMOOTHING_HOPS):
-        z = own * rows + (1.0 - own) * (links @ z)
-    prior = _probabilities(unit(z), given, classes)
-    held = np.eye(len(names))[classes]
-    f = prior.copy()
-    f[given] = held
-    for _ in range(SPREADING_HOPS):
-        f = own * prior + (1.0 - own) * (links @ f)
+    return Corpus(x, labels).spread(labels, kept)
+
+
+class Corpus:
+    """Rows and their graph, over which labels spread; see ``spread_labels``.
+
+    Args:
+        x: (N, D) vectors, no two equal.
+        labels: (N,) classes, −1 where unknown: rows far from every labelled one are left out.
+    """
+
+    def __init__(self, x: NDArray[np.floating[Any]], labels: Ints) -> None:
+        rows = unit(x.astype(np.float64))
+        self._near = np.flatnonzero((labels >= 0) | ~_far(rows, labels))
+        rows = rows[self._near]
+        self._links, self._own = _graph(rows)
+        z = rows
+        for _ in range(SMOOTHING_HOPS):
+            z = self._mixed(rows, z)
+        self._z = unit(z)
+        self._part = connected_components(self._links, directed=False)[1]
+
+    def _mixed(self, own: Floats, others: Floats) -> Floats:
+        """``a own + (1 − a) P others``."""
+        mixed: Floats = self._own * own + (1.0 - self._own) * (self._links @ others)
+        return mixed
+
+    def spread(self, labels: Ints, kept: float = KEPT) -> SpreadLabels:
+        """What ``spread_labels`` finds where these (N,) labels are given."""
+        near, out = self._near, labels.copy()
+        given = np.flatnonzero(labels[near] >= 0)
+        names, classes = np.unique(labels[near[given]], return_inverse=True)
+        if len(names) < 2:
+            raise ValueError(f"labels must be of two classes at least, received {len(names)}")
+        prior = _probabilities(self._z, given, classes)
+        held = np.eye(len(names))[classes]
+        f = prior.copy()
         f[given] = held
-    _, part = connected_components(links, directed=False)
-    reached = np.isin(part, part[given])
-    open_rows = np.flatnonzero(reached & (labels[near] < 0))
-    best = np.argmax(f[open_rows], axis=1)
-    second, first = np.partition(f[open_rows], -2, axis=1)[:, -2:].T
-    margin = first - second
-    taken = np.zeros(len(open_rows), bool)
-    for number in range(len(names)):
-        own_rows = np.flatnonzero(best == number)
-        count = int(np.ceil(kept * len(own_rows)))
-        taken[own_rows[np.argsort(-margin[own_rows], kind="stable")[:count]]] = True
-    out[near[open_rows[taken]]] = names[best[taken]]
-    return SpreadLabels(out, far, int((~reached).sum()), int((~taken).sum()))
+        for _ in range(SPREADING_HOPS):
+            f = self._mixed(prior, f)
+            f[given] = held
+        reached = np.isin(self._part, self._part[given])
+        rest = np.flatnonzero(reached & (labels[near] < 0))
+        best = np.argmax(f[rest], axis=1)
+        second, first = np.partition(f[rest], -2, axis=1)[:, -2:].T
+        taken = np.zeros(len(rest), bool)
+        for number in range(len(names)):
+            own = np.flatnonzero(best == number)
+            count = int(np.ceil(kept * len(own)))
+            taken[own[np.argsort((second - first)[own], kind="stable")[:count]]] = True
+        out[near[rest[taken]]] = names[best[taken]]
+        far, unreached = len(labels) - len(near), int((~reached).sum())
+        return SpreadLabels(out, far, unreached, int((~taken).sum()))
 
 
 def _probabilities(z: Floats, given: Ints, classes: Ints) -> Floats:

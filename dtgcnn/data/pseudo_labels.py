@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .batches.loader import TripletLoader
-from .closed_form import class_scores, unit
-from .label_spreading import spread_labels
+from .closed_form import class_scores, folds, unit
+from .label_spreading import Corpus, spread_labels
 from .reading.raw import IntArray
 
 __all__ = ["PseudoLabels", "with_pseudo_labels"]
@@ -26,9 +26,10 @@ class PseudoLabels:
         repeated: left out since they are equal to another row, or to one that is measured.
         beyond: left out since there are more than were asked for.
         far, unreached, unsure: left out, see ``SpreadLabels``.
-        without, with_them: the share of held-out rows whose class kernel ridge regression on
-            labelled rows, and on those with pseudo-labels too, finds; None where none is held out.
-        used: whether they are trained on: they are where more held-out rows are right with them.
+        without, with_them: the share of labelled rows, each held out once, whose class kernel ridge
+            regression on the other labelled rows, and on those and the pseudo-labelled ones, finds;
+            None where that was not asked for.
+        used: whether they are trained on.
     """
 
     taken: int
@@ -56,9 +57,9 @@ class PseudoLabels:
             line += f" (left out: {', '.join(left)})"
         if self.without is None or self.with_them is None:
             return line
-        verdict = "used" if self.used else "not used"
-        shares = f"{100 * self.with_them:.1f}% with them and {100 * self.without:.1f}% without"
-        return f"{line}; of the held-out rows {shares} are told right: {verdict}"
+        verdict = "they are used" if self.used else "they are not used"
+        shares = f"{100 * self.with_them:.1f}% with them, {100 * self.without:.1f}% without"
+        return f"{line}; of labelled rows, held out, {shares} are told right: {verdict}"
 
 
 def with_pseudo_labels(
@@ -68,49 +69,50 @@ def with_pseudo_labels(
     *,
     most: int = 10_000,
     seed: int = 0,
+    always: bool = False,
 ) -> tuple[TripletLoader, PseudoLabels]:
     """A loader that draws its batches from the unlabelled rows of the data as well.
 
-    Their classes are those that ``spread_labels`` finds. They are used only where the held-out rows
-    are told better with them; where none is held out, they are used.
+    Their classes are those that ``spread_labels`` finds. Whether that helps is found out on the
+    labelled rows: each fifth of them is told once without its labels, from the others with
+    pseudo-labelled rows and without. They are used where more of them are right with these.
 
     Args:
         loader: of labelled rows, to train on.
         vectors: (num_items, D) what goes into the model of every item of the loader's dataset.
-        val_loader: held-out rows.
+        val_loader: further labelled rows to find out with, which are not trained on.
         most: rows of the graph, labelled ones first.
         seed: decides which unlabelled rows these are, where there are more.
+        always: use them without finding out.
 
     Returns:
         The loader, or the one given where they are not used, and what was found.
 
     Raises:
         DataError: the data have no unlabelled rows to train on.
+        MissingExtraError: scikit-learn is not installed.
     """
     dataset = loader.dataset
     unlabelled = dataset.unlabelled_items()
     if not len(unlabelled):
         raise DataError(f"{dataset.source}: holds no unlabelled row to train on")
-    held = np.array([], np.int64) if val_loader is None else val_loader.items
-    other = np.setdiff1d(np.arange(dataset.num_items), np.union1d(unlabelled, loader.items))
-    distinct = _distinct(vectors, unlabelled, np.concatenate([loader.items, held, other]))
+    known = np.setdiff1d(np.arange(dataset.num_items), unlabelled)
+    distinct = _distinct(vectors, unlabelled, known)
     rng = np.random.Generator(np.random.PCG64(seed))
     room = max(most - len(loader.items), 0)
     chosen = np.sort(rng.permutation(distinct)[:room])
-    items = np.concatenate([loader.items, chosen])
     labels = np.concatenate([loader.labels, np.full(len(chosen), -1)])
-    spread = spread_labels(vectors[items], labels)
+    spread = spread_labels(vectors[np.concatenate([loader.items, chosen])], labels)
     pseudo = spread.labels[len(loader.items) :]
     taken = pseudo >= 0
     shares: tuple[float | None, float | None] = (None, None)
-    if val_loader is not None and len(held):
-        both = np.concatenate([loader.items, chosen[taken]])
-        y = np.concatenate([loader.labels, pseudo[taken]])
-        shares = (
-            _share(vectors, loader.items, loader.labels, val_loader),
-            _share(vectors, both, y, val_loader),
-        )
-    used = bool(taken.any()) and (shares[0] is None or shares[1] > shares[0])  # type: ignore[operator]
+    used = bool(taken.any())
+    if used and not always:
+        sides = [loader] if val_loader is None else [loader, val_loader]
+        rows = np.concatenate([side.items for side in sides])
+        given = np.concatenate([side.labels for side in sides])
+        without, with_them = _shares(vectors, rows, given, chosen, rng)
+        shares, used = (without, with_them), with_them > without
     found = PseudoLabels(
         int(taken.sum()),
         len(unlabelled) - len(distinct),
@@ -126,6 +128,31 @@ def with_pseudo_labels(
     return loader.with_pseudo_labels(chosen[taken], pseudo[taken], chosen[~taken]), found
 
 
+def _shares(
+    vectors: Any, rows: IntArray, given: IntArray, chosen: IntArray, rng: np.random.Generator
+) -> tuple[float, float]:
+    """The shares of labelled rows that are told right from the other folds, without and with
+    pseudo-labels of the rows ``chosen``."""
+    fold, count = folds(given, rng), len(rows)
+    labels = np.concatenate([given, np.full(len(chosen), -1)])
+    x = unit(vectors[np.concatenate([rows, chosen])].astype(np.float64))
+    corpus, classes, right = Corpus(x, labels), int(given.max()) + 1, np.zeros(2)
+    for number in np.unique(fold):
+        held = np.flatnonzero(fold == number)
+        hidden = labels.copy()
+        hidden[held] = -1
+        if len(np.unique(hidden[hidden >= 0])) < 2:
+            continue
+        spread = corpus.spread(hidden).labels
+        spread[held] = -1
+        for place, y in enumerate((hidden, spread)):
+            fitted = np.flatnonzero(y >= 0)
+            scores = class_scores(x[fitted], y[fitted], classes, x[held])
+            right[place] += (scores.argmax(axis=1) == given[held]).sum()
+    without, with_them = right / count
+    return float(without), float(with_them)
+
+
 def _distinct(vectors: Any, items: IntArray, others: IntArray) -> IntArray:
     """The first of each of the items whose vectors are equal, none that is equal to another's."""
     seen = {vectors[item].tobytes() for item in others}
@@ -136,10 +163,3 @@ def _distinct(vectors: Any, items: IntArray, others: IntArray) -> IntArray:
             seen.add(key)
             kept.append(item)
     return np.array(kept, np.int64)
-
-
-def _share(vectors: Any, items: IntArray, labels: IntArray, held: TripletLoader) -> float:
-    """The share of held-out rows whose class is found from rows of these labels."""
-    rows, queries = (unit(vectors[i].astype(np.float64)) for i in (items, held.items))
-    scores = class_scores(rows, labels, int(labels.max()) + 1, queries)
-    return float((scores.argmax(axis=1) == held.labels).mean())

@@ -91,7 +91,7 @@ def gates(codes: Any, found: Any) -> Any:
 
 
 def folds(labels: Any, seed: int = 0) -> Any:
-    return closed_form._folds(labels, np.random.Generator(np.random.PCG64(seed)))
+    return closed_form.folds(labels, np.random.Generator(np.random.PCG64(seed)))
 
 
 def cross_fitted(x: Any, labels: Any, ridge: float, fold: Any, of: Any = range(5)) -> Any:

@@ -213,7 +213,7 @@ def test_unlabelled_rows_are_used_where_they_help() -> None:
     assert found.with_them is not None
     assert found.used == (found.with_them > found.without)
     assert more is loader or set(more.items) > set(loader.items)
-    more, found = with_pseudo_labels(loader, x)
+    more, found = with_pseudo_labels(loader, x, always=True)
     assert found.used
     assert "of 330 unlabelled rows take a label" in str(found)
     assert set(more.items) == set(loader.items) | set(more.pseudo)
@@ -242,7 +242,7 @@ def test_equal_rows_and_rows_beyond_the_bank_are_counted() -> None:
     x = x.copy()
     x[100] = x[101]
     x[102] = x[val.items[0]]
-    more, found = with_pseudo_labels(loader, x, most=len(loader.items) + 50)
+    more, found = with_pseudo_labels(loader, x, always=True, most=len(loader.items) + 50)
     assert (found.repeated, found.beyond) == (2, 330 - 2 - 50)
     assert len(more.pseudo) + len(more.nodes) == 50
     assert 102 not in {*more.pseudo, *more.nodes}
@@ -271,7 +271,7 @@ def test_they_are_nodes_of_the_bank_and_never_vote(backend: str) -> None:
         pytest.importorskip("mlx.core")
     dataset, x, classes = labelled_and_rest()
     loader, val = dataset.create_dataloaders(16, 0.7)
-    more, found = with_pseudo_labels(loader, x)
+    more, found = with_pseudo_labels(loader, x, always=True)
     settings = {**STARTS["closed_form"], "input_dim": 12}
     model = DTGCNN(backend=backend, **settings)
     trainer = Trainer(model, train_loader=more, val_loader=val, epochs=2, progress=False)
@@ -300,6 +300,6 @@ def test_the_command_line_takes_a_second_file(tmp_path: Path) -> None:
     run = CliRunner().invoke(main, [*command, "--unlabelled", str(tmp_path / "rest.npy")])
     assert run.exit_code == 0, run.output
     assert "of 330 unlabelled rows take a label" in run.output
-    assert "of the held-out rows" in run.output
+    assert "of labelled rows, held out" in run.output
     assert "training rows" in run.output  # what is measured is looked up among labelled rows
     assert " nan " not in run.output

@@ -162,6 +162,25 @@ class TripletLoader:
         )
         return other
 
+    def without(self, items: Sequence[int]) -> TripletLoader:
+        """A validation loader but for these items, and for triplets of which one is anchor or
+        positive."""
+        other = copy.copy(self)
+        if self.triplets is None:
+            other.items = np.setdiff1d(self.items, items)
+            other.labels = self._labels[other.items]
+            other._sampler = ClassBalancedSampler(
+                other.labels, self.batch_size, self.samples_per_class, self.seed
+            )
+            return other
+        other.triplets = self.triplets[~np.isin(self.triplets[:, :2], items).any(axis=1)]
+        other.items = np.unique(other.triplets)
+        other.labels = self._labels[other.items]
+        other._sampler = TripletSampler(
+            len(other.triplets), self.batch_size, self.seed, self.training
+        )
+        return other
+
     def restrict(self, rows: IntArray | None) -> None:
         """Draw training batches from these rows of ``triplets`` only; None draws from all again.
 
