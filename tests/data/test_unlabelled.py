@@ -223,17 +223,26 @@ def test_unlabelled_rows_are_used_where_they_help() -> None:
     assert found.taken + found.far + found.unsure + found.unreached == 330
 
 
-def test_rows_of_noise_are_not_used() -> None:
-    x, classes, _ = corpus(20, spread=0.8)
-    noise = np.random.default_rng(3).normal(size=(300, 12)).astype(np.float32)
-    dataset = TripletDataset.from_arrays(
-        np.concatenate([x, noise]), [*classes.tolist(), *[-1] * len(noise)]
-    )
+@pytest.mark.parametrize(("without", "with_them"), [(0.9, 0.8), (0.8, 0.8), (0.8, 0.9)])
+def test_labelled_rows_decide(
+    without: float, with_them: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, x, _ = labelled_and_rest()
     loader, val = dataset.create_dataloaders(16, 0.7)
-    assert dataset.features is not None
-    same, found = with_pseudo_labels(loader, dataset.features, val)
-    assert same is loader
-    assert "not used" in str(found)
+    told = []
+
+    def shares(vectors: Any, rows: Any, given: Any, chosen: Any, rng: Any) -> tuple[float, float]:
+        told.append(rows)
+        return without, with_them
+
+    monkeypatch.setattr("dtgcnn.data.pseudo_labels._shares", shares)
+    more, found = with_pseudo_labels(loader, x, val)
+    assert found.used == (with_them > without)
+    assert (more is loader) == (not found.used)
+    assert set(told[0]) == {*loader.items, *val.items}
+    assert ("they are used" in str(found)) == found.used
+    assert with_pseudo_labels(loader, x, val, always=True)[1].used
+    assert len(told) == 1
 
 
 def test_equal_rows_and_rows_beyond_the_bank_are_counted() -> None:
