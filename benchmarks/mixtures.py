@@ -1,0 +1,54 @@
+"""Classes that are mixtures: those of a set merged, which is where losses with a margin collapse.
+
+    python benchmarks/mixtures.py banking77.minilm.npz
+
+Each class's number modulo 2, 3 and 6 is its class. Trained as ``dtgcnn train`` trains; test rows
+are looked up among training rows. The last epoch's loss beside its margin, and the share of held-out
+triplets whose positive is nearer than their negative. Percent.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from quality import KNOWN, figures
+
+from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
+from dtgcnn.config.templates import suggest
+from dtgcnn.training import train_on_all
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    data = TripletDataset(options.file)
+    assert data.features is not None
+    assert data.labels is not None
+    x, train, test = data.features, data.split_items("train"), data.split_items("test")
+    heads = (*KNOWN, "last loss", "margin", "held-out triplet accuracy", "epoch kept")
+    print(f"| classes | | {' | '.join(heads)} |\n|---{'|---' * (len(heads) + 1)}|")
+    for classes in (2, 3, 6):
+        y = data.labels % classes
+        config = DTGCNNConfig(input_dim=x.shape[1], seed=options.seed)
+        dataset = TripletDataset.from_arrays(x[train], y[train])
+        loader, val = dataset.create_dataloaders(config.batch_size, 0.8, options.seed)
+        config = config.replace(**suggest(len(dataset), len(loader), started=True))
+        model = DTGCNN(config, backend="numpy")
+        trainer = Trainer(model, train_loader=loader, val_loader=val, progress=False)
+        last = trainer.train()[-1]
+        z = train_on_all(trainer, dataset).model.encode(x)
+        for name, view in (("input vectors", x), ("trained", z)):
+            cells = figures(view[test], y[test], KNOWN, view[train], y[train])
+            shown = [f"{100 * cell:.1f}" for cell in cells]
+            if name == "trained":
+                accuracy = f"{100 * last['val_triplet_accuracy']:.1f}"
+                shown += [f"{last['loss']:.3f}", f"{config.triplet_margin}", accuracy]
+                shown.append(str(trainer.best_epoch))
+            print(f"| {classes} | {name} | {' | '.join(shown)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
