@@ -17,8 +17,8 @@ from .conftest import ROOT
 EXAMPLES = ROOT / "examples"
 MOST_LINES = 59
 
-SAMPLE = {"triplets", "labelled_texts", "own_callback", "multitask", "classes"}
-"""Those that fit TF-IDF, or read the sample as texts."""
+SKLEARN = {"triplets", "labelled_texts", "own_callback", "multitask", "classes", "unlabelled"}
+"""Those that fit TF-IDF, or spread labels."""
 
 PRINTED = {
     "triplets": r"epoch 10: held-out loss 0\.\d{3}, (6|7|8|9)\d% in order\n<DTGCNN 128 → 64, ",
@@ -27,6 +27,7 @@ PRINTED = {
     "own_callback": r"nearest of the same intent [78]\d\.\d%\nended after \d+ of 30 epochs",
     "vectors": r"1-NN by the vectors    5\d\.\d%\n1-NN by the embedding  9\d\.\d%\n",
     "classes": r"right: [789]\d\.\d% of 144\n.* 0\.[01]\d\d\n.*known .* \d\.\d%\n.*unseen .* [2-9]",
+    "unlabelled": r"1,\d{3} of 2,000 .* they are used\n.* rows  7\d\.\d%\n.* all rows       [89]",
     "multitask": r"told right: [789]\d\.\d% of 168, by chance 7\.1%\nlengths: correlation 0\.[1-9]",
 }
 """What is to be found in the output of each."""
@@ -61,7 +62,7 @@ def test_an_example_is_short_and_uses_public_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_an_example_runs(name: str, tmp_path: Path) -> None:
-    if name in SAMPLE:
+    if name in SKLEARN:
         pytest.importorskip("sklearn", reason="scikit-learn is not installed")
     done = subprocess.run(
         [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py")],
