@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from ..array import load_ops
+from ..array import ArrayOps, load_ops
 from ..callbacks import SaveEveryEpoch
 from ..config import (
     TEMPLATES,
     DTGCNNConfig,
+    continued,
     read_settings,
     suggest,
     template_of,
@@ -29,10 +30,21 @@ from ..data import (
     make_encoder,
     with_pseudo_labels,
 )
+from ..errors import CheckpointError
 from ..evaluation import Comparison, compare
 from ..model import DTGCNN, device_option
 from ..storage import check_folder, holds_model, write_json
-from ..training import Trainer, chosen_by, holds_state, remove_states, train_on_all
+from ..training import (
+    Trainer,
+    changed_classes,
+    check_data,
+    chosen_by,
+    holds_state,
+    load_trained,
+    remove_states,
+    sides,
+    train_on_all,
+)
 from .main import INTERRUPTED, main
 from .options import (
     backend_option,
@@ -58,6 +70,12 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 @main.command()
 @file_argument
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model folder.")
+@click.option(
+    "--init",
+    metavar="MODEL",
+    type=click.Path(path_type=Path),
+    help="Go on from this trained model: its encoder, start and parameters.",
+)
 @click.option("--epochs", type=int, help="Passes over the data  [default: by its size]")
 @click.option("--batch-size", type=int, help="Rows, or triplets, per step  [default: 128]")
 @click.option("--learning-rate", type=float, help="Peak step size  [default: 0.001]")
@@ -106,6 +124,7 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 def train(
     file: Path,
     output: Path,
+    init: Path | None,
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
@@ -134,17 +153,27 @@ def train(
     begins where there is nothing yet. An option overrides --set, both override --config, and all of
     them --template.
 
+    With --init the settings that no option names are MODEL's, and those that shape it must be. Its
+    classes become those of FILE. Held-out rows that it was trained on do not measure it.
+
     \b
     Examples:
       dtgcnn train triplets.json --output model
       dtgcnn train tickets.csv --output model --epochs 50 --set dropout_rate=0.3
       dtgcnn train tickets.csv --output model --encoder sentence-transformer:all-MiniLM-L6-v2
       dtgcnn train vectors.npz --output model --set "hidden_dims=[512, 256]"
+      dtgcnn train more_tickets.csv --init model --output model2 --epochs 10
     """
     if quiet:
         logging.getLogger("dtgcnn").setLevel(logging.WARNING)
     state_dir = output / STATE
     unfinished = _check_output(output, resume, overwrite)
+    if init is not None and output.resolve() == init.resolve():
+        raise ValueError(f"--output must be another folder than --init, received {output} twice")
+    if init is not None and encoder_spec is not None:
+        raise ValueError(
+            f"--encoder does not go with --init: {init} keeps its own, received {encoder_spec!r}"
+        )
     options: dict[str, Any] = {
         "num_epochs": epochs,
         "batch_size": batch_size,
@@ -160,6 +189,7 @@ def train(
         chosen = PIECES | chosen
     config = DTGCNNConfig.from_dict(chosen)
     ops = load_ops(backend, **device_option(config))
+    initial = None if init is None else _initial(init, ops, not no_cache, quiet)
     dataset = TripletDataset(file)
     if unlabelled is not None:
         dataset = dataset.with_unlabelled(rows_of(unlabelled))
@@ -167,18 +197,38 @@ def train(
     if dataset.features is not None and encoder_spec is not None:
         raise ValueError(f"--encoder goes with texts, {file} holds vectors")
     cautious = {} if template is None else TEMPLATES.get(template, template_of(rows))
-    config, encoder = _inputs(dataset, cautious | chosen, encoder_spec, not no_cache, quiet)
+    if initial is None:
+        config, encoder = _inputs(dataset, cautious | chosen, encoder_spec, not no_cache, quiet)
+    else:
+        config, encoder = continued(initial.config, cautious, chosen), initial.encoder
+        check_data(initial, dataset)
     if train_split is None:  # triplets between both sides are lost to either
         train_split = 0.8 if dataset.triplets is None else 0.9
-    loader, val_loader = dataset.create_dataloaders(
-        config.batch_size, train_split, config.seed, config.samples_per_class
-    )
+    if initial is None:
+        loader, val_loader = dataset.create_dataloaders(
+            config.batch_size, train_split, config.seed, config.samples_per_class
+        )
+    else:
+        loader, val_loader, known = sides(initial, dataset, config, train_split)
+        if known and not len(val_loader.items) and "num_epochs" not in cautious | chosen:
+            raise ValueError(
+                f"--init {init} was trained on all rows of {file} that could be held out, so "
+                "nothing tells how long to go on: name --epochs, or give rows new to it"
+            )
+        for line in filter(None, (_said(known, val_loader), changed_classes(initial, dataset))):
+            click.echo(f"{file}: {line}", err=True)
     if len(dataset.unlabelled_items()):
-        loader, said = _with_unlabelled(dataset, loader, val_loader, encoder, config)
+        loader, said = _with_unlabelled(
+            dataset, loader, val_loader, encoder, config, fitted=initial is not None
+        )
         if not quiet:
             click.echo(f"{file}: {said}", err=True)
-    config = config.replace(**_by_size(config, chosen, cautious, rows, loader) | chosen)
-    model = DTGCNN(config, ops=ops, encoder=encoder)
+    suits = _by_size(config, chosen, cautious, rows, loader)
+    if initial is None:
+        model = DTGCNN(config.replace(**suits | chosen), ops=ops, encoder=encoder)
+    else:
+        epochs = chosen.get("num_epochs", suits["num_epochs"])
+        model, initial.config = initial, config.replace(num_epochs=epochs)
     if unfinished and not resume:
         remove_states(state_dir)
     saving = SaveEveryEpoch(output, overwrite=overwrite)
@@ -196,7 +246,9 @@ def train(
         _fit_and_train(trainer, resume)
         measured = trainer
         if trainer.best_epoch is not None:
-            fresh = _inputs(dataset, cautious | chosen, encoder_spec, not no_cache, quiet)[1]
+            fresh = None
+            if initial is None:
+                fresh = _inputs(dataset, cautious | chosen, encoder_spec, not no_cache, quiet)[1]
             final = _finish(trainer, dataset, fresh)
             final.model.save(output, overwrite=True)
             if len(dataset.split_items("test")):
@@ -255,6 +307,32 @@ def _inputs(
     return config, encoder
 
 
+def _initial(folder: Path, ops: ArrayOps, cache: bool, quiet: bool) -> DTGCNN:
+    """The model to go on from; errors tell that it is the one of ``--init``."""
+    try:
+        model = load_trained(folder, ops)
+    except (CheckpointError, ValueError) as error:
+        raise ValueError(f"--init {error}") from error
+    for name, kept in (("cache", cache), ("progress", not quiet)):
+        if hasattr(model.encoder, name):
+            setattr(model.encoder, name, kept)
+    return model
+
+
+def _said(known: int, val_loader: TripletLoader) -> str:
+    """What to say of held-out rows that the model of ``--init`` was trained on."""
+    if not known:
+        return ""
+    if not len(val_loader.items):
+        return (
+            "no row that could be held out is new to the model: the last epoch is kept"
+        )
+    return (
+        f"{known:,} held-out rows are not new to the model and do not measure it, "
+        f"{len(val_loader.items):,} do"
+    )
+
+
 def _by_size(
     config: DTGCNNConfig,
     chosen: dict[str, Any],
@@ -288,6 +366,7 @@ def _with_unlabelled(
     val_loader: TripletLoader,
     encoder: Encoder | None,
     config: DTGCNNConfig,
+    fitted: bool,
 ) -> tuple[TripletLoader, str]:
     """A loader of the unlabelled rows too, where held-out rows say that it helps; and what to say
     of it."""
@@ -297,7 +376,8 @@ def _with_unlabelled(
     if dataset.features is None:
         assert encoder is not None
         assert dataset.texts is not None
-        _fit(encoder, loader, True)
+        if not fitted:
+            _fit(encoder, loader, True)
         vectors = encoder.encode(dataset.texts)
     else:
         vectors = dataset.features
@@ -323,7 +403,8 @@ def _summary(
 def _fit_and_train(trainer: Trainer, resume: bool) -> None:
     begin, loader = time.perf_counter(), trainer.train_loader
     assert loader is not None
-    _fit(trainer.model.encoder, loader, len(loader.pseudo) > 0)
+    if trainer.model.origin is None:
+        _fit(trainer.model.encoder, loader, len(loader.pseudo) > 0)
     trainer.train(resume=resume)
     _inform(trainer, f"trained in {time.perf_counter() - begin:.0f} s{_kept(trainer)}", err=True)
 
@@ -340,7 +421,8 @@ def _kept(trainer: Trainer) -> str:
         best = max((entry.get(name, 0.0) for entry in trainer.history), default=0.0)
         more = name != "val_loss" and best > metrics[name]
         added = f"no more than chance may (at best {best:.4f})" if more else "nothing"
-        return f"; on the held-out rows the steps added {added}, the start is kept: {figures}"
+        kept = "the start" if trainer.model.origin is None else "the model as it was"
+        return f"; on the held-out rows the steps added {added}, {kept} is kept: {figures}"
     before = f", before the first step {start[name]:.4f}" if name in start else ""
     return f"; epoch {epoch} of {trainer.config.num_epochs} is kept: {figures}{before}"
 

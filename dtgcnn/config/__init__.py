@@ -2,6 +2,7 @@
 
 from .choices import Activation, Distance, Initializer, OptimizerName, Reduction
 from .config import DTGCNNConfig
+from .continued import continued
 from .contradictions import unused_with
 from .description import describe_settings
 from .files import parse_value, read_settings
@@ -16,6 +17,7 @@ __all__ = [
     "Initializer",
     "OptimizerName",
     "Reduction",
+    "continued",
     "describe_settings",
     "parse_value",
     "read_settings",

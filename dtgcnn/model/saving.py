@@ -11,6 +11,7 @@ from ..config import DTGCNNConfig
 from ..errors import CheckpointError
 from .bank import Bank, nodes_of
 from .input_rows import device_rows
+from .origin import Origin
 from .parameters import Parameters
 from .start import Start, shapes_of
 
@@ -39,6 +40,8 @@ class SavedModel(Parameters):
         trained on, and after them ``untrained_classes``; None where the data had none."""
         self.untrained_classes: list[str] = []
         """The names of the classes that joined the bank after training; see ``DTGCNN.add``."""
+        self.origin: Origin | None = None
+        """What a model that was loaded was then, from which training goes on; None of a new one."""
 
     def device_rows(self, host_x: HostArray) -> Array:
         """Host rows on the device: vectors at unit length, however small or large they are, and
@@ -54,6 +57,11 @@ class SavedModel(Parameters):
         if self.bank is None:
             raise ValueError("the model has no bank yet: train it, or call build_bank")
         return self.bank
+
+    def go_on_from(self, origin: Origin) -> None:
+        """Become what a loaded model of the same config was; training goes on from it."""
+        self.params, self.state, self.start = origin.params, origin.state, origin.start
+        self.origin = origin
 
     def extras(self) -> dict[str, Any]:
         """What makes a model of this class anew, beside its config; empty here."""
@@ -105,12 +113,20 @@ class SavedModel(Parameters):
         return Checkpoint(kind, self.extras(), settings, made_with, arrays, *classes)
 
     @classmethod
-    def load(cls, directory: str | Path, *, backend: str = "auto", mapped: bool = False) -> Self:
+    def load(
+        cls,
+        directory: str | Path,
+        *,
+        backend: str = "auto",
+        ops: ArrayOps | None = None,
+        mapped: bool = False,
+    ) -> Self:
         """The model that was saved in ``directory``, on ``backend``.
 
         Args:
             directory: where it was saved.
             backend: a registered backend, or ``"auto"``.
+            ops: a backend object to use in place of ``backend``.
             mapped: leave arrays in their file until they are used, and do not compute its checksum:
                 the load of a large bank takes no time, and changed numbers are not noticed.
 
@@ -122,7 +138,7 @@ class SavedModel(Parameters):
         from ..storage import read_checkpoint
 
         saved, encoder = read_checkpoint(directory, mapped=mapped)
-        ops = load_ops(backend)
+        ops = load_ops(backend) if ops is None else ops
         try:
             # The device it was trained on may not be here.
             # Models of earlier releases have no start and end with the network.
@@ -136,6 +152,7 @@ class SavedModel(Parameters):
         model.classes_ = None if saved.classes is None else list(saved.classes)
         model.untrained_classes = list(saved.untrained)
         model._restore(saved)
+        model.origin = Origin(model.params, model.state, model.start)
         if encoder is not None:
             from ..data import load_encoder
 

@@ -1,6 +1,7 @@
 """Training: ``Trainer`` and its loop, one step, the state of a run, stages, ensembles."""
 
 from .best_epoch import chosen_by
+from .continuing import changed_classes, check_data, load_trained, sides
 from .curriculum import CurriculumScheduler
 from .ensemble import Ensemble, load_embedder
 from .progressive import ProgressiveTrainer, Stage
@@ -15,9 +16,13 @@ __all__ = [
     "ProgressiveTrainer",
     "Stage",
     "Trainer",
+    "changed_classes",
+    "check_data",
     "chosen_by",
     "holds_state",
     "load_embedder",
+    "load_trained",
     "remove_states",
+    "sides",
     "train_on_all",
 ]

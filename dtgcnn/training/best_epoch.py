@@ -31,7 +31,7 @@ class BestEpoch:
         self.value = 0.0
         """What it was measured by."""
         self.start: dict[str, float] = {}
-        """What validation gave before the first step, of a model with a start."""
+        """What validation gave before the first step, of a model with a start or a loaded one."""
         self._kept: Tree = {}
 
     def offer(self, epoch: int, value: float, *, lower: bool) -> None:

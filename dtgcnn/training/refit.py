@@ -19,11 +19,13 @@ def train_on_all(
 ) -> Trainer:
     """Train a new model as ``trainer`` did up to its best epoch, on the held-out rows as well.
 
+    Where its model was loaded, the new one goes on from what that was then.
+
     Args:
         trainer: trained, with held-out rows; its model stays as it is.
         dataset: what its loaders were made of.
         encoder: of texts, not fitted yet: it is fitted on all texts that are trained on. The
-            model's own where not given.
+            model's own where not given, as it must be of a model that was loaded.
 
     Returns:
         The trainer of the new model, which has no held-out rows, and the calibration of the one
@@ -31,9 +33,12 @@ def train_on_all(
 
     Raises:
         TrainingError: ``trainer`` has no best epoch.
+        ValueError: an encoder is given, and the model was loaded.
     """
     if trainer.best_epoch is None:
         raise TrainingError("the trainer must have a best epoch, chosen on held-out rows")
+    if encoder is not None and trainer.model.origin is not None:
+        raise ValueError("encoder must be left out: a model that was loaded keeps its own")
     from ..data import with_pseudo_labels
 
     config, model, before = trainer.config, trainer.model, trainer.train_loader
@@ -48,9 +53,14 @@ def train_on_all(
             items = sorted({*items, *dataset.unlabelled_items().tolist()})
         encoder.fit([dataset.texts[item] for item in items])
     again = type(model)(config, ops=model.ops, encoder=encoder, **model.extras())
+    if model.origin is not None:
+        again.go_on_from(model.origin)
+    again.frozen = model.frozen
     if before is not None and len(before.pseudo):
         vectors = again.vectors(dataset.inputs)
-        loader, _ = with_pseudo_labels(loader, vectors, most=config.bank_size, seed=config.seed)
+        loader, _ = with_pseudo_labels(
+            loader, vectors, most=config.bank_size, seed=config.seed, always=True
+        )
     final = Trainer(
         again,
         train_loader=loader,

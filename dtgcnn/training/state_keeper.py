@@ -92,8 +92,11 @@ class StateKeeper:
         self.hooks = [hook for hook in hooks if not isinstance(hook, _STATELESS)]
         self.made_with: dict[str, Any] = {}
         self.data = ""
+        self.origin: str | None = None
         if self.directory is not None and trainer.train_loader is not None:
             self.made_with = trainer.model.made_with()
+            if trainer.model.origin is not None:
+                self.origin = trainer.model.origin.digest(trainer.model.ops)
             self.data = fingerprint(trainer.train_loader, vectors)
             if trainer.val_loader is not None and len(trainer.val_loader) > 0:
                 self.data += " " + fingerprint(trainer.val_loader)
@@ -130,6 +133,7 @@ class StateKeeper:
             finished=trainer.should_stop,
             run=numbers,
             callbacks=[(type(hook).__name__, hook.state_dict()) for hook in self.hooks],
+            origin=self.origin,
             made_with=self.made_with,
             arrays=arrays,
         ).save(self.directory)
@@ -141,6 +145,7 @@ class StateKeeper:
 
     def _restore(self, state: TrainingState, directory: Path) -> Place:
         trainer, frozen = self.trainer, sorted(self.trainer.model.frozen)
+        state.check_origin(self.origin)
         state.check(trainer.config, self.data, self._model(), frozen, self.hooks, self.made_with)
         try:
             self.run.load_state_dict(state.run, state.arrays)

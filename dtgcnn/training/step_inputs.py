@@ -50,7 +50,7 @@ class TrainingInputs:
         if config.graph_scope == "batch":
             first = next(iter(loader.batches(0)))
             model.network.constructor.check_size(len(first.items), "a batch")
-        model.classes_ = loader.dataset.label_names
+        model.classes_, model.untrained_classes = loader.dataset.label_names, []
         self.bank = model.build_bank(*_bank_rows(loader, vectors))
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
         self._left_out_links: Graph | None = None

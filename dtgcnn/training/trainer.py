@@ -42,7 +42,9 @@ class Trainer:
     """Trains a ``DTGCNN`` on the batches of a loader.
 
     Args:
-        model: the model to train; its parameters, running state and bank are replaced.
+        model: the model to train; its parameters, running state and bank are replaced. One that was
+            loaded goes on from its parameters, with its start and encoder; its classes become those
+            of the data.
         config: the training settings, which become the model's; its own where not given. Those that
             shape the model must be the model's.
         train_loader, val_loader: from ``TripletDataset.create_dataloaders``. They may be given to
@@ -53,8 +55,8 @@ class Trainer:
         progress: whether to show how far it is; see ``ProgressBar``.
         keep_best: whether the model ends with the weights of the epoch that did best on held-out
             rows, by MAP@R where they have classes, by the AUC of pairs where they are triplets;
-            the start before the first step is one of them. Without held-out rows the last epoch's
-            are kept.
+            the start, or the model that was loaded, before the first step is one of them. Without
+            held-out rows the last epoch's are kept.
         loss: a loss of one's own in place of the config's: a function ``(ops, embeddings, batch)``
             of the embeddings (B, D) and of ``batch["labels"]``, ``batch["items"]`` and, where the
             data are triplets, ``batch["triplets"]`` (T, 3), to a scalar, or to a scalar and a dict
@@ -118,7 +120,7 @@ class Trainer:
         """The epoch whose weights the model has after training, 0 for the start before the first
         step; None where the last epoch's were kept."""
         self.start_metrics: dict[str, float] = {}
-        """What validation gave before the first step, of a model with a start."""
+        """What validation gave before the first step, of a model with a start or a loaded one."""
         self.resumed = False
         """Whether the run goes on from a saved state."""
         self._vectors: list[tuple[Items, HostArray]] = []
@@ -178,7 +180,8 @@ class Trainer:
             ending.push(partial(_leave_ready, run))
             keeper = StateKeeper(self.state_dir, self, run, hooks, vectors, self.loss)
             place = keeper.begin(state)
-            if place == Place() and self.config.has_start and _has_rows(val_loader):
+            begun = self.config.has_start or self.model.origin is not None
+            if place == Place() and begun and _has_rows(val_loader):
                 run.best.start = self._validate(val_loader, hooks)
                 self._offer(run, 0, run.best.start)
             self.start_metrics = run.best.start
@@ -195,7 +198,10 @@ class Trainer:
         return self.history
 
     def _calibrate(self, val_loader: TripletLoader | None) -> None:
-        """Measure the answers of the model on the held-out rows, where they have classes."""
+        """Measure the answers of the model on the held-out rows, where they have classes. A loaded
+        model keeps its own where there are none."""
+        if self.model.origin is not None and not _has_rows(val_loader):
+            return
         self.model.calibration = Calibration()
         if _has_rows(val_loader) and val_loader.triplets is None:
             items = val_loader.items

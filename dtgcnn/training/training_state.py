@@ -66,6 +66,7 @@ class TrainingState:
         run, arrays: what ``TrainingRun.state_dict`` gave.
         callbacks: for each callback its class's name and its ``state_dict``.
         made_with: versions, backend, device and threads of the run.
+        origin: the digest of the model that it goes on from, None of a new one.
     """
 
     config: dict[str, Any]
@@ -80,6 +81,7 @@ class TrainingState:
     callbacks: list[tuple[str, dict[str, Any]]]
     made_with: dict[str, Any]
     arrays: dict[str, HostArray] = field(default_factory=dict)
+    origin: str | None = None
 
     def save(self, directory: Path) -> Path:
         """Write it beside the state before, and remove those before that, and later ones, which are
@@ -136,6 +138,20 @@ class TrainingState:
             raise CheckpointError(
                 f"{path}: its metadata are not those of a training state: {error}"
             ) from None
+
+    def check_origin(self, origin: str | None) -> None:
+        """Refuse to go on from another model than the run did.
+
+        Raises:
+            ValueError: says which it must be.
+        """
+        if self.origin != origin:
+            named = "a new one" if self.origin is None else "the one that was loaded (--init)"
+            given = "a new one" if origin is None else "one that was loaded (--init)"
+            other = f"another {given[4:]}" if self.origin and origin else given
+            raise ValueError(
+                f"the model must be {named}, as in the run to be resumed, it is {other}"
+            )
 
     def check(
         self,
