@@ -11,6 +11,7 @@ from ..storage import WEIGHTS, check_folder, holds_index
 from .main import main
 from .options import (
     backend_option,
+    check_rows,
     file_argument,
     model_argument,
     named,
@@ -37,6 +38,7 @@ def add(model: Path, file: Path, output: Path, backend: str, overwrite: bool) ->
     refuse_index(model)
     dataset = rows_of(file)
     before = DTGCNN.load(model, backend=backend)
+    check_rows(model, before, dataset)
     names, labels = dataset.label_names, None
     if names is not None and dataset.labels is not None:
         labels = [None if number < 0 else names[number] for number in dataset.labels]
@@ -51,9 +53,19 @@ def add(model: Path, file: Path, output: Path, backend: str, overwrite: bool) ->
         f"model saved in {output}: {joined:,} of {len(dataset):,} rows joined its bank, which has "
         f"{rows:,}; {len(dataset) - joined:,} were there already or stand twice in {file.name}"
     )
+    told = _labelled(after)[: len(bank)].count(True) - _labelled(before).count(True)
+    if told:
+        click.echo(f"rows of its bank that had no label and have one now: {told:,}")
     new = after.untrained_classes[len(before.untrained_classes) :]
     if new:
         click.echo(f"the network was not trained on the new classes: {', '.join(new)}")
+
+
+def _labelled(model: DTGCNN) -> list[bool]:
+    """Which rows of the bank have a class."""
+    bank = model.trained_bank()
+    labels = None if model.classes_ is None else bank.labels
+    return [label >= 0 for label in labels or [-1] * len(bank)]
 
 
 def refuse_index(model: Path) -> None:

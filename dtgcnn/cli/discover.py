@@ -16,6 +16,7 @@ from .main import main
 from .options import (
     backend_option,
     check_file,
+    check_rows,
     file_argument,
     model_argument,
     overwrite_option,
@@ -72,6 +73,7 @@ def discover(
         check_file("--json", json_file, overwrite=True)
     dataset = rows_of(file)
     loaded = DTGCNN.load(model, backend=backend)
+    check_rows(model, loaded, dataset)
     found = find_groups(loaded, dataset.inputs, groups, seed)
     texts = dataset.texts
     click.echo("size   share  group")

@@ -14,6 +14,7 @@ from .main import main
 from .options import (
     backend_option,
     check_file,
+    check_rows,
     file_argument,
     model_argument,
     overwrite_option,
@@ -39,6 +40,7 @@ def encode(model: Path, file: Path, output: Path, backend: str, overwrite: bool)
     check_file("--output", output, overwrite)
     dataset = rows_of(file)
     loaded = load_embedder(model, backend=backend)
+    check_rows(model, loaded, dataset)
     embeddings = loaded.encode(dataset.inputs)
     buffer = io.BytesIO()
     np.save(buffer, embeddings)

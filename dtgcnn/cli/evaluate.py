@@ -13,7 +13,7 @@ from ..model import DTGCNN
 from ..storage import write_json
 from ..training import Ensemble, load_embedder
 from .main import main
-from .options import backend_option, check_file, file_argument, model_argument
+from .options import backend_option, check_file, check_rows, file_argument, model_argument
 
 __all__ = ["evaluate"]
 
@@ -44,6 +44,7 @@ def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> N
         result = compare_pairs(load_embedder(model, backend=backend), pairs)
     else:
         dataset, loaded = TripletDataset(file), load_embedder(model, backend=backend)
+        check_rows(model, loaded, dataset)
         result = compare(loaded, dataset)
         classes = _classes(loaded, dataset)
     if result is None:

@@ -14,6 +14,7 @@ from .main import main
 from .options import (
     backend_option,
     check_file,
+    check_rows,
     file_argument,
     model_argument,
     named,
@@ -60,7 +61,9 @@ def index(
         if find_spec("usearch") is None:
             raise ImportError("--export needs usearch: pip install 'dtgcnn[usearch]'")
     dataset = rows_of(file)
-    indexed = SearchIndex.build(DTGCNN.load(model, backend=backend), dataset, hops=hops)
+    loaded = DTGCNN.load(model, backend=backend)
+    check_rows(model, loaded, dataset)
+    indexed = SearchIndex.build(loaded, dataset, hops=hops)
     indexed.save(output, overwrite=overwrite)
     assert isinstance(indexed.model, DTGCNN)
     bank = indexed.model.trained_bank()

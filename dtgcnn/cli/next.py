@@ -16,6 +16,7 @@ from .main import main
 from .options import (
     backend_option,
     check_file,
+    check_rows,
     file_argument,
     model_argument,
     overwrite_option,
@@ -67,6 +68,7 @@ def choose(
         if not len(open_rows):
             raise ValueError(f"{file}: every row has a label, so there is none to label next")
     loaded = DTGCNN.load(model, backend=backend)
+    check_rows(model, loaded, dataset)
     rows = loaded.vectors(dataset.inputs)[open_rows.tolist()]
     found = next_rows(loaded, rows, count, seed=seed)
     places = [int(open_rows[one.row]) for one in found]

@@ -12,7 +12,7 @@ import click
 from ..config import parse_value
 from ..data import TripletDataset
 
-__all__ = ["backend_option", "check_file", "file_argument", "model_argument", "named"]
+__all__ = ["backend_option", "check_file", "check_rows", "file_argument", "model_argument", "named"]
 __all__ += ["overwrite_option", "parse_settings", "rows_of", "shorten"]
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
@@ -42,6 +42,23 @@ def check_file(option: str, path: Path, overwrite: bool) -> None:
         raise ValueError(f"{option} {path}: the folder {folder} does not exist")
     if not os.access(folder, os.W_OK):
         raise ValueError(f"{option} {path}: the folder {folder} cannot be written to")
+
+
+def check_rows(model: Path, loaded: Any, dataset: TripletDataset) -> None:
+    """Refuse rows that cannot go into the model, or ensemble, that was loaded from ``model``."""
+    first = getattr(loaded, "models", [loaded])[0]
+    width = first.config.input_dim
+    if dataset.features is None:
+        if first.encoder is None:
+            raise ValueError(
+                f"{dataset.source}: holds texts, and the model in {model} has no text encoder: it "
+                f"was trained on vectors of {width:,} columns"
+            )
+    elif not first.config.vocab_size and dataset.features.shape[1] != width:
+        raise ValueError(
+            f"{dataset.source}: its vectors must have the {width:,} columns that the model in "
+            f"{model} takes, they have {dataset.features.shape[1]:,}"
+        )
 
 
 def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from .main import main
 from .options import (
     backend_option,
     check_file,
+    check_rows,
     model_argument,
     overwrite_option,
     rows_of,
@@ -69,6 +70,8 @@ def predict(
         check_file("--output", output, overwrite)
     dataset = _file(inputs)
     loaded = load_embedder(model, backend=backend)
+    if dataset is not None:
+        check_rows(model, loaded, dataset)
     limit = None if reject is None else loaded.threshold(reject)
     texts = list(inputs) if dataset is None else dataset.texts
     vectors = loaded.vectors(list(inputs) if dataset is None else dataset.inputs)
@@ -92,7 +95,8 @@ def predict(
     if output is not None:
         click.echo(f"{output}: {len(found):,} rows")
     if dataset is not None and dataset.label_names is not None:
-        click.echo(_accuracy(dataset, found, answers))
+        seen = [place >= 0 for place in loaded.bank_rows_of(vectors)]
+        click.echo(_accuracy(dataset, found, answers, seen))
 
 
 def _file(inputs: Sequence[str]) -> TripletDataset | None:
@@ -102,12 +106,14 @@ def _file(inputs: Sequence[str]) -> TripletDataset | None:
         raise ValueError(f"give one FILE, or texts, not both or several: {files[0]} is a file")
     if files:
         return rows_of(Path(files[0]))
-    for text in inputs:
+    for number, text in enumerate(inputs, 1):
         suffix = Path(text.removesuffix(".gz")).suffix.lower()
         if suffix in _FILES and not any(map(str.isspace, text)):
             raise ValueError(f"{text}: no such file")
         if not text.strip():
-            raise ValueError("a text must not be empty")
+            raise ValueError(
+                f"text {number} of {len(inputs)}: must not be blank, received {text!r}"
+            )
     return None
 
 
@@ -133,7 +139,9 @@ def _reasons(
     return [[line(*one) for one in zip(*each, strict=True)] for each in zip(*near[:3], strict=True)]
 
 
-def _accuracy(dataset: TripletDataset, found: Sequence[str | None], answers: Answers) -> str:
+def _accuracy(
+    dataset: TripletDataset, found: Sequence[str | None], answers: Answers, seen: Sequence[bool]
+) -> str:
     """How many of the rows whose labels are known were told right, in words."""
     assert dataset.labels is not None
     assert dataset.label_names is not None
@@ -145,5 +153,8 @@ def _accuracy(dataset: TripletDataset, found: Sequence[str | None], answers: Ans
     said = f"accuracy {right:.1%} of {len(told):,} {'test ' if len(test) else ''}rows with a label"
     if len(told) < len(rows):
         said += f"; {len(rows) - len(told):,} more were refused"
+    known = sum(seen[row] for row in rows)
+    if known:
+        said += f"; {known:,} of these {len(rows):,} are rows of the model's own bank"
     unknown = sum(names[row] not in answers.classes for row in rows)
     return f"{said}; {unknown:,} of classes that the model does not know" if unknown else said

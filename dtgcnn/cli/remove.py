@@ -10,7 +10,7 @@ from ..model import DTGCNN
 from ..storage import check_folder
 from .add import refuse_index
 from .main import main
-from .options import backend_option, model_argument, named, overwrite_option, rows_of
+from .options import backend_option, check_rows, model_argument, named, overwrite_option, rows_of
 
 __all__ = ["remove"]
 
@@ -40,6 +40,8 @@ def remove(
     refuse_index(model)
     rows = None if file is None else rows_of(file)
     before = DTGCNN.load(model, backend=backend)
+    if rows is not None:
+        check_rows(model, before, rows)
     after = before.remove(None if rows is None else rows.inputs, list(classes))
     absent = 0
     if rows is not None:

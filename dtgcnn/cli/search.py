@@ -14,9 +14,12 @@ import numpy as np
 from ..evaluation import Hit, Ranking, SearchIndex
 from ..storage import WEIGHTS, holds_index
 from .main import main
-from .options import backend_option, model_argument, rows_of
+from .options import backend_option, check_rows, model_argument, rows_of
 
 __all__ = ["search"]
+
+_FILES = {".csv", ".gz", ".json", ".jsonl", ".npy", ".npz", ".parquet", ".safetensors", ".tsv"}
+_FILES |= {".txt"}
 
 
 @main.command()
@@ -73,6 +76,7 @@ def _over(model: Path, file: Path, backend: str) -> SearchIndex:
 
     dataset = rows_of(file)
     loaded = load_embedder(model, backend=backend)
+    check_rows(model, loaded, dataset)
     return SearchIndex.over(loaded, dataset)
 
 
@@ -80,6 +84,11 @@ def _queries(index: SearchIndex, given: Sequence[str]) -> tuple[list[str], Any]:
     """What queries are called, and the queries: texts, or the rows of files of vectors."""
     first = getattr(index.model, "models", [index.model])[0]
     if first.encoder is not None:
+        for query in given:
+            if Path(query).suffix.lower() in _FILES and Path(query).is_file():
+                raise ValueError(
+                    f"QUERY must be a text, {query} is a file; give the FILE to search before it"
+                )
         return list(given), list(given)
     names: list[str] = []
     blocks: list[Any] = []

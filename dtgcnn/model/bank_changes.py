@@ -119,6 +119,8 @@ def leaving(
     labels = bank.labels or []
     gone = set() if host_x is None else {row for row in bank.rows_of(host_x) if row >= 0}
     for name in names:
+        if not classes:
+            raise ValueError(f"the model knows no classes, so none is {name!r}")
         if name not in classes:
             near = get_close_matches(name, classes, 3, 0.5)
             hint = f"; like it: {', '.join(map(repr, near))}" if near else ""

@@ -242,3 +242,36 @@ def test_rows_join_a_model_and_leave_it(folder: Path, indexed: Path, tmp_path: P
     taken = run("add", folder / "m", tmp_path / "more.csv", "--output", tmp_path / "a")
     assert taken.exit_code == 2
     assert "--overwrite" in taken.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["encode", "index", "search", "evaluate", "discover", "next", "predict", "add", "remove"],
+)
+def test_rows_that_do_not_fit_the_model_are_refused_by_file_and_folder(
+    folder: Path, tmp_path: Path, command: str
+) -> None:
+    np.save(tmp_path / "wide.npy", np.ones((3, 5), np.float32))
+    out = {"encode": ["--output", tmp_path / "v.npy"], "search": ["cat"]}
+    saved = {name: ["--output", tmp_path / "o"] for name in ("index", "add", "remove")}
+    done = run(command, folder / "m", tmp_path / "wide.npy", *{**out, **saved}.get(command, []))
+    assert done.exit_code == 2, done.output
+    assert f"wide.npy: its vectors must have the 16 columns that the model in {folder / 'm'}" in (
+        " ".join(done.output.split())
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["wide.npy"]
+
+
+def test_a_file_alone_is_no_query_of_an_index(folder: Path, indexed: Path) -> None:
+    done = run("search", indexed, folder / "corpus.txt")
+    assert done.exit_code == 2
+    assert "QUERY must be a text" in done.output
+
+
+def test_labels_that_rows_of_the_bank_take_are_counted(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "later.csv").write_text(f"text,label\n{TEXTS[0]},cat\n{TEXTS[10]},\n", "utf-8")
+    first = run("add", folder / "m", folder / "corpus.txt", "--output", tmp_path / "a")
+    assert "have one now:" not in first.output
+    done = run("add", tmp_path / "a", tmp_path / "later.csv", "--output", tmp_path / "b")
+    assert done.exit_code == 0, done.output
+    assert "have one now: 1\n" in done.output

@@ -126,7 +126,7 @@ def test_texts_of_training_rows_are_shown_where_the_file_has_them(folder: Path) 
     [
         (["missing.csv"], "missing.csv: no such file"),
         (["missing.csv.gz"], "missing.csv.gz: no such file"),
-        ([" "], "a text must not be empty"),
+        (["a text", " "], "text 2 of 2: must not be blank, received ' '"),
         (["a text", "--reject", "1.5"], "reject must be a share in (0, 1), received 1.5"),
         (["a text", "--output", "x.txt"], "the suffix must be one of .parquet, .csv"),
         (["a text", "--output", "no/x.csv"], "does not exist"),
@@ -199,3 +199,14 @@ def test_an_ensemble_answers_by_the_mean_of_its_models(folder: Path, model: DTGC
     assert not both.knows_classes
     with pytest.raises(ValueError, match=r"must know the same classes; those of models\[1\]"):
         both.predict(texts)
+
+
+def test_accuracy_tells_how_many_rows_are_of_the_bank(folder: Path, tmp_path: Path) -> None:
+    lines = (folder / "all.csv").read_text("utf-8").splitlines()
+    seen = [line.rsplit(",", 1)[0] for line in lines if line.endswith(",train")]
+    (tmp_path / "seen.csv").write_text("\n".join(["text,label", *seen[:20]]), "utf-8")
+    done = run("predict", folder / "m", tmp_path / "seen.csv")
+    assert done.exit_code == 0, done.output
+    assert "; 20 of these 20 are rows of the model's own bank" in done.output
+    whole = run("predict", folder / "m", folder / "all.csv")
+    assert "own bank" not in whole.output  # its test rows are new to the model
