@@ -173,7 +173,11 @@ class Items:
         if len(counts) < 2:
             raise source.error(
                 f"training needs at least two classes, found one class only, of {counts[0]} items"
-                + (f", and {count - counts[0]} without a label" if count > counts[0] else "")
+                + (
+                    f", and {count - counts[0]} whose label is blank, null or -1, which is none"
+                    if count > counts[0]
+                    else ""
+                )
             )
         if counts.max() < 2:
             raise source.error(

@@ -104,7 +104,9 @@ def test_no_label_at_all_is_an_error(tmp_path: Path) -> None:
 
 def test_one_class_beside_unlabelled_rows_is_told() -> None:
     dataset = TripletDataset.from_labelled(["a", "b", "c"], ["1", "1", "-1"])
-    with pytest.raises(DataError, match=r"one class only, of 2 items, and 1 without a label"):
+    with pytest.raises(
+        DataError, match=r"one class only, of 2 items, and 1 whose label is blank, null or -1"
+    ):
         dataset.training_items()
     splits = ["train", "test", "test"]
     with pytest.raises(DataError, match="none of the 1 items to train on has a label"):
