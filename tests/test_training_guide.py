@@ -494,6 +494,15 @@ def test_resuming_a_run(guide: Guide) -> None:
     assert len(trainer.history) == 3
 
 
+def test_going_on_from_a_trained_model(guide: Guide) -> None:
+    names = guide.run("Going on from a trained model")
+    assert (guide.folder / "model2" / "model.safetensors").is_file()
+    trainer, model = names["trainer"], names["model"]
+    assert names["known"] == 0  # the same rows are held out as before
+    assert trainer.best_epoch is not None
+    assert len(model.trained_bank()) > len(trainer.model.trained_bank())
+
+
 # -- Advanced tips
 
 
