@@ -17,9 +17,6 @@ in_the_core(
                 CHECK,
             ),
         ],
-        "dtgcnn.model.bank_changes:joining": [
-            ("equal rows join again", "bank.rows_of(host_x)", "[-1] * len(host_x)", CHECK),
-        ],
         "dtgcnn.model.bank_changes:without": [
             ("the first rows stay", "ops.take(bank.x, rows)", "bank.x[: len(kept)]", CHECK),
             ("the first gates stay", "ops.take(bank.gate, rows)", "bank.gate[: len(kept)]", CHECK),
