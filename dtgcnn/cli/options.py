@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ..config import parse_value
+from ..config import DTGCNNConfig, parse_value
 from ..data import TripletDataset
 
 __all__ = ["backend_option", "check_file", "check_rows", "file_argument", "model_argument", "named"]
@@ -68,7 +68,10 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
         name, equals, text = pair.partition("=")
         if not equals:
             raise ValueError(f"--set must be NAME=VALUE, received {pair!r}")
-        chosen[name.strip()] = parse_value(text)
+        value = parse_value(text)
+        if value is None and isinstance(getattr(DTGCNNConfig, name.strip(), None), str):
+            value = text.strip()  # a choice among names, such as start=none
+        chosen[name.strip()] = value
     return chosen
 
 

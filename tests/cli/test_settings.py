@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from dtgcnn import DTGCNNConfig
 from dtgcnn.cli import main
+from dtgcnn.cli.options import parse_settings
 
 
 def test_what_is_written_last_wins(text_file: Path, tmp_path: Path) -> None:
@@ -49,3 +50,9 @@ def test_a_wrong_setting_is_one_message(
     assert done.exit_code == 2
     assert re.search(message, done.output)
     assert not output.exists()
+
+
+def test_none_is_a_name_where_names_are_chosen_from() -> None:
+    given = ("start=none", "mixed_precision=none", " loss = null ", "batch_size=none")
+    wanted = {"start": "none", "mixed_precision": None, "loss": "null", "batch_size": None}
+    assert parse_settings(given) == wanted
