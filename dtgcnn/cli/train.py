@@ -324,9 +324,7 @@ def _said(known: int, val_loader: TripletLoader) -> str:
     if not known:
         return ""
     if not len(val_loader.items):
-        return (
-            "no row that could be held out is new to the model: the last epoch is kept"
-        )
+        return "no row that could be held out is new to the model: the last epoch is kept"
     return (
         f"{known:,} held-out rows are not new to the model and do not measure it, "
         f"{len(val_loader.items):,} do"

@@ -465,9 +465,7 @@ ARRAYS = [
     Case("labels without y", "a.npz", npz(x=X, labels=Y), r"'labels': .*there is no y"),
     Case("short y", "a.npz", npz(x=X, y=Y[:3]), r"'y': must be one value a row.*\(4,\).*\(3,\)"),
     Case("one-hot y", "a.npz", npz(x=X, y=np.eye(4)), r"'y': must be one value a row.*\(4, 4\)"),
-    Case(
-        "NaN y", "a.npz", npz(x=X, y=np.array([1, 2, np.nan, 3])), {"labels": [*"12", "", "3"]}
-    ),
+    Case("NaN y", "a.npz", npz(x=X, y=np.array([1, 2, np.nan, 3])), {"labels": [*"12", "", "3"]}),
     Case("bool y", "a.npz", npz(x=X, y=Y > 0), r"row 0 .*'y': must be a string or a number.*True"),
     Case(
         "dates",
