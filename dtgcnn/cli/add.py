@@ -39,9 +39,9 @@ def add(model: Path, file: Path, output: Path, backend: str, overwrite: bool) ->
     dataset = rows_of(file)
     before = DTGCNN.load(model, backend=backend)
     check_rows(model, before, dataset)
-    names, labels = dataset.label_names, None
-    if names is not None and dataset.labels is not None:
-        labels = [None if number < 0 else names[number] for number in dataset.labels]
+    labels = None
+    if dataset.label_names is not None:
+        labels = [name or None for name in dataset.names_of(range(len(dataset)))]
     try:
         after = before.add(dataset.inputs, labels)
     except ValueError as error:

@@ -27,6 +27,7 @@ from ..data import (
     TripletDataset,
     TripletLoader,
     default_encoder,
+    fit_encoder,
     make_encoder,
     with_pseudo_labels,
 )
@@ -347,17 +348,6 @@ def _by_size(
     return suits | {"graph_k_neighbors": nearest}
 
 
-def _fit(encoder: Encoder | None, loader: TripletLoader, with_unlabelled: bool) -> None:
-    """Fit the encoder of texts on those that are trained on."""
-    dataset = loader.dataset
-    if encoder is None or dataset.texts is None:
-        return
-    items = loader.items.tolist()
-    if with_unlabelled:
-        items = sorted({*items, *dataset.unlabelled_items().tolist()})
-    encoder.fit([dataset.texts[item] for item in items])
-
-
 def _with_unlabelled(
     dataset: TripletDataset,
     loader: TripletLoader,
@@ -375,7 +365,7 @@ def _with_unlabelled(
         assert encoder is not None
         assert dataset.texts is not None
         if not fitted:
-            _fit(encoder, loader, True)
+            fit_encoder(encoder, loader, unlabelled=True)
         vectors = encoder.encode(dataset.texts)
     else:
         vectors = dataset.features
@@ -401,8 +391,10 @@ def _summary(
 def _fit_and_train(trainer: Trainer, resume: bool) -> None:
     begin, loader = time.perf_counter(), trainer.train_loader
     assert loader is not None
-    if trainer.model.origin is None:
-        _fit(trainer.model.encoder, loader, len(loader.pseudo) > 0)
+    encoder = trainer.model.encoder
+    # One that labels were spread with has learnt of all texts by now.
+    if encoder is not None and trainer.model.origin is None and not len(loader.pseudo):
+        fit_encoder(encoder, loader, unlabelled=False)
     trainer.train(resume=resume)
     _inform(trainer, f"trained in {time.perf_counter() - begin:.0f} s{_kept(trainer)}", err=True)
 

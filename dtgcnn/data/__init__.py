@@ -30,7 +30,7 @@ from .generation.negatives import NegativeSampling
 from .generation.report import GenerationReport
 from .items import Items
 from .label_spreading import SpreadLabels, spread_labels
-from .pseudo_labels import PseudoLabels, with_pseudo_labels
+from .pseudo_labels import PseudoLabels, fit_encoder, with_pseudo_labels
 from .reading.blocks import Block, read_blocks
 from .reading.pairs import Pairs, holds_pairs, read_pairs
 from .reading.readers import RawData, read_file, read_records
@@ -75,6 +75,7 @@ __all__ = [
     "default_encoder",
     "examine",
     "fit_closed_form",
+    "fit_encoder",
     "halves",
     "holds_pairs",
     "join",

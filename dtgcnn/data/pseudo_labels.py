@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .batches.loader import TripletLoader
 from .closed_form import class_scores, folds, unit
+from .encoders.encoder import Encoder
 from .label_spreading import Corpus, spread_labels
 from .reading.raw import IntArray
 
-__all__ = ["PseudoLabels", "with_pseudo_labels"]
+__all__ = ["PseudoLabels", "fit_encoder", "with_pseudo_labels"]
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,18 @@ def with_pseudo_labels(
     if not used:
         return loader, found
     return loader.with_pseudo_labels(chosen[taken], pseudo[taken], chosen[~taken]), found
+
+
+def fit_encoder(encoder: Encoder, loader: TripletLoader, unlabelled: bool) -> None:
+    """Fit an encoder on the texts that a loader trains on, with ``unlabelled`` on those without a
+    label too. Data of vectors leave it as it is."""
+    dataset = loader.dataset
+    if dataset.texts is None:
+        return
+    items = loader.items
+    if unlabelled:
+        items = np.union1d(items, dataset.unlabelled_items())
+    encoder.fit([dataset.texts[item] for item in items])
 
 
 def _shares(

@@ -39,24 +39,22 @@ def train_on_all(
         raise TrainingError("the trainer must have a best epoch, chosen on held-out rows")
     if encoder is not None and trainer.model.origin is not None:
         raise ValueError("encoder must be left out: a model that was loaded keeps its own")
-    from ..data import with_pseudo_labels
+    from ..data import fit_encoder, with_pseudo_labels
 
     config, model, before = trainer.config, trainer.model, trainer.train_loader
+    unlabelled = before is not None and len(before.pseudo) > 0
     loader, nothing = dataset.create_dataloaders(
         config.batch_size, 1.0, config.seed, config.samples_per_class
     )
     if encoder is None:
         encoder = model.encoder
-    elif dataset.texts is not None:
-        items = loader.items.tolist()
-        if before is not None and len(before.pseudo):
-            items = sorted({*items, *dataset.unlabelled_items().tolist()})
-        encoder.fit([dataset.texts[item] for item in items])
+    else:
+        fit_encoder(encoder, loader, unlabelled)
     again = type(model)(config, ops=model.ops, encoder=encoder, **model.extras())
     if model.origin is not None:
         again.go_on_from(model.origin)
     again.frozen = model.frozen
-    if before is not None and len(before.pseudo):
+    if unlabelled:
         vectors = again.vectors(dataset.inputs)
         loader, _ = with_pseudo_labels(
             loader, vectors, most=config.bank_size, seed=config.seed, always=True
