@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import MissingExtraError
 from ..model import Classifier
 from .calibration import expected_calibration_error
+from .layout import table_lines
 
 if TYPE_CHECKING:
     from ..array import HostArray
@@ -72,17 +73,18 @@ class Classification:
             f"{100 * self.accuracy:.1f}% of {self.rows:,} rows told right, expected calibration "
             f"error {100 * self.calibration_error:.1f}%"
             + (f"; {self.unknown:,} more of classes that are not known" if self.unknown else ""),
-            _table(rows),
+            "\n".join(table_lines(rows)),
         ]
         if self.confused:
             pairs = [[str(value) for value in pair.values()] for pair in self.confused]
-            parts.append(_table([["confused", "told as", "rows"], *pairs[:SHOWN_PAIRS]]))
+            confused = [["confused", "told as", "rows"], *pairs[:SHOWN_PAIRS]]
+            parts.append("\n".join(table_lines(confused)))
         if self.coverage:
             names = ["reject", "coverage", "accuracy"]
             names += ["unknown_refused"] if self.unknown else []
             heads = [name.replace("_", " ") for name in names]
             found = [[f"{100 * own[name]:.1f}" for name in names] for own in self.coverage]
-            parts.append(_table([heads, *found]))
+            parts.append("\n".join(table_lines([heads, *found])))
         return "\n\n".join(parts)
 
 
@@ -160,7 +162,7 @@ def measure_classes(model: Classifier, dataset: Items) -> Classification | None:
     held = model.bank_rows_of(vectors)
     rows = test if len(test) else [row for row, place in enumerate(held) if place < 0]
     rows = [row for row in rows if labels[row] >= 0]
-    own = [names[labels[row]] for row in rows]
+    own = dataset.names_of(rows)
     if not set(own) & set(model.class_names()):
         return None
     try:
@@ -181,12 +183,3 @@ def _covered(
         "accuracy": float(right[both].mean()) if both.any() else 0.0,
         "unknown_refused": float((~kept[~known]).mean()) if (~known).any() else 0.0,
     }
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows under the first one, plain text and Markdown in one; all but the first column to the
-    right."""
-    first, *rest = (max(map(len, column)) for column in zip(*rows, strict=True))
-    lines = [" | ".join([row[0].ljust(first), *map(str.rjust, row[1:], rest)]) for row in rows]
-    lines.insert(1, " | ".join(["-" * first, *("-" * (width - 1) + ":" for width in rest)]))
-    return "\n".join(lines)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .layout import table_lines
+
 __all__ = ["comparison_table", "pair_auc", "pair_correlations", "retrieval_metrics"]
 __all__ += ["triplet_accuracy", "unit_rows"]
 
@@ -206,9 +208,7 @@ def comparison_table(
     names = [n for n in dict.fromkeys((*input_metrics, *trained_metrics)) if n not in _COUNTS]
     rows = [("metric", "input vectors", "trained", "change")]
     rows += [(n, *_cells(input_metrics.get(n), trained_metrics.get(n))) for n in names]
-    first, *rest = (max(map(len, column)) for column in zip(*rows, strict=True))
-    lines = [" | ".join([row[0].ljust(first), *map(str.rjust, row[1:], rest)]) for row in rows]
-    lines.insert(1, " | ".join(["-" * first, *("-" * (width - 1) + ":" for width in rest)]))
+    lines = table_lines(rows)
     if "queries" in trained_metrics:
         lone = trained_metrics.get("lone_queries", 0)
         note = f", {lone:.0f} left out: no gallery row of their class" if lone else ""

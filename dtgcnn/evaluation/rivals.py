@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .layout import table_lines
 from .metrics import unit_rows
 from .projection import stratified_sample
 
@@ -62,9 +63,7 @@ class Rivals:
         """The accuracies in percent, what there is to say of them, and the verdict."""
         names = [name for name in (KNN, CENTROID, LOGISTIC, DISCRIMINANT) if self._cells(name)]
         rows = [("classes by", VIEWS[INPUT], TRAINED), *((n, *self._cells(n)) for n in names)]
-        first, *rest = (max(map(len, column)) for column in zip(*rows, strict=True))
-        lines = [" | ".join([row[0].ljust(first), *map(str.rjust, row[1:], rest)]) for row in rows]
-        lines.insert(1, " | ".join(["-" * first, *("-" * (width - 1) + ":" for width in rest)]))
+        lines = table_lines(rows)
         said = [f"without {way}: {why}" for way, why in self.left_out.items()]
         if self.fitted < self.gallery:
             said.append(
