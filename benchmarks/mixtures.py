@@ -11,10 +11,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from quality import KNOWN, figures
+from quality import KNOWN, figures, held_out
 
-from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
-from dtgcnn.config.templates import suggest
+from dtgcnn import TripletDataset
 from dtgcnn.training import train_on_all
 
 
@@ -31,13 +30,8 @@ def main() -> None:
     print(f"| classes | | {' | '.join(heads)} |\n|---{'|---' * (len(heads) + 1)}|")
     for classes in (2, 3, 6):
         y = data.labels % classes
-        config = DTGCNNConfig(input_dim=x.shape[1], seed=options.seed)
-        dataset = TripletDataset.from_arrays(x[train], y[train])
-        loader, val = dataset.create_dataloaders(config.batch_size, 0.8, options.seed)
-        config = config.replace(**suggest(len(dataset), len(loader), started=True))
-        model = DTGCNN(config, backend="numpy")
-        trainer = Trainer(model, train_loader=loader, val_loader=val, progress=False)
-        last = trainer.train()[-1]
+        trainer, dataset = held_out(x[train], y[train], options.seed, {})
+        last, margin = trainer.history[-1], trainer.config.triplet_margin
         z = train_on_all(trainer, dataset).model.encode(x)
         for name, view in (("input vectors", x), ("trained", z)):
             cells = figures(view[test], y[test], KNOWN, view[train], y[train])
@@ -45,7 +39,7 @@ def main() -> None:
             if name == "trained":
                 shown += [
                     f"{last['loss']:.3f}",
-                    f"{config.triplet_margin}",
+                    f"{margin}",
                     f"{trainer.best_epoch}",
                 ]
             print(f"| {classes} | {name} | {' | '.join(shown)} |", flush=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
-from dtgcnn.callbacks import StopAfter
+from dtgcnn.callbacks import Callback, StopAfter
 from dtgcnn.config.templates import suggest
-from dtgcnn.data import closed_form
+from dtgcnn.data import closed_form, with_pseudo_labels
 from dtgcnn.evaluation import retrieval_metrics
 from dtgcnn.model.start import Start
 from dtgcnn.training import train_on_all
@@ -98,17 +98,36 @@ def closed(data: TripletDataset, view: Any) -> list[float]:
 
 def chosen(x: Any, y: Any, seed: int, start: bool, changes: dict[str, Any], backend: str) -> DTGCNN:
     """What ``dtgcnn train`` makes of the rows, or the start that it begins with."""
+    callbacks = [StopAfter(0)] if start else []
+    trainer, dataset = held_out(x, y, seed, changes, backend, callbacks)
+    return train_on_all(trainer, dataset).model
+
+
+def held_out(
+    x: Any,
+    y: Any,
+    seed: int,
+    changes: dict[str, Any],
+    backend: str = "numpy",
+    callbacks: Sequence[Callback] = (),
+    *,
+    unlabelled: bool = False,
+) -> tuple[Trainer, TripletDataset]:
+    """The first training of ``dtgcnn train``, whose epoch a fifth of the rows chooses, and its
+    data; with ``unlabelled`` rows of class −1 take part where labelled ones say so."""
     dataset = TripletDataset.from_arrays(x, y)
     named = {"input_dim": x.shape[1], "seed": seed, **changes}
     config = DTGCNNConfig.from_dict(named)
-    sides = dataset.create_dataloaders(config.batch_size, 0.8, seed, config.samples_per_class)
-    suits = suggest(len(dataset), len(sides[0]), started=config.has_start)
+    loader, val = dataset.create_dataloaders(config.batch_size, 0.8, seed, config.samples_per_class)
+    if unlabelled and len(dataset.unlabelled_items()):
+        loader, _ = with_pseudo_labels(loader, x, val, most=config.bank_size, seed=seed)
+    suits = suggest(len(dataset.training_items()), len(loader), started=config.has_start)
     model = DTGCNN(config.replace(**(suits | named)), backend=backend)
-    callbacks = [StopAfter(0)] if start else []
-    loaders = dict(zip(("train_loader", "val_loader"), sides, strict=True))
-    trainer = Trainer(model, **loaders, progress=False, callbacks=callbacks)
+    trainer = Trainer(
+        model, train_loader=loader, val_loader=val, progress=False, callbacks=callbacks
+    )
     trainer.train()
-    return train_on_all(trainer, dataset).model
+    return trainer, dataset
 
 
 def figures(view: Any, labels: Any, names: tuple[str, ...], *gallery: Any) -> list[float]:

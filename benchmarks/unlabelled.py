@@ -23,11 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from quality import held_out
 from sklearn.linear_model import LogisticRegression
 
-from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
-from dtgcnn.config.templates import suggest
-from dtgcnn.data import load_sample, make_encoder, with_pseudo_labels
+from dtgcnn.data import load_sample, make_encoder
 from dtgcnn.training import train_on_all
 
 HEAD = (
@@ -67,20 +66,6 @@ def drawn(y: Any, shots: int, seed: int) -> Any:
     return np.concatenate([rng.permutation(np.flatnonzero(y == c))[:shots] for c in np.unique(y)])
 
 
-def trained(dataset: TripletDataset, x: Any, use: bool, seed: int) -> DTGCNN:
-    """The model that ``dtgcnn train`` ends with; ``use`` lets held-out rows choose the corpus."""
-    config = DTGCNNConfig(input_dim=x.shape[1], seed=seed)
-    loader, val = dataset.create_dataloaders(config.batch_size, 0.8, seed)
-    if use and len(dataset.unlabelled_items()):
-        loader, _ = with_pseudo_labels(loader, x, val, most=config.bank_size, seed=seed)
-    rows = len(dataset.training_items())
-    config = config.replace(**suggest(rows, len(loader), started=True))
-    model = DTGCNN(config, backend="numpy")
-    trainer = Trainer(model, train_loader=loader, val_loader=val, progress=False)
-    trainer.train()
-    return train_on_all(trainer, dataset).model
-
-
 def self_trained(x: Any, y: Any, rest: Any) -> LogisticRegression:
     """Logistic regression on labelled rows and on the surest 70% of each class of the rest."""
     model = LogisticRegression(C=10.0, max_iter=500).fit(x, y)
@@ -100,7 +85,6 @@ def self_trained(x: Any, y: Any, rest: Any) -> LogisticRegression:
 def row(name: str, x: Any, y: Any, rest: Any, test: Any, test_y: Any, seed: int) -> None:
     """One line of the table."""
     data = np.concatenate([x, rest]), np.concatenate([y, np.full(len(rest), -1)])
-    dataset = TripletDataset.from_arrays(*data)
     shares = [
         model.score(test, test_y)
         for model in (
@@ -111,7 +95,8 @@ def row(name: str, x: Any, y: Any, rest: Any, test: Any, test_y: Any, seed: int)
     begin = 0.0
     for use in (False, True) if len(rest) else (False,):
         begin = time.process_time()
-        model = trained(dataset, data[0], use, seed)
+        trainer, dataset = held_out(*data, seed, {}, unlabelled=use)
+        model = train_on_all(trainer, dataset).model
         found = np.array([int(name) for name in model.predict(test)])
         shares.append(float((found == test_y).mean()))
     seconds = time.process_time() - begin
