@@ -62,7 +62,8 @@ class DTGCNNConfig:
         initializer: of weights: ``"xavier_uniform"``, ``"xavier_normal"``, ``"he_uniform"`` or
             ``"he_normal"``.
         graph_k_neighbors: nearest neighbours that each node links to.
-        graph_similarity_threshold: least cosine similarity of a link.
+        graph_similarity_threshold: least cosine similarity of a link; −1 links the nearest
+            however far they are.
         graph_self_weight: a node's own share in a graph convolution: a number, None or ``"kipf"``
             for Kipf & Welling's, or ``"adaptive"``, the larger the farther its neighbours are, as
             it always is in propagation.

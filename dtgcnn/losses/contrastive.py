@@ -21,7 +21,7 @@ __all__ += ["WithUniformity", "uniformity"]
 Result: TypeAlias = "tuple[Array, dict[str, Array]]"
 PairLoss: TypeAlias = Callable[[ArrayOps, Array, Array, Array, "Array | None"], Result]
 
-_FAR = 1e9
+_INF = float("inf")
 
 
 class _Batch(NamedTuple):
@@ -51,7 +51,7 @@ def _log_sum_exp(ops: ArrayOps, x: Array, mask: Array, one: bool = False) -> Arr
     A row with nothing to sum has 0.
     """
     some = ops.sum(mask, axis=1) > (-1 if one else 0)
-    largest = ops.max(ops.where(mask, x, -_FAR), axis=1)
+    largest = ops.max(ops.where(mask, x, -_INF), axis=1)
     largest = ops.maximum(largest, 0.0) if one else ops.where(some, largest, 0.0)
     largest = ops.stop_gradient(largest)
     shifted = ops.where(mask, x - largest[:, None], 0.0)
@@ -194,8 +194,8 @@ class MultiSimilarityLoss:
         positive, negative, s = batch.positive, batch.negative, batch.similarity
         if self.epsilon is not None:
             fixed = ops.stop_gradient(s)
-            least = -ops.max(ops.where(batch.positive, -fixed, -_FAR), axis=1)[:, None]
-            most = ops.max(ops.where(batch.negative, fixed, -_FAR), axis=1)[:, None]
+            least = -ops.max(ops.where(batch.positive, -fixed, -_INF), axis=1)[:, None]
+            most = ops.max(ops.where(batch.negative, fixed, -_INF), axis=1)[:, None]
             negative = negative & (fixed + self.epsilon > least)
             positive = positive & (fixed - self.epsilon < most)
         pull = _log_sum_exp(ops, -self.alpha * (s - self.base), positive, one=True)

@@ -16,7 +16,6 @@ __all__ += ["easy_positive", "explicit", "masks", "semi_hard", "semi_hard_all"]
 Hardness: TypeAlias = Literal["hard", "semi_hard"]
 """Which negative: the nearest, or the nearest that is farther than the positive."""
 
-_FAR = 1e9
 _INF = float("inf")
 
 
@@ -73,8 +72,8 @@ def batch_hard(
     """
     distances = _distances(ops, embeddings)
     pairs = masks(ops, labels, items, anchors)
-    positive = ops.argmax(ops.where(pairs.positive, distances, -_FAR), axis=1)
-    negative = ops.argmax(ops.where(pairs.negative, -distances, -_FAR), axis=1)
+    positive = ops.argmax(ops.where(pairs.positive, distances, -_INF), axis=1)
+    negative = ops.argmax(ops.where(pairs.negative, -distances, -_INF), axis=1)
     has_both = (ops.sum(pairs.positive, axis=1) > 0) & (ops.sum(pairs.negative, axis=1) > 0)
     return Triplets(ops.arange(labels.shape[0]), positive, negative, has_both)
 
@@ -112,7 +111,7 @@ def semi_hard(
     candidates = others & (distances > to_positive)
     if anchors is not None:
         candidates = candidates & ~anchors[None, :]
-    negative = ops.argmax(ops.where(candidates, -distances, -_FAR), axis=1)
+    negative = ops.argmax(ops.where(candidates, -distances, -_INF), axis=1)
     found = ops.sum(candidates, axis=1) > 0
     return Triplets(pairs.anchor, pairs.positive, negative, pairs.valid & found)
 
@@ -145,12 +144,12 @@ def easy_positive(
     if negative not in ("hard", "semi_hard"):
         raise ValueError(f"negative must be 'hard' or 'semi_hard', received {negative!r}")
     distances, pairs = _distances(ops, embeddings), masks(ops, labels, items, anchors)
-    positive = ops.argmax(ops.where(pairs.positive, -distances, -_FAR), axis=1)
+    positive = ops.argmax(ops.where(pairs.positive, -distances, -_INF), axis=1)
     candidates = pairs.negative
     if negative == "semi_hard":
         to_positive = ops.take_along_axis(distances, positive[:, None], axis=1)
         candidates = candidates & (distances > to_positive)
-    chosen = ops.argmax(ops.where(candidates, -distances, -_FAR), axis=1)
+    chosen = ops.argmax(ops.where(candidates, -distances, -_INF), axis=1)
     valid = (ops.sum(pairs.positive, axis=1) > 0) & (ops.sum(candidates, axis=1) > 0)
     return Triplets(ops.arange(labels.shape[0]), positive, chosen, valid)
 
@@ -269,7 +268,7 @@ def distance_weighted(
     d = ops.where(candidates, ops.maximum(distances, cutoff), 1.0)
     n = embeddings.shape[1]
     log_weights = (2.0 - n) * ops.log(d) - (0.5 * (n - 3.0)) * ops.log(1.0 - 0.25 * d * d)
-    largest = ops.max(ops.where(candidates, log_weights, -_FAR), axis=1, keepdims=True)
+    largest = ops.max(ops.where(candidates, log_weights, -_INF), axis=1, keepdims=True)
     shifted = ops.where(candidates, log_weights - largest, 0.0)
     cumulative = ops.cumulative_sum(ops.where(candidates, ops.exp(shifted), 0.0), axis=1)
 

@@ -104,7 +104,8 @@ def knn(
         queries: (N, D) rows at unit length or zero.
         source: (M, D) rows at unit length or zero.
         k: neighbours per row, at most M − 1.
-        threshold: a neighbour's least cosine similarity.
+        threshold: a neighbour's least cosine similarity; at −1 there is none, even where rounding
+            leaves a cosine below −1.
         exclude: (N,) int32, the row of ``source`` that is the query itself; −1 for none.
         by_rows: rank candidates exactly.
 
@@ -130,7 +131,8 @@ def knn(
         parts.append((kept, ops.take_along_axis(near, places, axis=1)))
     values = ops.concat([v for v, _ in parts])
     indices = ops.concat([i for _, i in parts])
-    return indices, ops.where(values >= threshold, values, -2.0)
+    least = threshold if threshold > -1.0 else -2.0
+    return indices, ops.where(values >= least, values, -2.0)
 
 
 def _unsure(ops: ArrayOps, similarity: Array, k: int) -> bool:
@@ -161,8 +163,9 @@ class EfficientGraphConstructor:
 
     Args:
         k: nearest other nodes that each node links to.
-        threshold: the least cosine similarity of a link, in [−1, 1]. Fewer than ``k`` links, or
-            none, are legal: a node without links keeps only itself.
+        threshold: the least cosine similarity of a link, in [−1, 1]; at −1 the nearest are linked
+            however far they are. Fewer than ``k`` links, or none, are legal: a node without links
+            keeps only itself.
         self_weight: α in ``Â = α I + (1 − α) D^{-1/2} A D^{-1/2}``, a node's own share. None is
             Kipf & Welling's ``D̃^{-1/2} (A + I) D̃^{-1/2}``, whose own share is 1 / (degree + 1).
             ``"adaptive"`` is the same with links weighed by their squared similarity (where

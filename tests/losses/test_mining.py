@@ -86,3 +86,14 @@ def test_count_before() -> None:
 def test_settings_out_of_range_are_refused(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("name", ["batch_hard", "easy_positive", "semi_hard_all"])
+def test_rows_far_from_the_origin_are_no_positives_of_themselves(name: str) -> None:
+    x = np.array([[1e5, 0.0], [1e5, 1.0], [0.0, 1e5], [1.0, 1e5]], np.float32)
+    labels = np.array([0, 0, 1, 1], np.int32)
+    mined = MINERS[name](NumpyOps(), x, labels, np.arange(4, dtype=np.int32))
+    a, p, n = (places[mined.valid] for places in mined[:3])
+    assert a.tolist() == [0, 1, 2, 3]
+    assert p.tolist() == [1, 0, 3, 2]
+    assert (labels[a] != labels[n]).all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
-from dtgcnn.model.graph import EfficientGraphConstructor, Graph, graph_figures
+from dtgcnn.model.graph import EfficientGraphConstructor, Graph, graph_figures, knn
 
 from ..probe import Probe, integers, normal, to_device
 from ..registry import check
@@ -18,6 +18,17 @@ def similarity_at_the_threshold(probe: Probe) -> None:
     axes = np.concatenate([np.eye(4), np.eye(4)[:2]])
     for least in (0.0, 1.0):
         hold_neighbours(probe, axes, axes, 3, least, np.arange(6, dtype=np.int32))
+
+
+@check("graph")
+def opposite_rows(probe: Probe) -> None:
+    """With a threshold of −1 the nearest are linked however far, also where −1 is rounded down."""
+    half = normal(32, 64, seed=7)
+    rows = np.concatenate([half, -half])
+    rows = probe.array(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    itself = probe.array(np.arange(64, dtype=np.int32))
+    _, similarity = knn(probe.ops, rows, rows, 63, -1.0, itself)
+    probe.values("which rows are linked", similarity > -2.0, np.ones((64, 63), bool))
 
 
 @check("graph")

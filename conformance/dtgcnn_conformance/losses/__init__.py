@@ -8,6 +8,7 @@ MODULES = (
     "objectives",
     "combinations",
     "tasks",
+    "far_rows",
     "mining_properties",
     "losses_properties",
 )

@@ -144,9 +144,15 @@ in_the_core(
         ],
         "dtgcnn.model.graph:knn": [
             (
+                "a cosine rounded below −1 is below the least of all thresholds",
+                "threshold if threshold > -1.0 else -2.0",
+                "threshold",
+                "graph/opposite_rows",
+            ),
+            (
                 "the threshold is not met by what equals it",
-                "values >= threshold",
-                "values > threshold",
+                "values >= least",
+                "values > least",
                 "graph/similarity_at_the_threshold",
             ),
             (
@@ -169,7 +175,7 @@ in_the_core(
             ),
             (
                 "no threshold",
-                "ops.where(values >= threshold, values, -2.0)",
+                "ops.where(values >= least, values, -2.0)",
                 "values",
                 "graph/threshold",
             ),

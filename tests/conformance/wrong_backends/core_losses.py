@@ -119,6 +119,12 @@ in_the_core(
         ],
         "dtgcnn.losses.contrastive:_log_sum_exp": [
             (
+                "what is far below 0 is less than nothing",
+                "-_INF",
+                "-1e9",
+                "losses/pair_losses_of_obtuse_negatives",
+            ),
+            (
                 "nothing is subtracted before exp",
                 "largest = ops.stop_gradient(largest)",
                 "largest = 0.0 * ops.stop_gradient(largest)",

@@ -39,6 +39,18 @@ in_the_core(
             ),
         ],
         "dtgcnn.losses.mining:batch_hard": [
+            (
+                "a far positive is nearer than what is none",
+                "pairs.positive, distances, -_INF)",
+                "pairs.positive, distances, -1e9)",
+                "losses/miners_of_far_rows",
+            ),
+            (
+                "a far negative is farther than what is none",
+                "-distances, -_INF)",
+                "-distances, -1e9)",
+                "losses/miners_of_far_rows",
+            ),
             ("anchors are not looked at", "items, anchors)", "items)", "losses/miners_of_anchors"),
             (
                 "the nearest positive",
@@ -69,6 +81,12 @@ in_the_core(
         ],
         "dtgcnn.losses.mining:semi_hard": [
             (
+                "a far negative is farther than what is none",
+                "-distances, -_INF)",
+                "-distances, -1e9)",
+                "losses/miners_of_far_rows",
+            ),
+            (
                 "anchors are negatives",
                 "candidates & ~anchors[None, :]",
                 "candidates",
@@ -94,6 +112,18 @@ in_the_core(
             ),
         ],
         "dtgcnn.losses.mining:easy_positive": [
+            (
+                "a far positive is farther than what is none",
+                "pairs.positive, -distances, -_INF)",
+                "pairs.positive, -distances, -1e9)",
+                "losses/miners_of_far_rows",
+            ),
+            (
+                "a far negative is farther than what is none",
+                "candidates, -distances, -_INF)",
+                "candidates, -distances, -1e9)",
+                "losses/miners_of_far_rows",
+            ),
             ("anchors are not looked at", "items, anchors)", "items)", "losses/miners_of_anchors"),
             (
                 "the farthest positive",
@@ -109,6 +139,12 @@ in_the_core(
             ),
         ],
         "dtgcnn.losses.mining:semi_hard_all": [
+            (
+                "a far negative is farther than what is none",
+                "distances, _INF)",
+                "distances, 1e9)",
+                "losses/miners_of_far_rows",
+            ),
             ("anchors are not looked at", "items, anchors)", "items)", "losses/miners_of_anchors"),
         ],
         "dtgcnn.losses.mining:count_before": [
