@@ -50,6 +50,7 @@ def read_blocks(path: str | PathLike[str], block_rows: int = BLOCK_ROWS) -> Iter
 
 def _blocks(path: str | PathLike[str], block_rows: int) -> Iterator[Block]:
     source, records = read_records(path)
+    source.tell()
     rules = Rules(source)
     rows: list[int] = []
     checked: list[list[str]] = []

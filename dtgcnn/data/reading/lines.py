@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -69,7 +69,9 @@ def open_bytes(source: Source, path: Path, packed: bool) -> BinaryIO:
     return file
 
 
-def read_lines(source: Source, file: BinaryIO, limit: int | None = None) -> Iterator[str]:
+def read_lines(
+    source: Source, file: BinaryIO, limit: int | None = None
+) -> Generator[str, None, None]:
     """The lines of UTF-8 text with their ends: LF, CR LF or CR, as they come. Closes the file.
 
     Raises:

@@ -122,6 +122,7 @@ def _tuples(pairs: Iterable[tuple[object, ...]]) -> Iterator[Record]:
 
 
 def _from_records(source: Source, records: Iterable[Record]) -> Pairs:
+    source.tell()
     rule = TextRule(source)
     fields: tuple[str, ...] = ()
     columns: tuple[list[str], list[str]] = ([], [])

@@ -216,6 +216,7 @@ def from_records(source: Source, records: Iterable[Record]) -> RawData:
     Raises:
         DataError: there are no records, or one breaks a rule; see ``Rules.check``.
     """
+    source.tell()
     rules = Rules(source)
     rows: list[int] = []
     checked: list[list[str]] = []

@@ -120,7 +120,9 @@ def _csv(source: Source, file: BinaryIO) -> _Found:
 
 
 def _tsv(source: Source, file: BinaryIO) -> _Found:
-    return read_table(source, file, "\t")
+    path = Path(source.name)
+    packed = path.suffix.lower() == ".gz"
+    return read_table(source, file, "\t", lambda: open_bytes(source, path, packed))
 
 
 def _json(source: Source, file: BinaryIO) -> _Found:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from ...errors import DataError
 
 __all__ = ["Source", "shorten"]
+
+_log = logging.getLogger("dtgcnn")
 
 
 def shorten(value: object, limit: int = 60) -> str:
@@ -20,12 +23,19 @@ class Source:
     """Where records come from: a file or a call, and the unit in which its rows are counted.
 
     Lines count from 1, as editors do; records and array rows from 0, as Python does. ``header`` is
-    the row of a table that names its columns.
+    the row of a table that names its columns, ``notes`` are what a person should be told of how
+    the content was taken.
     """
 
     name: str
     unit: str = "record"
     header: int | None = None
+    notes: tuple[str, ...] = ()
+
+    def tell(self) -> None:
+        """Log the notes."""
+        for note in self.notes:
+            _log.warning("%s: %s", self.name, note)
 
     def place(self, row: int) -> str:
         """The words for one row, such as ``line 7`` or ``record 3 (counting from 0)``."""

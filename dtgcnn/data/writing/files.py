@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, TypeAlias
+from typing import Any, BinaryIO, Literal, TextIO, TypeAlias
 
 import numpy as np
 
@@ -113,16 +113,26 @@ def _jsonl(file: TextIO, records: _Records, name: str | None) -> None:
         file.write(f"{json.dumps(record, ensure_ascii=False)}\n")
 
 
-def _csv(file: TextIO, records: _Records, name: str | None, delimiter: str = ",") -> None:
-    writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-    for number, record in enumerate(records):
-        if not number:
-            writer.writerow(record)
-        writer.writerow(record.values())
+def _csv(file: TextIO, records: _Records, name: str | None) -> None:
+    _table(file, records, ",", csv.QUOTE_MINIMAL)
 
 
 def _tsv(file: TextIO, records: _Records, name: str | None) -> None:
-    _csv(file, records, name, "\t")
+    # Quotes around the names tell readers that those in the rows enclose cells too.
+    _table(file, records, "\t", csv.QUOTE_ALL)
+
+
+def _table(file: TextIO, records: _Records, delimiter: str, header: Literal[0, 1, 2, 3]) -> None:
+    names, some, every = (
+        csv.writer(file, delimiter=delimiter, lineterminator="\n", quoting=quoting)
+        for quoting in (header, csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
+    )
+    for number, record in enumerate(records):
+        if not number:
+            names.writerow(record)
+        # Readers take a carriage return for the end of a line, and the library does not quote it.
+        writer = every if any("\r" in str(value) for value in record.values()) else some
+        writer.writerow(record.values())
 
 
 _WRITERS: dict[str, Callable[[TextIO, _Records, str | None], None]] = {
