@@ -290,3 +290,38 @@ def test_batches_have_one_shape_each() -> None:
     assert [batch for batch, _ in batches] == [[4], [1, 5], [0, 2], [3, 6]]
     assert [filled for _, filled in batches] == [[4, 4], [1, 5], [0, 2], [3, 6]]
     assert list(equal_shapes([], 2)) == []
+
+
+class Short(Toy):
+    """Reads ten letters."""
+
+    limit: ClassVar[str] = "10 letters"
+
+    def _cut(self, model: Any, texts: list[str]) -> list[bool]:
+        return [len(text) > 10 for text in texts]
+
+
+def test_texts_that_are_cut_are_counted_from_the_cache_too(
+    model: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = ["a text", "a longer text", "a longer text", "one more that is long", "short"]
+    for _ in range(2):
+        caplog.clear()
+        Short(str(model)).encode(texts)
+        assert "Short: 3 of 5 texts have more than the model's 10 letters" in caplog.text
+    caplog.clear()
+    Short(str(model)).encode(["a text", "short"])
+    assert "what comes after" not in caplog.text
+
+
+def test_sentence_transformers_count_tokens() -> None:
+    class Model:
+        max_seq_length = 3
+
+        @staticmethod
+        def tokenizer(texts: list[str], truncation: bool, max_length: int) -> Any:
+            return {"input_ids": [text.split()[:max_length] for text in texts]}
+
+    encoder = SentenceTransformerEncoder.__new__(SentenceTransformerEncoder)
+    assert encoder._cut(Model, ["a b c", "a b c d", "a"]) == [False, True, False]
+    assert encoder._cut(object(), ["a b c d"]) == [False]

@@ -239,3 +239,12 @@ def test_mlx_gives_the_rows_of_sentence_transformers(
     np.testing.assert_array_equal(mlx.encode(texts[::-1]), rows[::-1])
     mlx.save(tmp_path / "saved")
     np.testing.assert_array_equal(load_encoder(tmp_path / "saved").encode(texts), rows)
+
+
+def test_cut_texts_are_counted(
+    encoder: SentenceTransformerEncoder, caplog: pytest.LogCaptureFixture
+) -> None:
+    long = "word " * 300
+    rows = encoder.encode([f"{long} one", f"{long} other", "short"])
+    np.testing.assert_array_equal(rows[0], rows[1])
+    assert "2 of 3 texts have more than the model's max_seq_length of tokens" in caplog.text

@@ -247,3 +247,15 @@ def test_pieces_for_an_embedding_layer(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.encode(texts), rows)
     other = PieceEncoder(6, 30).fit(texts)
     assert other.fingerprint != encoder.fingerprint
+
+
+def test_texts_that_are_cut_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    pytest.importorskip("sentencepiece", reason="PieceEncoder needs sentencepiece")
+    texts = [" ".join(["the cat sat"] * 100) + f" {word}" for word in ("a", "b", "c", "d")]
+    short = PieceEncoder(16, 40).fit(texts)
+    rows = short.encode([*texts, "the cat"])
+    assert (rows[0] == rows[3]).all()
+    assert "4 of 5 texts have more than max_length = 16 pieces; what comes after" in caplog.text
+    caplog.clear()
+    short.encode(["the cat"])
+    assert "what comes after" not in caplog.text

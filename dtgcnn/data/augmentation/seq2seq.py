@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..encoders.encoding import require
+from ..encoders.encoding import report_cut, require
 
 __all__ = ["Seq2Seq"]
+
+_ENDLESS = 10**9  # tokenizers that know no longest text name a number beyond it
 
 
 class Seq2Seq:
@@ -49,6 +51,11 @@ class Seq2Seq:
 
         tokenizer, model = self._load()
         asked = [self.prefix + text for text in texts]
+        longest = tokenizer.model_max_length
+        if longest < _ENDLESS:
+            found = tokenizer(asked, truncation=True, max_length=longest + 1)["input_ids"]
+            cut = sum(len(ids) > longest for ids in found)
+            report_cut(f"the model {self.model}", cut, len(asked), f"its {longest:,} tokens")
         tokens = tokenizer(asked, return_tensors="pt", padding=True, truncation=True)
         length = tokens["input_ids"].shape[1]
         with torch.inference_mode():

@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -71,6 +71,9 @@ class EncoderCache:
                     self._connection.execute(
                         "CREATE TABLE IF NOT EXISTS rows (text BLOB PRIMARY KEY, row BLOB NOT NULL)"
                     )
+                    self._connection.execute(
+                        "CREATE TABLE IF NOT EXISTS cut (text BLOB PRIMARY KEY)"
+                    )
             except (sqlite3.Error, OSError) as error:
                 self._give_up(error)
         return self
@@ -103,27 +106,41 @@ class EncoderCache:
             _log.warning("%s: %d damaged rows are made anew", self.path, damaged)
         return missing
 
-    def add(self, texts: Iterable[str], rows: FloatArray) -> None:
-        """Keep rows (N, dim); all of them are on the disk afterwards, or none."""
+    def cut_among(self, texts: Sequence[str]) -> int:
+        """How many of the texts are known to have been cut."""
+        found = 0
+        for start in range(0, len(texts), _ASKED):
+            keys = [_key(text) for text in texts[start : start + _ASKED]]
+            known = {key for (key,) in self._ask("SELECT text FROM cut WHERE text IN", keys)}
+            found += sum(key in known for key in keys)
+        return found
+
+    def add(self, texts: Iterable[str], rows: FloatArray, cut: Iterable[str] = ()) -> None:
+        """Keep rows (N, dim), and which of the texts were ``cut``; all of it is on the disk
+        afterwards, or nothing."""
         if self._connection is None:
             return
         pairs = [(_key(text), _packed(row)) for text, row in zip(texts, rows, strict=True)]
         try:
             with self._connection:
                 self._connection.executemany("INSERT OR REPLACE INTO rows VALUES (?, ?)", pairs)
+                keys = [(_key(text),) for text in cut]
+                self._connection.executemany("INSERT OR IGNORE INTO cut VALUES (?)", keys)
         except sqlite3.Error as error:
             self._give_up(error)
 
     def _look_up(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        return dict(self._ask("SELECT text, row FROM rows WHERE text IN", keys))
+
+    def _ask(self, question: str, keys: list[bytes]) -> list[Any]:
+        """The rows that a question about some keys finds."""
         if self._connection is None:
-            return {}
-        places = ",".join("?" * len(keys))
-        question = f"SELECT text, row FROM rows WHERE text IN ({places})"
+            return []
         try:
-            return dict(self._connection.execute(question, keys))
+            return list(self._connection.execute(f"{question} ({','.join('?' * len(keys))})", keys))
         except sqlite3.Error as error:
             self._give_up(error)
-            return {}
+            return []
 
     def _unpack(self, packed: object) -> FloatArray | None:
         """The row; None where its bytes do not agree with its checksum."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -26,10 +27,13 @@ __all__ = [
     "equal_shapes",
     "progress_bar",
     "read_description",
+    "report_cut",
     "require",
     "unit_batches",
     "write_description",
 ]
+
+_log = logging.getLogger("dtgcnn")
 
 DESCRIPTION = "encoder.json"
 
@@ -128,6 +132,15 @@ def progress_bar(what: str, total: int, shown: bool) -> Iterator[Callable[[int],
     ) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
+
+
+def report_cut(user: str, cut: int, total: int, limit: str) -> None:
+    """Warn that ``cut`` texts of ``total`` are longer than ``limit``, and lose their end."""
+    if cut:
+        _log.warning(
+            "%s: %s of %s texts have more than %s; what comes after is not read",
+            *(user, f"{cut:,}", f"{total:,}", limit),
+        )
 
 
 def digest(*parts: str | bytes | memoryview) -> str:

@@ -37,6 +37,7 @@ class MlxTextEncoder(PretrainedEncoder):
     name = "mlx"
     extra: ClassVar[str] = "mlx-text"
     batch_size: ClassVar[int] = 16
+    limit: ClassVar[str] = f"longest, {_LONGEST} tokens or fewer"
 
     @override
     def _load_model(self, folder: Path) -> Any:
@@ -46,10 +47,26 @@ class MlxTextEncoder(PretrainedEncoder):
     def _rows(self, model: Any, texts: list[str]) -> Iterator[tuple[list[int], FloatArray]]:
         mx = require("mlx.core", type(self).__name__, self.extra)
         network, tokenizer = model
-        longest = min(tokenizer.model_max_length, _LONGEST)
-        tokens = tokenizer(texts, truncation=True, max_length=longest, padding=False)["input_ids"]
+        tokens = _tokens(tokenizer, texts, _longest(tokenizer))
         for batch, filled in equal_shapes([len(ids) for ids in tokens], self.batch_size):
             ids = mx.array([tokens[i] for i in filled])
             found = network(ids, attention_mask=mx.ones_like(ids)).text_embeds
             rows = np.asarray(found.astype(mx.float32))
             yield batch, rows[: len(batch)]
+
+    @override
+    def _cut(self, model: Any, texts: list[str]) -> list[bool]:
+        _, tokenizer = model
+        longest = _longest(tokenizer)
+        return [len(ids) > longest for ids in _tokens(tokenizer, texts, longest + 1)]
+
+
+def _longest(tokenizer: Any) -> int:
+    return int(min(tokenizer.model_max_length, _LONGEST))
+
+
+def _tokens(tokenizer: Any, texts: list[str], longest: int) -> list[list[int]]:
+    found: list[list[int]] = tokenizer(texts, truncation=True, max_length=longest, padding=False)[
+        "input_ids"
+    ]
+    return found

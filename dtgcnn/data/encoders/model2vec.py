@@ -20,8 +20,8 @@ class Model2VecEncoder(PretrainedEncoder):
     """Rows of a model2vec model, the mean of its vectors of a text's tokens, such as
     ``Model2VecEncoder("minishlab/potion-base-8M")``.
 
-    Looking vectors up is fast, so nothing is kept in a cache. A text without any token that the
-    model knows gives a row of zeros.
+    Looking vectors up is fast, so nothing is kept in a cache. No text is cut. One without any token
+    that the model knows gives a row of zeros.
 
     Args:
         model_name: a local folder, or a name on the Hugging Face hub.
@@ -49,5 +49,5 @@ class Model2VecEncoder(PretrainedEncoder):
     def _rows(self, model: Any, texts: list[str]) -> Iterator[tuple[list[int], FloatArray]]:
         for start in range(0, len(texts), self.batch_size):
             part = texts[start : start + self.batch_size]
-            rows = model.encode(part, use_multiprocessing=False)
+            rows = model.encode(part, max_length=None, use_multiprocessing=False)
             yield list(range(start, start + len(part))), np.asarray(rows, np.float32)

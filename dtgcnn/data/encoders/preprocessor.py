@@ -19,7 +19,7 @@ from ...storage import replace_file, write_json
 from ..items import Items
 from ..writing.files import write_file
 from ..writing.triplets import Triplet, read_triplets, write_triplets
-from .encoding import checked_texts, require
+from .encoding import checked_texts, report_cut, require
 
 __all__ = ["DataPreprocessor"]
 
@@ -124,7 +124,8 @@ class DataPreprocessor:
         return self
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """The numbers of each text's pieces, ``max_length`` of them at most.
+        """The numbers of each text's pieces, ``max_length`` of them at most; how many texts have
+        more is logged as a warning.
 
         Raises:
             DataError: a text is no string or blank.
@@ -132,6 +133,9 @@ class DataPreprocessor:
         """
         processor = self._fitted("encode")
         found = processor.encode(checked_texts("DataPreprocessor.encode", texts))
+        limit = f"max_length = {self.max_length} pieces"
+        cut = sum(len(row) > self.max_length for row in found)
+        report_cut("DataPreprocessor", cut, len(found), limit)
         return [row[: self.max_length] for row in found]
 
     def encode_padded(self, texts: Sequence[str]) -> Pieces:

@@ -20,6 +20,7 @@ from .encoding import (
     digest,
     progress_bar,
     read_description,
+    report_cut,
     write_description,
 )
 from .model_files import find_model, revision_of, weights_of
@@ -59,6 +60,8 @@ class PretrainedEncoder(ABC):
     caches: ClassVar[bool] = True
     """Whether encoding takes so long that rows are worth keeping."""
     batch_size: ClassVar[int]
+    limit: ClassVar[str] = "longest text"
+    """What a text may be at most, in words."""
 
     def __init__(self, model_name: str, *, cache: bool = True, progress: bool = True) -> None:
         if not isinstance(model_name, str) or not model_name.strip():
@@ -84,7 +87,8 @@ class PretrainedEncoder(ABC):
         return self
 
     def encode(self, texts: Sequence[str]) -> FloatArray:
-        """(N, dim) float32 rows, each independent of the other texts.
+        """(N, dim) float32 rows, each independent of the other texts. How many texts are longer
+        than the model reads is logged as a warning.
 
         Raises:
             DataError: an element is not a string or is blank.
@@ -95,7 +99,10 @@ class PretrainedEncoder(ABC):
         folder = cache_folder() if self.cache and self.caches else None
         with EncoderCache(self.fingerprint, self.dim, folder) as cache:
             missing = cache.fill(texts, out)
-            self._encode_missing(texts, missing, out, cache)
+            new = set(missing)
+            cut = cache.cut_among([text for i, text in enumerate(texts) if i not in new])
+            cut += self._encode_missing(texts, missing, out, cache)
+            report_cut(type(self).__name__, cut, len(texts), f"the model's {self.limit}")
             if cache.path is not None and len(texts) >= _TOLD:
                 _log.info(
                     "encoded %d texts, %d were known; cache %s, %.1f MB",
@@ -162,6 +169,10 @@ class PretrainedEncoder(ABC):
     def _rows(self, model: Any, texts: list[str]) -> Iterator[tuple[list[int], FloatArray]]:
         """Rows in batches, with the indices of their texts."""
 
+    def _cut(self, model: Any, texts: list[str]) -> list[bool]:
+        """Of each text whether it is longer than the model reads."""
+        return [False] * len(texts)
+
     def _settle(self, model_name: str, folder: Path) -> None:
         is_folder = Path(model_name).expanduser().is_dir()
         self.model_name = str(folder) if is_folder else model_name
@@ -183,16 +194,18 @@ class PretrainedEncoder(ABC):
 
     def _encode_missing(
         self, texts: list[str], missing: list[int], out: FloatArray, cache: EncoderCache
-    ) -> None:
-        """Encode each distinct text once, in parts that are kept one after the other."""
+    ) -> int:
+        """Encode each distinct text once, in parts that are kept one after the other; returns how
+        many texts were cut."""
         if not missing:
-            return
+            return 0
         if self._model is None:
             self._model = self._loaded()
         places: dict[str, list[int]] = {}
         for i in missing:
             places.setdefault(texts[i], []).append(i)
         distinct = list(places)
+        cut = {text for text, long in zip(distinct, self._cut(self._model, distinct)) if long}
         shown = self.progress and len(distinct) > self.batch_size
         kept: list[int] = []
         with progress_bar("encoding texts", len(distinct), shown) as advance:
@@ -201,17 +214,22 @@ class PretrainedEncoder(ABC):
                     out[places[distinct[i]]] = row
                 kept += indices
                 if len(kept) >= _KEPT_AT_ONCE:
-                    _keep(cache, [distinct[i] for i in kept], places, out)
+                    _keep(cache, [distinct[i] for i in kept], places, out, cut)
                     kept = []
                 advance(len(indices))
-            _keep(cache, [distinct[i] for i in kept], places, out)
+            _keep(cache, [distinct[i] for i in kept], places, out, cut)
+        return sum(len(places[text]) for text in cut)
 
 
 def _keep(
-    cache: EncoderCache, texts: list[str], places: dict[str, list[int]], out: FloatArray
+    cache: EncoderCache,
+    texts: list[str],
+    places: dict[str, list[int]],
+    out: FloatArray,
+    cut: set[str],
 ) -> None:
     if texts:
-        cache.add(texts, out[[places[text][0] for text in texts]])
+        cache.add(texts, out[[places[text][0] for text in texts]], cut.intersection(texts))
 
 
 def _same_model(

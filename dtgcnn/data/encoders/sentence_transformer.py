@@ -38,6 +38,7 @@ class SentenceTransformerEncoder(PretrainedEncoder):
     name = "sentence-transformer"
     extra: ClassVar[str] = "sentence-transformers"
     batch_size: ClassVar[int] = 16
+    limit: ClassVar[str] = "max_seq_length of tokens"
     device: str | None = None
 
     def __init__(
@@ -75,14 +76,26 @@ class SentenceTransformerEncoder(PretrainedEncoder):
             )
             yield batch, np.asarray(rows[: len(batch)], np.float32)
 
+    @override
+    def _cut(self, model: Any, texts: list[str]) -> list[bool]:
+        longest = getattr(model, "max_seq_length", None)
+        lengths = None if longest is None else _tokens(model, texts, longest + 1)
+        return [length > longest for length in lengths] if lengths else [False] * len(texts)
+
 
 def _lengths(model: Any, texts: list[str]) -> list[int]:
     """Tokens of each text; characters where the model has no tokeniser of the usual kind."""
+    found = _tokens(model, texts, getattr(model, "max_seq_length", None))
+    return [len(text) for text in texts] if found is None else found
+
+
+def _tokens(model: Any, texts: list[str], longest: int | None) -> list[int] | None:
+    """Tokens of each text, at most ``longest``."""
     try:
-        found = model.tokenizer(texts, truncation=True, max_length=model.max_seq_length)
+        found = model.tokenizer(texts, truncation=True, max_length=longest)
         return [len(ids) for ids in found["input_ids"]]
     except (AttributeError, KeyError, TypeError, ValueError):
-        return [len(text) for text in texts]
+        return None
 
 
 @contextmanager
