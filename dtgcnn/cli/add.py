@@ -10,6 +10,7 @@ from ..model import DTGCNN
 from ..storage import WEIGHTS, check_folder, holds_index
 from .main import main
 from .options import (
+    about,
     backend_option,
     check_rows,
     file_argument,
@@ -42,10 +43,8 @@ def add(model: Path, file: Path, output: Path, backend: str, overwrite: bool) ->
     labels = None
     if dataset.label_names is not None:
         labels = [name or None for name in dataset.names_of(range(len(dataset)))]
-    try:
-        after = before.add(dataset.inputs, labels)
-    except ValueError as error:
-        raise ValueError(f"{file}: {error}") from None
+    with about(file):
+        after = before.add(dataset.inputs, labels, places=dataset.place)
     after.save(output, overwrite=overwrite)
     bank, rows = before.trained_bank(), len(after.trained_bank())
     joined = rows - len(bank)

@@ -85,14 +85,14 @@ def _encoder_of(spec: str | None) -> Encoder | None:
 
 
 def _labels(found: LabelCheck, most: int) -> list[str]:
-    """The labels that look wrong, a line each."""
-    lines = [
-        f"labels: {found.suspected:,} of {len(found.rows):,} are suspected to be wrong; the worst "
-        "first, with the label's probability against the likeliest other one's"
-    ]
+    """The labels that are suspected, a line each."""
+    told = f"labels: {found.suspected:,} of {len(found.rows):,} are suspected to be wrong"
+    if found.suspected:
+        told += "; the worst first, with the label's probability against the likeliest other one's"
+    lines = [told]
     if found.left_out:
         lines.append(f"    {len(found.left_out):,} are the only ones of their class: left out")
-    for row in found.rows[:most]:
+    for row in [row for row in found.rows if row["suspected"]][:most]:
         text = "" if row["text"] is None else f"  {shorten(row['text'])}"
         change = f"{row['label']} → {row['suggested']}"
         lines.append(f"    {row['score']:.3f}  {row['place']}: {change}{text}")

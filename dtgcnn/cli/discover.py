@@ -14,6 +14,7 @@ from ..model import DTGCNN
 from ..storage import write_json
 from .main import main
 from .options import (
+    about,
     backend_option,
     check_file,
     check_rows,
@@ -74,7 +75,8 @@ def discover(
     dataset = rows_of(file)
     loaded = DTGCNN.load(model, backend=backend)
     check_rows(model, loaded, dataset)
-    found = find_groups(loaded, dataset.inputs, groups, seed)
+    with about(file, "groups"):
+        found = find_groups(loaded, dataset.inputs, groups, seed)
     texts = dataset.texts
     click.echo("size   share  group")
     for group in found.groups:

@@ -14,6 +14,7 @@ from ..evaluation import next_rows
 from ..model import DTGCNN
 from .main import main
 from .options import (
+    about,
     backend_option,
     check_file,
     check_rows,
@@ -69,8 +70,11 @@ def choose(
             raise ValueError(f"{file}: every row has a label, so there is none to label next")
     loaded = DTGCNN.load(model, backend=backend)
     check_rows(model, loaded, dataset)
-    rows = loaded.vectors(dataset.inputs)[open_rows.tolist()]
-    found = next_rows(loaded, rows, count, seed=seed)
+    with about(model):
+        loaded.voters()
+    with about(file, "count"):
+        rows = loaded.vectors(dataset.inputs)[open_rows.tolist()]
+        found = next_rows(loaded, rows, count, seed=seed)
     places = [int(open_rows[one.row]) for one in found]
     texts = None if dataset.texts is None else [dataset.texts[place] for place in places]
     width = max(len(f"{one.first} or {one.second}") for one in found)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ import click
 from ..config import DTGCNNConfig, parse_value
 from ..data import TripletDataset
 
-__all__ = ["backend_option", "check_file", "check_rows", "file_argument", "model_argument", "named"]
+__all__ = [
+    "about",
+    "backend_option",
+    "check_file",
+    "check_rows",
+    "file_argument",
+    "model_argument",
+    "named",
+]
 __all__ += ["overwrite_option", "parse_settings", "rows_of", "shorten"]
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
@@ -31,6 +40,18 @@ def named(option: str, check: Callable[..., None], *arguments: Any) -> None:
         raise ValueError(f"{option} {error}".replace("; overwrite ", "; --overwrite ")) from error
 
 
+@contextmanager
+def about(path: Path, *options: str) -> Iterator[None]:
+    """Let a ``ValueError`` begin with ``path``, which it is about, and name an option as one where
+    it is about the value of one of ``options``."""
+    try:
+        yield
+    except ValueError as error:
+        said = str(error).removeprefix("x ")
+        dashes = "--" if said.partition(" ")[0] in options else ""
+        raise ValueError(f"{path}: {dashes}{said}") from error
+
+
 def check_file(option: str, path: Path, overwrite: bool) -> None:
     """Refuse a file that cannot or must not be written, before any work is done."""
     if path.is_dir():
@@ -47,17 +68,17 @@ def check_file(option: str, path: Path, overwrite: bool) -> None:
 def check_rows(model: Path, loaded: Any, dataset: TripletDataset) -> None:
     """Refuse rows that cannot go into the model, or ensemble, that was loaded from ``model``."""
     first = getattr(loaded, "models", [loaded])[0]
-    width = first.config.input_dim
+    width = first.config.row_width
     if dataset.features is None:
         if first.encoder is None:
             raise ValueError(
                 f"{dataset.source}: holds texts, and the model in {model} has no text encoder: it "
                 f"was trained on vectors of {width:,} columns"
             )
-    elif not first.config.vocab_size and dataset.features.shape[1] != width:
+    elif dataset.features.shape[1] != width:
         raise ValueError(
             f"{dataset.source}: its vectors must have the {width:,} columns that the model in "
-            f"{model} takes, they have {dataset.features.shape[1]:,}"
+            f"{model} takes ({first.config.width_name}), they have {dataset.features.shape[1]:,}"
         )
 
 
@@ -76,8 +97,8 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 
 def rows_of(file: Path) -> TripletDataset:
-    """The single texts or vectors of a file; one of triplets is refused."""
-    dataset = TripletDataset(file)
+    """The single texts or vectors of a file, labelled or not; one of triplets is refused."""
+    dataset = TripletDataset.of_rows(file)
     if dataset.triplets is not None:
         raise ValueError(f"{file}: holds triplets; give a file of single texts or vectors")
     return dataset

@@ -14,6 +14,7 @@ from ..model import DTGCNN, VOTES, Answers
 from ..training import Ensemble, load_embedder
 from .main import main
 from .options import (
+    about,
     backend_option,
     check_file,
     check_rows,
@@ -27,6 +28,8 @@ __all__ = ["predict"]
 
 _FILES = {".csv", ".json", ".jsonl", ".npy", ".npz", ".parquet", ".safetensors", ".tsv", ".txt"}
 REFUSED = "(refused)"
+SHOWN = 5
+"""Rows without a known word that are named."""
 
 
 @main.command()
@@ -72,14 +75,17 @@ def predict(
     loaded = load_embedder(model, backend=backend)
     if dataset is not None:
         check_rows(model, loaded, dataset)
-    limit = None if reject is None else loaded.threshold(reject)
     texts = list(inputs) if dataset is None else dataset.texts
-    vectors = loaded.vectors(list(inputs) if dataset is None else dataset.inputs)
-    answers = loaded.answers(vectors, k=k)
+    with about(model, "reject"):
+        limit = None if reject is None else loaded.threshold(reject)
+        loaded.class_names()
+        vectors = loaded.vectors(list(inputs) if dataset is None else dataset.inputs)
+        answers = loaded.answers(vectors, k=k)
     found = answers.labels(limit)
     sure = answers.probabilities.max(axis=1)
     shown = texts or [f"row {row}" for row in range(len(found))]
-    reasons = _reasons(loaded, vectors, shown, k, answers.classes) if why else None
+    known = shown if texts else [f"{row} of {Path(inputs[0]).name}" for row in shown]
+    reasons = _reasons(loaded, vectors, known, k, answers.classes) if why else None
     if output is not None:
         columns: dict[str, Sequence[Any]] = {"row": range(len(found))}
         columns |= {} if texts is None else {"text": texts}
@@ -94,6 +100,9 @@ def predict(
                 click.echo(line)
     if output is not None:
         click.echo(f"{output}: {len(found):,} rows")
+    nothing = np.flatnonzero(~np.asarray(vectors).any(axis=1)).tolist()
+    if nothing:
+        click.echo(_unknown(nothing, texts, refused=limit is not None), err=True)
     if dataset is not None and dataset.label_names is not None:
         seen = [place >= 0 for place in loaded.bank_rows_of(vectors)]
         click.echo(_accuracy(dataset, found, answers, seen))
@@ -122,6 +131,15 @@ def _is_file(name: str) -> bool:
         return Path(name).is_file()
     except (OSError, ValueError):  # a text may be longer than a name, or hold what none may
         return False
+
+
+def _unknown(rows: Sequence[int], texts: Sequence[str] | None, refused: bool) -> str:
+    """What to say of rows whose vectors are zero."""
+    what = "rows of zeros" if texts is None else "texts of which the encoder knows no word"
+    shown = [f"row {row}" + ("" if texts is None else f" ({shorten(texts[row])})") for row in rows]
+    listed = ", ".join([*shown[:SHOWN], *(["…"] if len(shown) > SHOWN else [])])
+    means = "refused" if refused else "their answers mean nothing"
+    return f"warning: {what}: {len(rows):,}, {means}: {listed}"
 
 
 def _reasons(

@@ -10,7 +10,15 @@ from ..model import DTGCNN
 from ..storage import check_folder
 from .add import refuse_index
 from .main import main
-from .options import backend_option, check_rows, model_argument, named, overwrite_option, rows_of
+from .options import (
+    about,
+    backend_option,
+    check_rows,
+    model_argument,
+    named,
+    overwrite_option,
+    rows_of,
+)
 
 __all__ = ["remove"]
 
@@ -42,7 +50,8 @@ def remove(
     before = DTGCNN.load(model, backend=backend)
     if rows is not None:
         check_rows(model, before, rows)
-    after = before.remove(None if rows is None else rows.inputs, list(classes))
+    with about(model):
+        after = before.remove(None if rows is None else rows.inputs, list(classes))
     absent = 0
     if rows is not None:
         absent = before.trained_bank().rows_of(before.vectors(rows.inputs)).count(-1)

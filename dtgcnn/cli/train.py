@@ -38,7 +38,6 @@ from ..storage import check_folder, holds_model, write_json
 from ..training import (
     Trainer,
     changed_classes,
-    check_data,
     chosen_by,
     holds_state,
     load_trained,
@@ -49,6 +48,7 @@ from ..training import (
 from .main import INTERRUPTED, main
 from .options import (
     backend_option,
+    check_rows,
     file_argument,
     named,
     overwrite_option,
@@ -202,7 +202,8 @@ def train(
         config, encoder = _inputs(dataset, cautious | chosen, encoder_spec, not no_cache, quiet)
     else:
         config, encoder = continued(initial.config, cautious, chosen), initial.encoder
-        check_data(initial, dataset)
+        assert init is not None
+        check_rows(init, initial, dataset)
     if train_split is None:  # triplets between both sides are lost to either
         train_split = 0.8 if dataset.triplets is None else 0.9
     if initial is None:

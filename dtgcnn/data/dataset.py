@@ -36,6 +36,12 @@ class TripletDataset(Items):
         self._fill(read_file(path))
 
     @classmethod
+    def of_rows(cls, path: str | PathLike[str]) -> Self:
+        """Read a file whose labels need not be known: where every one is blank, null or −1, its
+        items are as those of a file without labels."""
+        return cls._from_raw(read_file(path, labels=False))
+
+    @classmethod
     def stream(
         cls, path: str | PathLike[str], encoder: Encoder, folder: str | PathLike[str]
     ) -> Self:

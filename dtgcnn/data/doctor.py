@@ -139,18 +139,29 @@ def _is_train(split: str) -> bool:
 
 
 def _leaks(raw: RawData, same: IntArray, splits: list[str]) -> Iterator[Finding]:
-    """Rows that are measured, and trained on too."""
-    leaked = [
-        (int(row), [int(other) for other in rows if _is_train(splits[other])])
-        for rows in _groups(same)
-        for row in rows
-        if not _is_train(splits[row])
+    """Rows that are measured, and trained on too. Rows without a label are not measured, and
+    training leaves out those that are equal to one that is."""
+    labels = raw.labels or ["known"] * len(same)
+    leaked: list[tuple[int, int]] = []
+    copies: list[tuple[int, int]] = []
+    for rows in _groups(same):
+        train = [int(row) for row in rows if _is_train(splits[row])]
+        twins = sorted(train, key=lambda row: not labels[row])[:1]
+        for row, twin in ((int(row), twin) for row in rows for twin in twins):
+            if not _is_train(splits[row]):
+                (leaked if labels[row] and labels[twin] else copies).append((row, twin))
+    shown = [
+        tuple(" and ".join(_places(raw, pair)) for pair in sorted(p)) for p in (leaked, copies)
     ]
-    pairs = [(row, twins[0]) for row, twins in leaked if twins]
-    if pairs:
-        shown = [" and ".join(_places(raw, pair)) for pair in sorted(pairs)]
-        message = f"{len(pairs)} rows outside of train are equal to a row of train"
-        yield Finding("fault", "leak", message, tuple(shown))
+    if leaked:
+        message = f"{len(leaked)} rows outside of train are equal to a row of train"
+        yield Finding("fault", "leak", message, shown[0])
+    if copies:
+        message = (
+            f"{len(copies)} rows outside of train are equal to a row of train, one of both without "
+            "a label: those of train are left out of training where the other is measured"
+        )
+        yield Finding("warning", "unlabelled copies", message, shown[1])
 
 
 def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Finding]:

@@ -59,8 +59,10 @@ class Items:
         return items
 
     def _fill(self, raw: RawData) -> None:
+        raw.require_label()
         self.kind = raw.kind
         self.source = raw.source.name
+        self._source, self._rows = raw.source, raw.rows
         self.texts = raw.texts
         self.features = raw.features
         self.splits = raw.splits
@@ -120,6 +122,11 @@ class Items:
         if np.isnan(values).all():
             raise source.error("must hold one number or more, all are NaN")
         self.targets = values
+
+    def place(self, item: int) -> str:
+        """What messages call an item that is no triplet's: ``"line 7"`` of a file, or ``"row 3
+        (counting from 0)"`` of arrays."""
+        return self._source.place(self._rows[item])
 
     def split_items(self, prefix: str) -> IntArray:
         """Indices of the items whose split begins with ``prefix`` (any case): "train" is train_5

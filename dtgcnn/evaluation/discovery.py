@@ -117,10 +117,13 @@ def discover(
     least = model.config.graph_k_neighbors + 1
     if distinct < least:
         raise ValueError(
-            f"x must have {least} distinct rows or more for the graph, it has {distinct}"
+            f"x must have {least} distinct rows or more that are not zero, for the graph, it has "
+            f"{distinct}"
         )
     if groups is not None and not 2 <= groups <= distinct:
-        raise ValueError(f"groups must be between 2 and the {distinct} distinct rows, not {groups}")
+        raise ValueError(
+            f"groups must be between 2 and the {distinct} distinct rows, received {groups}"
+        )
     indexed = model.index(host_x[some])
     z = unit_rows(indexed.encode(host_x[some]))
     known, labels = _known_rows(model, indexed)

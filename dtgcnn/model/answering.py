@@ -74,7 +74,10 @@ class AnsweringModel(SavedModel, Classifier):
 
     @override
     def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
-        return self.judge(self.neighbors(x, k))
+        rows = self.vectors(x)
+        found = self.judge(self.neighbors(rows, k))
+        found.scores[~rows.any(axis=1)] = float("-inf")
+        return found
 
     def judge(self, near: Neighbors) -> Answers:
         """The answers that rest on what ``neighbors`` gave."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ def joining(
     classes: Sequence[str] | None,
     host_x: HostArray,
     labels: Sequence[str | int | None] | None,
+    places: Callable[[int], str] = "row {}".format,
 ) -> Joining:
     """Which rows (N, D) join a bank and what classes its rows have then.
 
@@ -38,6 +39,7 @@ def joining(
         classes: the names of the classes of the bank's rows, None where they have none.
         host_x: the rows.
         labels: their classes' names, None for a row whose class is not known; None for none known.
+        places: what a row is called in a message.
 
     Raises:
         ValueError: there are not as many labels as rows, a label is blank, or it contradicts that
@@ -67,14 +69,14 @@ def joining(
             continue
         name = str(label)
         if not name.strip():
-            raise ValueError(f"row {row}: a label must not be blank; None is a class not known")
+            raise ValueError(f"{places(row)}: a label must not be blank; None is a class not known")
         if name not in numbers:
             numbers[name] = len(names)
             names.append(name)
         if known[place] not in (-1, numbers[name]):
-            other = f"row {said[place]}" if place in said else f"row {place} of the bank"
+            other = places(said[place]) if place in said else f"row {place} of the bank"
             raise ValueError(
-                f"row {row} is labelled {name!r}, and {other}, which is equal, "
+                f"{places(row)} is labelled {name!r}, and {other}, which is equal, "
                 f"{names[known[place]]!r}"
             )
         if known[place] < 0:

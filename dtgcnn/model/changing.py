@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Self
@@ -33,7 +33,11 @@ class ChangingModel(AnsweringModel):
         """Compute the bank's states anew; see ``DTGCNN``."""
 
     def add(
-        self, x: HostArray | Sequence[str], labels: Sequence[str | int | None] | None = None
+        self,
+        x: HostArray | Sequence[str],
+        labels: Sequence[str | int | None] | None = None,
+        *,
+        places: Callable[[int], str] = "row {}".format,
     ) -> Self:
         """A model like this one with more rows in its bank, which its embeddings of like rows, and
         its answers, then rest on. Nothing is trained, and this model stays as it is.
@@ -45,12 +49,13 @@ class ChangingModel(AnsweringModel):
             x: texts or vectors (N, input_dim); of equal ones, and of those in the bank, one is
                 kept, and takes the label where it had none.
             labels: the names of their classes, None for a row whose class is not known.
+            places: what a row is called in messages.
 
         Raises:
             ValueError: as ``encode``; or a label contradicts that of an equal row.
         """
         host_x, bank = self.vectors(x), self.trained_bank()
-        found = joining(bank, self.classes_, host_x, labels)
+        found = joining(bank, self.classes_, host_x, labels, places)
         fresh = host_x[found.fresh]
         other = self._with(
             joined(self.ops, bank, fresh, *self.started(fresh), found.labels)

@@ -21,7 +21,8 @@ class Answers:
     Attributes:
         classes: the names of the C classes.
         probabilities: (N, C) float32 on the host, rows in sum 1.
-        scores: (N,) how much each row is in scope: larger of what is like the rows trained on.
+        scores: (N,) how much each row is in scope: larger of what is like the rows trained on, −inf
+            of a zero vector, as that of a text of which the encoder knows no word.
     """
 
     classes: list[str]
@@ -93,7 +94,8 @@ class Classifier(ABC):
             x: the rows.
             k: see ``answers``.
             reject: refuse rows that are less in scope than this share of the rows that were held
-                out in training, so that about as many rows of known classes are refused.
+                out in training, so that about as many rows of known classes are refused; and those
+                whose vector is zero.
 
         Returns:
             N names of ``classes_``, None where a row is refused.

@@ -38,6 +38,7 @@ from .mapping import map_arrays
 __all__ = ["Checkpoint", "check_folder", "holds_model", "read_checkpoint", "write_checkpoint"]
 
 WEIGHTS = "model.safetensors"
+ENSEMBLE = "ensemble.safetensors"
 FORMAT = "dtgcnn-2"
 _ENCODER = re.compile(r"encoder-[0-9a-f]{12}$")
 _PARTS = re.compile(rf"{_ENCODER.pattern}|{INDEX.pattern}")
@@ -159,6 +160,10 @@ def read_checkpoint(
     """
     directory = Path(directory)
     path = directory / WEIGHTS
+    if (directory / ENSEMBLE).is_file() and not path.is_file():
+        members = sorted(member.name for member in directory.glob("member-*"))
+        such = f", as {directory / members[0]} does" if members else ""
+        raise CheckpointError(f"{directory}: must hold one model, it holds an ensemble{such}")
     if not path.is_file():
         raise CheckpointError(f"{directory}: no model here ({WEIGHTS} is missing)")
     metadata, arrays = (map_arrays if mapped else read_arrays)(path, FORMAT)

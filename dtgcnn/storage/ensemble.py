@@ -19,19 +19,18 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
-from .checkpoint import check_folder
+from .checkpoint import ENSEMBLE, check_folder
 from .files import flush, read_arrays, read_metadata, replace_file, write_arrays, write_json
 
 __all__ = ["holds_ensemble", "read_ensemble", "write_ensemble"]
 
-INDEX = "ensemble.safetensors"
 FORMAT = "dtgcnn-ensemble-1"
 _MEMBER = re.compile(r"member-\d+-[0-9a-f]{8}$")
 
 
 def holds_ensemble(directory: str | Path) -> bool:
     """Whether an ensemble was saved in ``directory``."""
-    return (Path(directory) / INDEX).exists()
+    return (Path(directory) / ENSEMBLE).exists()
 
 
 def write_ensemble(
@@ -61,7 +60,7 @@ def write_ensemble(
         FileExistsError, NotADirectoryError, PermissionError: see ``check_folder``.
     """
     directory = Path(directory)
-    check_folder(directory, overwrite, what="an ensemble", main=INDEX, parts=_MEMBER)
+    check_folder(directory, overwrite, what="an ensemble", main=ENSEMBLE, parts=_MEMBER)
     directory.mkdir(parents=True, exist_ok=True)
     token = secrets.token_hex(4)
     names = [f"member-{i}-{token}" for i in range(len(savers))]
@@ -76,7 +75,7 @@ def write_ensemble(
         for save, name in zip(savers, names, strict=True):
             save(directory / name)
         flush(directory)  # the members' names, before the file that names them
-        write_arrays(directory / INDEX, arrays, metadata)
+        write_arrays(directory / ENSEMBLE, arrays, metadata)
     finally:
         _remove_unnamed(directory)
     write_json(directory / "ensemble.json", metadata)
@@ -91,9 +90,9 @@ def read_ensemble(directory: str | Path) -> tuple[list[Path], str, Any]:
         CheckpointError: there is no ensemble, or its file is damaged or foreign.
     """
     directory = Path(directory)
-    path = directory / INDEX
+    path = directory / ENSEMBLE
     if not path.is_file():
-        raise CheckpointError(f"{directory}: no ensemble here ({INDEX} is missing)")
+        raise CheckpointError(f"{directory}: no ensemble here ({ENSEMBLE} is missing)")
     metadata, arrays = read_arrays(path, FORMAT)
     members = [directory / name for name in metadata["members"]]
     return members, metadata["mode"], arrays.get("rotations")
@@ -102,7 +101,7 @@ def read_ensemble(directory: str | Path) -> tuple[list[Path], str, Any]:
 def _remove_unnamed(directory: Path) -> None:
     """Remove the members that ``ensemble.safetensors`` does not name: those of an ensemble that was
     replaced, or of a save that failed."""
-    index = directory / INDEX
+    index = directory / ENSEMBLE
     try:
         named = read_metadata(index)["members"] if index.exists() else []
     except CheckpointError:  # it cannot be told which are in use

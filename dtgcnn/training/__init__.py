@@ -1,7 +1,7 @@
 """Training: ``Trainer`` and its loop, one step, the state of a run, stages, ensembles."""
 
 from .best_epoch import chosen_by
-from .continuing import changed_classes, check_data, load_trained, sides
+from .continuing import changed_classes, load_trained, sides
 from .curriculum import CurriculumScheduler
 from .ensemble import Ensemble, load_embedder
 from .progressive import ProgressiveTrainer, Stage
@@ -17,7 +17,6 @@ __all__ = [
     "Stage",
     "Trainer",
     "changed_classes",
-    "check_data",
     "chosen_by",
     "holds_state",
     "load_embedder",

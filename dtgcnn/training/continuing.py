@@ -13,21 +13,19 @@ from ..model import DTGCNN
 if TYPE_CHECKING:
     from ..data import Items, TripletDataset, TripletLoader
 
-__all__ = ["changed_classes", "check_data", "load_trained", "sides"]
+__all__ = ["changed_classes", "load_trained", "sides"]
 
 
 def load_trained(directory: str | Path, ops: ArrayOps) -> DTGCNN:
     """The trained model in ``directory``, to go on from.
 
     Raises:
-        CheckpointError: there is none, or it is damaged.
-        ValueError: an ensemble is there, an index, a model of another class or an untrained one.
+        CheckpointError: there is none, it is damaged, untrained, or an ensemble is there.
+        ValueError: an index is there, or a model of another class.
     """
-    from ..storage import WEIGHTS, holds_ensemble, holds_index
+    from ..storage import WEIGHTS, holds_index
 
     directory = Path(directory)
-    if holds_ensemble(directory):
-        raise ValueError(f"{directory}: must hold one model, it holds an ensemble")
     if holds_index(directory / WEIGHTS):
         raise ValueError(f"{directory}: must hold a trained model, it holds an index of one")
     model = DTGCNN.load(directory, ops=ops)
@@ -36,25 +34,6 @@ def load_trained(directory: str | Path, ops: ArrayOps) -> DTGCNN:
     if model.bank is None:
         raise CheckpointError(f"{directory}: must hold a trained model, this one has no bank")
     return model
-
-
-def check_data(model: DTGCNN, data: Items) -> None:
-    """Refuse data that the model does not take, before any are encoded.
-
-    Raises:
-        ValueError: texts for a model without an encoder, or vectors of another width.
-    """
-    config = model.config
-    if data.features is None and model.encoder is None:
-        raise ValueError(
-            f"{data.source}: must hold vectors of {config.row_width} columns, as the model was "
-            "trained on, it holds texts, and the model has no encoder"
-        )
-    if data.features is not None and data.features.shape[1] != config.row_width:
-        raise ValueError(
-            f"{data.source}: its vectors must have {config.row_width} columns, the model's "
-            f"{config.width_name}, they have {data.features.shape[1]}"
-        )
 
 
 def sides(

@@ -108,3 +108,33 @@ def test_rows_without_a_label_are_not_suspected(tmp_path: Path) -> None:
     assert sorted(row["row"] for row in found["rows"]) == sorted(
         place for place, row in enumerate(rows, 2) if row["label"]
     )
+
+
+def test_only_suspected_labels_are_listed(tmp_path: Path) -> None:
+    y = np.repeat([0, 1, 2], 20)
+    x = np.eye(6)[y] + 0.1 * np.random.default_rng(0).standard_normal((60, 6))
+    np.savez(tmp_path / "v.npz", x=x.astype(np.float32), y=y)
+    done = run(tmp_path / "v.npz", "--labels", "--json", tmp_path / "found.json")
+    assert done.output.rstrip().endswith("labels: 0 of 60 are suspected to be wrong")
+    assert len(json.loads((tmp_path / "found.json").read_text())["labels"]["rows"]) == 60
+
+
+def test_unlabelled_copies_of_measured_rows_are_no_leak(tmp_path: Path) -> None:
+    rows = rows_of({"a": 9, "b": 9})
+    copies = [{**rows[0], "split": "test"}, {**rows[9], "split": "test"}]
+    rows[0] = {**rows[0], "label": ""}
+    done = run(table(tmp_path / "s.csv", [*rows, copies[0]]))
+    assert done.exit_code == 0, done.output
+    assert "warning: unlabelled copies: 1 rows outside of train" in done.output
+    assert "line 20 and line 2\n" in done.output
+    both = [
+        *rows,
+        *copies,
+        {**rows[0], "split": "train"},
+        {**rows[1], "label": "", "split": "test"},
+    ]
+    done = run(table(tmp_path / "b.csv", both))
+    assert done.exit_code == 1
+    assert "fault: leak: 1 rows outside of train" in done.output
+    assert "line 21 and line 11\n" in done.output
+    assert "unlabelled copies: 2 rows" in done.output

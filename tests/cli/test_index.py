@@ -220,8 +220,16 @@ def test_rows_join_a_model_and_leave_it(folder: Path, indexed: Path, tmp_path: P
     )
 
     (tmp_path / "wrong.csv").write_text("text,label\na bird flew 2,dog\n", "utf-8")
+    (tmp_path / "twice.csv").write_text("text,label\na fly ran,x\n\na fly ran,y\n", "utf-8")
     for arguments, message in (
-        (("add", tmp_path / "a", tmp_path / "wrong.csv"), "wrong.csv: .*'dog', and .* 'bird'"),
+        (
+            ("add", tmp_path / "a", tmp_path / "wrong.csv"),
+            "wrong.csv: line 2 is labelled 'dog', and row",
+        ),
+        (
+            ("add", tmp_path / "a", tmp_path / "twice.csv"),
+            "twice.csv: line 4 is labelled 'y', and line 2, which is equal, 'x'",
+        ),
         (("remove", tmp_path / "a", "--class", "brid"), "no class 'brid' .*like it: 'bird'"),
         (("remove", tmp_path / "a"), "FILE or --class must say what"),
         (

@@ -133,13 +133,14 @@ def test_other_folders_and_data_are_refused(before: Path, more: Path, tmp_path: 
     np.savez(vectors, x=rng.normal(size=(60, 7)), y=np.arange(60) % 3)
     said = refused(train(vectors, output, "--init", str(before)))
     assert (
-        f"{vectors}: its vectors must have 20 columns, the model's input_dim, they have 7" in said
+        f"{vectors}: its vectors must have the 20 columns that the model in {before} takes "
+        "(input_dim), they have 7" in said
     )
     done = train(vectors, of_vectors, "--set", "hidden_dims=[8]", "--set", "output_dim=8")
     assert done.exit_code == 0, done.output
     said = refused(train(more, output, "--init", str(of_vectors)))
-    assert f"{more}: must hold vectors of 7 columns" in said
-    assert "it holds texts, and the model has no encoder" in said
+    assert f"{more}: holds texts, and the model in {of_vectors} has no text encoder" in said
+    assert "it was trained on vectors of 7 columns" in said
     assert not output.exists()
 
 

@@ -210,3 +210,93 @@ def test_accuracy_tells_how_many_rows_are_of_the_bank(folder: Path, tmp_path: Pa
     assert "; 20 of these 20 are rows of the model's own bank" in done.output
     whole = run("predict", folder / "m", folder / "all.csv")
     assert "own bank" not in whole.output  # its test rows are new to the model
+
+
+@pytest.mark.parametrize("reject", [False, True])
+def test_texts_without_a_known_word_are_told(folder: Path, tmp_path: Path, reject: bool) -> None:
+    texts = ["where is my parcel?", "ηθικη"]
+    given = ["predict", folder / "m", *texts, *(["--reject", "0.001"] if reject else [])]
+    done = run(*given)
+    assert done.exit_code == 0, done.output
+    means = "refused" if reject else "their answers mean nothing"
+    told = f"warning: texts of which the encoder knows no word: 1, {means}: row 1 (ηθικη)\n"
+    assert told in done.stderr
+    assert ("(refused)" in done.stdout.splitlines()[1]) == reject
+    assert "(refused)" not in done.stdout.splitlines()[0]
+    (tmp_path / "many.txt").write_text("\n".join([texts[0], *["ηθικη"] * 7]), "utf-8")
+    told = run("predict", folder / "m", tmp_path / "many.txt").stderr
+    assert "knows no word: 7, " in told
+    assert told.endswith("row 5 (ηθικη), …\n")
+    assert not run("predict", folder / "m", texts[0]).stderr
+
+
+def test_vectors_are_shown_by_their_rows(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(40, 16)).astype(np.float32)
+    x[3] = 0
+    np.savez(tmp_path / "x.npz", x=x, y=np.arange(40) % 2)
+    done = run("train", tmp_path / "x.npz", "--output", tmp_path / "m", *QUICK)
+    assert done.exit_code == 0, done.output
+    done = run("predict", tmp_path / "m", tmp_path / "x.npz", "--why", "--k", "1")
+    assert done.exit_code == 0, done.output
+    assert re.search(r"bank row \d+  row 17 of x\.npz\n", done.output)
+    assert "rows of zeros: 1, their answers mean nothing: row 3\n" in done.stderr
+
+
+def test_a_model_without_classes_is_named(tmp_path: Path) -> None:
+    model = DTGCNN(backend="numpy", input_dim=4, hidden_dims=[8], start="none")
+    x = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+    model.build_bank(x, [0] * 40)
+    model.save(tmp_path / "m")
+    np.save(tmp_path / "x.npy", x)
+    for command in (["predict"], ["next"], ["remove", "--class", "a", "--output", tmp_path / "o"]):
+        files = [] if command[0] == "remove" else [tmp_path / "x.npy"]
+        done = run(command[0], tmp_path / "m", *files, *command[1:])
+        assert done.exit_code == 2
+        assert f"Error: {tmp_path / 'm'}: the model knows no classes" in done.output
+    assert not (tmp_path / "o").exists()
+
+
+def test_an_ensemble_is_asked_for_one_of_its_models(folder: Path, tmp_path: Path) -> None:
+    model = DTGCNN.load(folder / "m", backend="numpy")
+    Ensemble([model, model]).save(tmp_path / "e")
+    member = min(path for path in (tmp_path / "e").iterdir() if path.is_dir())
+    for command in ("discover", "next", "add", "remove", "index"):
+        output = [] if command in ("discover", "next") else ["--output", tmp_path / "o"]
+        done = run(command, tmp_path / "e", folder / "all.csv", *output)
+        if command == "next":  # all rows have a label
+            done = run(command, tmp_path / "e", folder / "plain.txt")
+        assert done.exit_code == 2
+        assert f"{tmp_path / 'e'}: must hold one model, it holds an ensemble" in done.output
+        assert f"as {member} does" in done.output
+    assert not (tmp_path / "o").exists()
+
+
+def test_discover_and_next_name_the_file_and_the_option(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "few.txt").write_text("my parcel is late\nηθικη\n", "utf-8")
+    few, plain = tmp_path / "few.txt", folder / "plain.txt"
+    for arguments, message in (
+        (["discover", few], f"{few}: must have 11 distinct rows or more that are not zero"),
+        (["discover", plain, "--groups", 99], f"{plain}: --groups must be between 2 and the "),
+        (["next", plain, "--count", 99], f"{plain}: --count must be at most "),
+    ):
+        done = run(arguments[0], folder / "m", *arguments[1:])
+        assert done.exit_code == 2
+        assert f"Error: {message}" in done.output
+
+
+def test_a_file_of_blank_labels_is_one_without_labels(folder: Path, tmp_path: Path) -> None:
+    texts = (folder / "plain.txt").read_text("utf-8").splitlines()
+    blank = tmp_path / "blank.csv"
+    with blank.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label"), *((f"{text} so", "") for text in texts)])
+    for command in ("predict", "next", "discover"):
+        done = run(command, folder / "m", blank)
+        assert done.exit_code == 0, done.output
+        assert "accuracy" not in done.output
+    given = ("--output", tmp_path / "n", "--unlabelled", blank, "--backend", "numpy", "--epochs", 1)
+    done = run("train", folder / "all.csv", *given, "--no-map")
+    assert done.exit_code == 0, done.output
+    assert "unlabelled rows take a label" in done.output
+    refused = run("train", blank, "--output", tmp_path / "o")
+    assert refused.exit_code == 2
+    assert "holds no label: every one is blank" in refused.output

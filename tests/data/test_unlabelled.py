@@ -314,3 +314,26 @@ def test_the_command_line_takes_a_second_file(tmp_path: Path) -> None:
     assert "of labelled rows, held out" in run.output
     assert "training rows" in run.output  # what is measured is looked up among labelled rows
     assert " nan " not in run.output
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ([-1, 0, 1, 1, 0, -1], True),
+        (["-1", "1", "1", "1", "-1", "1"], True),
+        ([-1.0, 0.0, 1.0, 1.0, 0.0, float("nan")], True),
+        ([None, 0, 1, 1, 0, ""], False),
+        ([-1, 0, 1, 2, 0, -1], False),
+        (["-1", "yes", "no", "no", "yes", "no"], False),
+    ],
+)
+def test_minus_one_beside_zero_and_one_is_told(
+    labels: list[Any], told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = [text for text, _ in ROWS]
+    TripletDataset.from_labelled(texts, labels)
+    TripletDataset.from_arrays(np.eye(6, dtype=np.float32), labels)
+    lines = [record.message for record in caplog.records]
+    count = sum(str(label).startswith("-1") for label in labels)
+    found = [line for line in lines if f": {count} rows have the label -1" in line]
+    assert len(found) == (2 if told else 0)

@@ -23,7 +23,7 @@ from dtgcnn.array.tree import flatten
 from dtgcnn.callbacks import StopAfter
 from dtgcnn.config import continued
 from dtgcnn.evaluation import retrieval_metrics
-from dtgcnn.training import changed_classes, check_data, load_trained, sides, train_on_all
+from dtgcnn.training import changed_classes, load_trained, sides, train_on_all
 
 from ..conftest import PLAIN, SETTINGS, STARTS, blobs
 
@@ -252,11 +252,6 @@ def test_other_models_and_data_are_refused(tmp_path: Path) -> None:
         load_trained(tmp_path / "several", ops)
     with pytest.raises(ValueError, match="both: must hold one model, it holds an ensemble"):
         load_trained(tmp_path / "both", ops)
-    with pytest.raises(ValueError, match="must have 12 columns, the model's input_dim, they have"):
-        check_data(model, TripletDataset.from_arrays(X[:, :5], LABELS))
-    texts = TripletDataset.from_triplets([("a b", "b c", "d e")])
-    with pytest.raises(ValueError, match=r"must hold vectors of 12 columns.*has no encoder"):
-        check_data(model, texts)
 
 
 def test_settings_are_the_models_but_for_those_that_are_named() -> None:

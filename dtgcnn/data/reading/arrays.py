@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .raw import UNLABELLED, FloatArray, Kind, RawData, class_name, label_name
+from .raw import (
+    UNLABELLED,
+    FloatArray,
+    Kind,
+    RawData,
+    class_name,
+    is_minus_one,
+    label_name,
+    tell_minus_one,
+)
 from .source import Source, shorten
 
 __all__ = [
@@ -178,7 +187,9 @@ def class_names(
         DataError: there are not ``count`` values, or one is not finite or of another type.
     """
     check_length(source, name, values, count)
-    return [class_name(source, row, value, name) for row, value in enumerate(values)]
+    names = [class_name(source, row, value, name) for row, value in enumerate(values)]
+    tell_minus_one(source, names, sum(map(is_minus_one, values)))
+    return names
 
 
 def column(

@@ -27,10 +27,12 @@ __all__ = [
     "TextRule",
     "class_name",
     "from_records",
+    "is_minus_one",
     "kind_of",
     "label_name",
     "listed",
     "no_label",
+    "tell_minus_one",
 ]
 
 FloatArray: TypeAlias = NDArray[np.float32]
@@ -85,7 +87,7 @@ class RawData:
     groups: list[str] | None = None
     equal: IntArray | None = None
 
-    def __post_init__(self) -> None:
+    def require_label(self) -> None:
         """Refuse labels of which none is known."""
         if self.labels is not None and not any(self.labels):
             raise no_label(self.source)
@@ -155,9 +157,11 @@ class Rules:
     Attributes:
         kind: what the records are.
         fields: those that matter, the same for all records.
+        minus_ones: how many labels were −1, and read as not known.
     """
 
     kind: Kind
+    minus_ones = 0
     fields: tuple[str, ...] = ()
     _absent: Sequence[str] = ()
 
@@ -195,7 +199,9 @@ class Rules:
             raise self.source.error(f"is missing; found {listed(record)}", row, name)
         value = record[name]
         if name == "label":
-            return class_name(self.source, row, value)
+            found = class_name(self.source, row, value)
+            self.minus_ones += found == UNLABELLED and is_minus_one(value)
+            return found
         if name == "group":
             return label_name(self.source, row, value, name)
         return self._texts.check(row, value, name)
@@ -231,6 +237,7 @@ def from_records(source: Source, records: Iterable[Record]) -> RawData:
         texts, triplets = _triplets([columns[name] for name in TRIPLET_FIELDS])
         return RawData("triplets", source, rows, texts, triplets=triplets, groups=groups)
     labels, splits = columns.get("label"), columns.get("split")
+    tell_minus_one(source, labels or [], rules.minus_ones)
     return RawData(
         rules.kind, source, rows, columns["text"], labels=labels, splits=splits, groups=groups
     )
@@ -246,6 +253,20 @@ def class_name(source: Source, row: int, value: object, field: str = "label") ->
         return UNLABELLED
     name = label_name(source, row, value, field)
     return UNLABELLED if name == "-1" else name
+
+
+def is_minus_one(value: object) -> bool:
+    """Whether a label is −1, as a number or a string."""
+    return str(value).strip() in ("-1", "-1.0")
+
+
+def tell_minus_one(source: Source, names: Iterable[str], count: int) -> None:
+    """Warn where ``count`` rows of −1 are read as unlabelled and the classes of all rows are 0 and
+    1: it may have been meant for a third class."""
+    if count and set(names) <= {"0", "1", UNLABELLED}:
+        told = "rows have the label -1 and are read as unlabelled, beside 0 and 1"
+        why = "if it is a class of its own, give it a name"
+        _log.warning("%s: %d %s; %s", source.name, count, told, why)
 
 
 def label_name(source: Source, row: int, value: object, field: str = "label") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, Self, TypeAlias
@@ -22,7 +23,7 @@ __all__ = ["RawData", "Records", "read_file", "read_records"]
 _Found: TypeAlias = tuple[Source, Iterator[Record]]
 
 
-def read_file(path: str | PathLike[str]) -> RawData:
+def read_file(path: str | PathLike[str], *, labels: bool = True) -> RawData:
     """Read a file in the format that its suffix names; ``.gz`` may follow every suffix.
 
     ============================ =============================================================
@@ -39,11 +40,24 @@ def read_file(path: str | PathLike[str]) -> RawData:
                                  ``labels`` names the classes that ``y`` counts
     ============================ =============================================================
 
+    Args:
+        path: the file.
+        labels: whether one label at least must be known where there are labels. If not, a file
+            whose labels are all blank, null or −1 is of kind "texts".
+
     Raises:
         DataError: no such file, an unknown suffix, a damaged file, or a record that breaks a
             rule; names the file and the place in it.
     """
-    path = Path(path)
+    raw = _read(Path(path))
+    if labels:
+        raw.require_label()
+    elif raw.labels is not None and not any(raw.labels):
+        return replace(raw, kind="texts", labels=None)
+    return raw
+
+
+def _read(path: Path) -> RawData:
     suffix, packed = format_of(path, [*_RECORDS, *_ARRAYS])
     if suffix not in _ARRAYS:
         origin, records = read_records(path)
