@@ -101,7 +101,7 @@ class NumpyOps:
             return x.sum(axis=axis, keepdims=keepdims, dtype=np.int32)
         if x.dtype.kind in "iu":
             return x.sum(axis=axis, keepdims=keepdims, dtype=x.dtype)
-        return anp.sum(x, axis=axis, keepdims=keepdims)
+        return primitives.sum_(x, axis, keepdims)
 
     def max(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
         return primitives.max_(x, axis, keepdims)

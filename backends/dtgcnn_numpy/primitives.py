@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast_f
@@ -16,8 +17,12 @@ from scipy.sparse import csr_array
 
 from .erf import erf as _erf
 
-__all__ = ["erf", "gather_sum", "max_", "maximum", "scatter_sum", "take", "take_along_axis"]
-__all__ += ["where"]
+__all__ = ["erf", "gather_sum", "max_", "maximum", "scatter_sum", "sum_", "take"]
+__all__ += ["take_along_axis", "where"]
+
+_LONG, _BLOCK = 1024, 128
+"""NumPy adds pairwise along what lies side by side in memory alone. Sums of more terms than the
+first that do not are taken in blocks of the second."""
 
 _TWO_OVER_ROOT_PI = 1.1283791670955126
 
@@ -104,6 +109,33 @@ defvjp(
     lambda ans, x1, x2: unbroadcast_f(x1, lambda g: _share(x1, x2, g)),
     lambda ans, x1, x2: unbroadcast_f(x2, lambda g: _share(x2, x1, g)),
 )
+
+
+def sum_(x: Any, axis: int | None, keepdims: bool) -> Any:
+    """The sum of floats, with few roundings however many there are."""
+    host = getval(x)
+    if axis is None:
+        apart = host.size > _LONG and not host.flags.forc
+    else:
+        apart = host.shape[axis] > _LONG and host.strides[axis] != host.itemsize
+    return (_sum_in_blocks if apart else anp.sum)(x, axis=axis, keepdims=keepdims)
+
+
+@primitive
+def _sum_in_blocks(x: Any, axis: int | None, keepdims: bool) -> Any:
+    if axis is None:
+        return np.sum(np.ascontiguousarray(x), keepdims=keepdims)
+    while x.shape[axis] > _LONG:
+        x = np.add.reduceat(x, range(0, x.shape[axis], _BLOCK), axis=axis)
+    return np.sum(x, axis=axis, keepdims=keepdims)
+
+
+def _spread(ans: Any, x: Any, axis: int | None, keepdims: bool) -> Any:
+    shape = np.sum(x, axis=axis, keepdims=True).shape
+    return lambda g: np.broadcast_to(np.reshape(g, shape), x.shape).copy()
+
+
+defvjp(_sum_in_blocks, _spread, None, None)
 
 
 @primitive

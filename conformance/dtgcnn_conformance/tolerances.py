@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["DIFFERENCES", "HALF_PRODUCTS", "HALF_STEPS", "IN_PARTS", "RECOMPUTED", "TOLERANCES"]
+__all__ = ["DIFFERENCES", "HALF_PRODUCTS", "HALF_STEPS", "IN_PARTS", "LONG_SUMS", "RECOMPUTED"]
+__all__ += ["TOLERANCES"]
 __all__ += ["TierTolerance", "Tolerance", "tolerance_of"]
 
 
@@ -126,6 +127,10 @@ array's largest element: sums over rows in another order."""
 RECOMPUTED = {"float32": 1e-6, "float64": 1e-13}
 """The same of a gradient whose hidden values are computed again: on a CPU it is the same bits, and
 a GPU may add in another order."""
+
+LONG_SUMS = {"float32": 2e-5, "float64": 1e-13}
+"""How far a sum of many equal terms may be off, as a share of it: a running total in blocks of a
+thousand rounds each time in the same direction, and no more than one level of blocks does so."""
 
 _UNIT = {"float16": 2.0**-11, "bfloat16": 2.0**-8}
 """The unit roundoff of each half precision."""

@@ -24,8 +24,8 @@ def similarity_at_the_threshold(probe: Probe) -> None:
 def opposite_rows(probe: Probe) -> None:
     """With a threshold of −1 the nearest are linked however far, also where −1 is rounded down."""
     half = normal(32, 64, seed=7)
-    rows = np.concatenate([half, -half])
-    rows = probe.array(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    both = np.concatenate([half, -half])
+    rows = probe.array(both / np.linalg.norm(both, axis=1, keepdims=True))
     itself = probe.array(np.arange(64, dtype=np.int32))
     _, similarity = knn(probe.ops, rows, rows, 63, -1.0, itself)
     probe.values("which rows are linked", similarity > -2.0, np.ones((64, 63), bool))

@@ -2,6 +2,7 @@
 
 MODULES = (
     "functions",
+    "sums",
     "operators",
     "selection",
     "elementwise_properties",

@@ -6,10 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from autograd.tracer import getval
+from autograd.tracer import getval, isbox
 from dtgcnn_numpy import NumpyOps
 
 from .fault import rejected_by
+
+
+@rejected_by("ops/long_sums", "ops/long_means")
+class RunningTotal(NumpyOps):
+    """``sum`` of floats has one running total."""
+
+    def sum(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+        if getval(x).dtype.kind != "f" or getval(x).size == 0 or isbox(x):
+            return super().sum(x, axis, keepdims)
+        running = np.cumsum(x.reshape(-1) if axis is None else x, axis=axis or 0)
+        total = np.take(running, [-1], axis=axis or 0)
+        return total.reshape(np.sum(x, axis=axis, keepdims=keepdims).shape)
 
 
 @rejected_by("ops/sum_")

@@ -82,7 +82,7 @@ class TorchOps:
     # -- reductions
     def sum(self, x: Any, *, axis: int | None = None, keepdims: bool = False) -> Any:
         dtype = torch.int32 if x.dtype == torch.bool else x.dtype
-        return torch.sum(x, dim=axis, keepdim=keepdims, dtype=dtype)
+        return torch.sum(x.contiguous(), dim=axis, keepdim=keepdims, dtype=dtype)
 
     max = staticmethod(torch.amax)
 
