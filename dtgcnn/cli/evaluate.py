@@ -26,13 +26,13 @@ __all__ = ["evaluate"]
 def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> None:
     """Measure the model, or ensemble, in DIR on FILE, against the vectors that go into it.
 
-    Labelled data with a split column: the rows "test" are looked up among the rows "train".
-    Without one, every row is looked up among all others. Triplets: the share whose positive is
-    nearer than their negative. Pairs (sentence1, sentence2, score): how well their cosines follow
-    the scores.
+    Labelled data with a split column: the rows "test", or else "validation", are looked up among
+    the rows "train". Without one, every row is looked up among all others. Triplets: the share
+    whose positive is nearer than their negative. Pairs (sentence1, sentence2, score): how well
+    their cosines follow the scores.
 
-    A model that knows classes is then asked for those of the rows "test", or else of the rows that
-    it was not trained on: its worst classes, the pairs that it confuses most, how far its
+    A model that knows classes is then asked for those of the same rows, or without a split of the
+    rows that it was not trained on: its worst classes, the pairs that it confuses most, how far its
     probabilities are off, and what is gained by refusing rows. --json has all classes.
     """
     if json_file is not None:
@@ -52,6 +52,11 @@ def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> N
             f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
         )
     click.echo(f"{result.protocol}\n\n{result.table()}")
+    if result.known:
+        click.echo(
+            f"\n{result.known:,} of the {len(result.labels):,} rows are rows of the model's own "
+            "bank: of others the figures will be lower"
+        )
     if result.rivals is not None:
         click.echo(f"\n{result.rivals_table()}")
     if classes is not None:

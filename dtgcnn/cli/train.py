@@ -149,7 +149,8 @@ def train(
     """Train a model on FILE and save it in a folder.
 
     Labelled data with a split column: trains on the rows "train" and is measured on the rows
-    "test". Otherwise a part is held out to measure. The model is saved after every epoch, so an
+    "test"; the rows "validation" choose the epoch, where there are some. Otherwise a part is held
+    out to choose and to measure. The model is saved after every epoch, so an
     interrupt (Ctrl-C) loses no finished one; the same command with --resume goes on from there, and
     begins where there is nothing yet. An option overrides --set, both override --config, and all of
     them --template.
@@ -204,6 +205,11 @@ def train(
         config, encoder = continued(initial.config, cautious, chosen), initial.encoder
         assert init is not None
         check_rows(init, initial, dataset)
+    if train_split is not None and train_split < 1 and len(dataset.validation_items()):
+        raise ValueError(
+            f"--train-split does not go with {file}: its splits name the rows to validate on, "
+            f"received {train_split:g}"
+        )
     if train_split is None:  # triplets between both sides are lost to either
         train_split = 0.8 if dataset.triplets is None else 0.9
     if initial is None:
@@ -248,10 +254,12 @@ def train(
         _fit_and_train(trainer, resume)
         measured = trainer
         if trainer.best_epoch is not None:
-            fresh = None
-            if initial is None:
-                fresh = _inputs(dataset, cautious | chosen, encoder_spec, not no_cache, quiet)[1]
-            final = _finish(trainer, dataset, fresh)
+            final, fresh = trainer, None
+            if not len(dataset.validation_items()):  # rows that the data set apart stay apart
+                if initial is None:
+                    given = cautious | chosen
+                    _, fresh = _inputs(dataset, given, encoder_spec, not no_cache, quiet)
+                final = _finish(trainer, dataset, fresh)
             final.model.save(output, overwrite=True)
             if len(dataset.split_items("test")):
                 measured = final

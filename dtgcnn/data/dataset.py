@@ -132,11 +132,14 @@ class TripletDataset(Items):
     ) -> tuple[TripletLoader, TripletLoader]:
         """Loaders of a training and a validation side that share no text and no group.
 
-        Where the data names splits, both sides are drawn from the items of split "train".
+        Where the data names splits, the training side is the items of split "train", and the
+        validation side those of a split whose name begins with "val" or "dev", without those that
+        share a text or a group with it. Where there are none, both are drawn from "train".
 
         Args:
             batch_size: triplets a batch; of labelled data, items a batch, at least 4.
-            train_split: share of the training side, in (0, 1]; 1.0 leaves validation empty.
+            train_split: share of the training side, in (0, 1]; 1.0 leaves validation empty. It
+                decides nothing more where the data name a validation side.
             seed: decides the division and the order of every epoch.
             samples_per_class: items of one class in a batch, at least 2; of labelled data only.
             groups: a name for each triplet, or for each item where there are no triplets, such as

@@ -13,7 +13,10 @@ from .reading.equality import components
 from .reading.raw import UNLABELLED, FloatArray, IntArray, Kind, RawData
 from .reading.source import Source
 
-__all__ = ["Items"]
+__all__ = ["VALIDATION", "Items"]
+
+VALIDATION = ("val", "dev")
+"""How the names of splits begin that choose the epoch: validation, valid, val and dev."""
 
 
 class Items:
@@ -136,6 +139,22 @@ class Items:
             i for i, split in enumerate(splits) if split.casefold().startswith(prefix.casefold())
         ]
         return np.array(found, np.int64)
+
+    def validation_items(self) -> IntArray:
+        """Indices of the items of a split whose name begins with ``val`` or ``dev``, sorted."""
+        return np.sort(np.concatenate([self.split_items(prefix) for prefix in VALIDATION]))
+
+    def held_out_items(self) -> tuple[IntArray, str]:
+        """Indices of the items of split "test", or where there are none, those of validation; and
+        the name of that split. Empty where the data name neither."""
+        test = self.split_items("test")
+        return (test, "test") if len(test) else (self.validation_items(), "validation")
+
+    def unread_splits(self) -> list[str]:
+        """The names of splits that are neither trained on nor measured, sorted."""
+        read = ("train", "test", *VALIDATION)
+        names = {split for split in self.splits or [] if not split.casefold().startswith(read)}
+        return sorted(names)
 
     def names_of(self, items: Iterable[int]) -> list[str]:
         """The names of the classes of items; an empty one where it is not known.

@@ -144,8 +144,8 @@ def classification(
 
 
 def measure_classes(model: Classifier, dataset: Items) -> Classification | None:
-    """Figures of a model on the rows "test" of labelled data, or where they have no such split, on
-    the rows that the model's bank does not hold.
+    """Figures of a model on the rows "test" of labelled data, or else on those of a split for
+    validation, or where they have no such split, on the rows that the model's bank does not hold.
 
     Returns:
         None where the data have no labels, the model knows no classes, or there is no such row of
@@ -158,7 +158,7 @@ def measure_classes(model: Classifier, dataset: Items) -> Classification | None:
     if names is None or labels is None or not model.knows_classes:
         return None
     vectors = model.vectors(dataset.inputs)
-    test = dataset.split_items("test")
+    test, _ = dataset.held_out_items()
     held = model.bank_rows_of(vectors)
     rows = test if len(test) else [row for row, place in enumerate(held) if place < 0]
     rows = [row for row in rows if labels[row] >= 0]

@@ -28,6 +28,7 @@ class Comparison:
         labels: (N,) their classes; of triplets and pairs, zeros.
         label_names: names of the classes.
         rivals: what classifiers of the input vectors find, where rows were looked up among others.
+        known: how many of the measured rows are rows of the model's own bank.
     """
 
     protocol: str
@@ -38,6 +39,7 @@ class Comparison:
     labels: Any
     label_names: list[str] | None
     rivals: Rivals | None = None
+    known: int = 0
 
     def table(self) -> str:
         """Both side by side, for people."""
@@ -50,7 +52,12 @@ class Comparison:
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, for machines."""
-        figures = {"protocol": self.protocol, "input": self.input, "trained": self.trained}
+        figures: dict[str, Any] = {
+            "protocol": self.protocol,
+            "input": self.input,
+            "trained": self.trained,
+            "rows_of_the_bank": self.known,
+        }
         if self.rivals is None:
             return figures
         return {**figures, "rivals": self.rivals.to_dict(), "verdict": self.rivals.verdict}
@@ -67,9 +74,10 @@ def compare(
     """Measure ``model`` on ``dataset``.
 
     Rows of the split "test" are looked up among those of the split "train". Without such splits,
-    the validation loader's rows are looked up among the training loader's, and without loaders,
-    each row among all others. Triplets (the validation loader's, or all) give their accuracy.
-    Where rows are looked up among others', ``rivals`` are fitted on these, see ``measure_rivals``.
+    the validation loader's rows are looked up among the training loader's; without loaders, rows of
+    a split for validation among "train", and without one, each row among all others. Triplets (the
+    validation loader's, or all) give their accuracy. Where rows are looked up among others',
+    ``rivals`` are fitted on these, see ``measure_rivals``.
 
     Returns:
         None where there is nothing to measure: neither labels nor triplets, nothing held out, or no
@@ -77,9 +85,9 @@ def compare(
     """
     if dataset.labels is None:
         return None
-    inputs = model.vectors(dataset.inputs)
-    embeddings = model.encode(inputs)
-    inputs = model.input_vectors(inputs)
+    given = model.vectors(dataset.inputs)
+    embeddings = model.encode(given)
+    inputs = model.input_vectors(given)
     views = (inputs, embeddings)
     names: list[str] | None
     beside: Rivals | None = None
@@ -121,7 +129,14 @@ def compare(
                 (before, after),
             )
     held = inputs[rows], embeddings[rows]
-    return Comparison(protocol, before, after, *held, labels, names, beside)
+    return Comparison(
+        protocol, before, after, *held, labels, names, beside, _known(model, given[rows])
+    )
+
+
+def _known(model: Embedder, host_x: Any) -> int:
+    """How many of these rows, as ``vectors`` gives them, the model's bank holds."""
+    return sum(place >= 0 for place in model.bank_rows_of(host_x))
 
 
 def compare_pairs(model: Embedder, pairs: Pairs) -> Comparison:
@@ -133,27 +148,29 @@ def compare_pairs(model: Embedder, pairs: Pairs) -> Comparison:
     if pairs.scores is None:
         raise ValueError(f"{pairs.source.name}: pairs are measured by scores, and these have none")
     count = len(pairs.first)
-    inputs = model.vectors([*pairs.first, *pairs.second])
-    embeddings = model.encode(inputs)
-    inputs = model.input_vectors(inputs)
+    given = model.vectors([*pairs.first, *pairs.second])
+    embeddings = model.encode(given)
+    inputs = model.input_vectors(given)
     before, after = (
         pair_correlations(view[:count], view[count:], pairs.scores) for view in (inputs, embeddings)
     )
     protocol = f"{count:,} pairs: does the cosine follow the score?"
     labels = np.zeros(2 * count, np.int64)
-    return Comparison(protocol, before, after, inputs, embeddings, labels, ["text"])
+    measured = (inputs, embeddings, labels, ["text"])
+    return Comparison(protocol, before, after, *measured, known=_known(model, given))
 
 
 def _queries_and_gallery(
     dataset: Items, loader: TripletLoader | None, val_loader: TripletLoader | None
 ) -> tuple[Any, Any, str]:
-    test, train = (_labelled(dataset, dataset.split_items(name)) for name in ("test", "train"))
+    test, name = dataset.held_out_items()
+    test, train = (_labelled(dataset, items) for items in (test, dataset.split_items("train")))
     assert dataset.labels is not None
-    if len(test) and len(train):
+    if len(test) and len(train) and (name == "test" or val_loader is None):
         if np.isin(dataset.labels[test], dataset.labels[train]).any():
-            text = f"{len(test):,} test rows, looked up among {len(train):,} train rows"
+            text = f"{len(test):,} {name} rows, looked up among {len(train):,} train rows"
             return test, train, text
-        text = f"{len(test):,} test rows, of classes without train rows, each looked up among all"
+        text = f"{len(test):,} {name} rows, of classes without train rows, each looked up among all"
         return test, None, text + " others"
     if loader is not None and val_loader is not None:
         rows, gallery = val_loader.items, _labelled(dataset, loader.items)

@@ -21,6 +21,10 @@ class Embedder(Protocol):
         """What there is of host rows before training; see ``DTGCNN.input_vectors``."""
         ...
 
+    def bank_rows_of(self, host_x: HostArray) -> list[int]:
+        """The places of host rows in the bank; see ``Classifier.bank_rows_of``."""
+        ...
+
     def encode(self, x: HostArray | Sequence[str]) -> HostArray:
         """Embeddings; see ``DTGCNN.encode``."""
         ...

@@ -52,7 +52,8 @@ def read_rows(
     Args:
         data: a loader, for the rows of its side; a dataset; a list of texts; or vectors.
         labels: one a row of texts or of an array, strings or numbers; the others have their own.
-        held_out: whether of a dataset with a split "test" its rows alone are chosen.
+        held_out: whether of a dataset with a split "test", or else "validation", its rows alone are
+            chosen.
 
     Raises:
         ValueError: ``labels`` do not fit ``data``, or an array is none of vectors.
@@ -76,8 +77,9 @@ def _of_dataset(data: TripletLoader | TripletDataset, held_out: bool) -> Rows:
     chosen, what = np.arange(dataset.num_items), "rows"
     if isinstance(data, TripletLoader):
         chosen = data.items
-    elif held_out and len(dataset.split_items("test")):
-        chosen, what = dataset.split_items("test"), "test rows"
+    elif held_out and len(dataset.held_out_items()[0]):
+        chosen, name = dataset.held_out_items()
+        what = f"{name} rows"
     if dataset.label_names is not None and dataset.labels is not None:
         chosen = chosen[dataset.labels[chosen] >= 0]
     if not len(chosen):

@@ -95,7 +95,7 @@ def test_each_rule_of_labelled_texts(tmp_path: Path) -> None:
     found = named(examine(table(tmp_path / "rows.csv", rows)).findings)
     assert found.keys() == {
         *("leak", "contradictory labels", "duplicates", "small classes", "uneven classes"),
-        *("untrained classes", "other scripts"),
+        *("untrained classes", "other scripts", "single rows"),
     }
     assert found["leak"].places == ("line 229 and line 3",)
     assert found["contradictory labels"].places == ("line 4 (a) and line 231 (b)",)

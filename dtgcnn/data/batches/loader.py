@@ -229,15 +229,20 @@ def make_loaders(
     seed: int,
     samples_per_class: int,
     groups: Sequence[str | int | float] | NDArray[Any] | None = None,
+    notes: dict[str, str] | None = None,
 ) -> tuple[TripletLoader, TripletLoader]:
-    """What ``TripletDataset.create_dataloaders`` promises."""
+    """What ``TripletDataset.create_dataloaders`` promises; ``notes`` as those of ``Division``."""
     check_whole("batch_size", batch_size, 1 if dataset.triplets is not None else 4)
     check_whole("samples_per_class", samples_per_class, 2)
     check_whole("seed", seed, 0)
     check_share("train_split", train_split)
-    division = Division(dataset, groups)
+    division = Division(dataset, groups, notes)
     rng = np.random.Generator(np.random.PCG64(seed))
-    train, validation = division.divide(division.everything, train_split, rng)
+    if division.validation is None:
+        train, validation = division.divide(division.everything, train_split, rng)
+    else:
+        train, validation = division.everything, division.validation
+        validation = validation[:0] if train_split == 1 else validation
 
     def loader(chosen: IntArray, training: bool) -> TripletLoader:
         return TripletLoader(
@@ -250,4 +255,6 @@ def make_loaders(
             dropped=len(division.everything) - len(train) - len(validation),
         )
 
+    if train_split < 1:  # those who train again on all have told it before
+        division.note_unused(train)
     return loader(train, True), loader(validation, False)

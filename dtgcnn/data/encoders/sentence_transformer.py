@@ -79,8 +79,10 @@ class SentenceTransformerEncoder(PretrainedEncoder):
     @override
     def _cut(self, model: Any, texts: list[str]) -> list[bool]:
         longest = getattr(model, "max_seq_length", None)
-        lengths = None if longest is None else _tokens(model, texts, longest + 1)
-        return [length > longest for length in lengths] if lengths else [False] * len(texts)
+        if longest is None:
+            return [False] * len(texts)
+        lengths = _tokens(model, texts, longest + 1) or [0] * len(texts)
+        return [length > longest for length in lengths]
 
 
 def _lengths(model: Any, texts: list[str]) -> list[int]:

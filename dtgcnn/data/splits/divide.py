@@ -12,14 +12,16 @@ from numpy.typing import NDArray
 from ..items import Items
 from ..reading.arrays import column
 from ..reading.equality import equal_groups
-from ..reading.raw import IntArray
+from ..reading.raw import IntArray, listed
 from ..reading.source import Source
 from .groups import held_out_shares, join_groups, split_grouped
-from .split import split_labelled, split_triplets
+from .split import single_rows, split_labelled, split_triplets
 
 __all__ = ["Division", "check_share", "check_whole", "split_dataset"]
 
 _log = logging.getLogger("dtgcnn")
+
+NOTHING_HELD_OUT = "nothing held out"
 
 
 def split_dataset(
@@ -52,9 +54,13 @@ class Division:
         dataset: must be one that can be trained on.
         groups: a name for each triplet, or for each item where there are no triplets; by default
             those of the dataset.
+        notes: what a person should be told is put here, by what it is about; it is logged as
+            warnings where there is no such place.
 
     Attributes:
         everything: the rows of all triplets, or the items that may be trained on.
+        validation: the items that the data name as those to validate on, without those that share a
+            text or a group with ``everything``; None where it names none.
 
     Raises:
         DataError: the data cannot be trained on, or ``groups`` is not one name each.
@@ -64,9 +70,10 @@ class Division:
         self,
         dataset: Items,
         groups: Sequence[str | int | float] | NDArray[Any] | None = None,
+        notes: dict[str, str] | None = None,
     ) -> None:
         items = dataset.training_items()
-        self._dataset = dataset
+        self._dataset, self._notes = dataset, notes
         self.everything = items if dataset.triplets is None else np.arange(len(dataset.triplets))
         equal = dataset.equal
         self._equal = equal_groups(dataset.texts, dataset.features) if equal is None else equal
@@ -74,6 +81,7 @@ class Division:
         if groups is not None:
             names = column(Source(dataset.source), "groups", groups, len(dataset))
         self._groups = None if names is None else np.unique(names, return_inverse=True)[1]
+        self.validation = self._validation()
 
     def divide(
         self, chosen: IntArray, train_split: float, rng: np.random.Generator
@@ -91,11 +99,64 @@ class Division:
             labels, equal = dataset.labels[chosen], self._equal[chosen]
             if groups is None:
                 sides = split_labelled(labels, equal, train_split, rng)
+                if train_split < 1 and not len(sides[1]):
+                    self._note(
+                        NOTHING_HELD_OUT,
+                        "no row can be held out, since each class keeps two to train on and equal "
+                        f"rows stay together: all {len(chosen):,} train, and nothing tells which "
+                        "epoch is best",
+                    )
             else:
                 units = join_groups(groups[chosen], equal)
                 sides = split_grouped(labels, units, train_split, rng)
                 self._report_grouped(labels, groups[chosen], sides[1], train_split)
         return chosen[sides[0]], chosen[sides[1]]
+
+    def _validation(self) -> IntArray | None:
+        dataset, labels = self._dataset, self._dataset.labels
+        named = dataset.validation_items()
+        if dataset.triplets is not None or labels is None or not len(named):
+            return None
+        units = self._equal
+        if self._groups is not None:
+            units = join_groups(self._groups, self._equal)
+        known = named[labels[named] >= 0]
+        apart = known[~np.isin(units[known], units[self.everything])]
+        if len(apart) < len(known):
+            self._note(
+                "validation rows",
+                f"{len(known) - len(apart):,} of {len(known):,} validation rows share a text or a "
+                "group with a row of train, and do not validate",
+            )
+        return apart
+
+    def _note(self, about: str, message: str) -> None:
+        if self._notes is None:
+            _log.warning("%s: %s", self._dataset.source, message)
+        else:
+            self._notes[about] = message
+
+    def note_unused(self, train: IntArray) -> None:
+        """Tell of rows that no batch draws, and of those in splits that are not used."""
+        dataset = self._dataset
+        unread = dataset.unread_splits()
+        if unread:
+            count = sum(split in unread for split in dataset.splits or [])
+            self._note(
+                "unused splits",
+                f"{count:,} rows are neither trained on nor measured, those of the splits "
+                f"{listed(unread)}",
+            )
+        if dataset.triplets is not None or dataset.labels is None:
+            return
+        single = single_rows(dataset.labels[train])
+        if len(single):
+            names = dataset.label_names or []
+            self._note(
+                "single rows",
+                f"{len(single):,} classes have one row to train on, which no batch draws: "
+                f"{listed(names[label] for label in single)}",
+            )
 
     def _report_triplets(self, count: int, train: int, validation: int, train_split: float) -> None:
         source, dropped = self._dataset.source, count - train - validation
@@ -106,9 +167,9 @@ class Division:
                 *(source, dropped, count, train, validation),
             )
         elif train_split < 1 and not validation:
-            _log.warning(
-                "%s: the triplets share texts so that none can be held out; all %d train",
-                *(source, train),
+            self._note(
+                NOTHING_HELD_OUT,
+                f"the triplets share texts so that none can be held out; all {train} train",
             )
 
     def _report_grouped(
@@ -117,10 +178,10 @@ class Division:
         source, count = self._dataset.source, len(np.unique(groups))
         if not len(validation):
             if train_split < 1:
-                _log.warning(
-                    "%s: the %d groups and the classes are so mixed that none can be held out; "
-                    "all %d items train",
-                    *(source, count, len(labels)),
+                self._note(
+                    NOTHING_HELD_OUT,
+                    f"the {count} groups and the classes are so mixed that none can be held out; "
+                    f"all {len(labels)} items train",
                 )
             return
         shares = held_out_shares(labels, validation)

@@ -9,6 +9,7 @@ from ..reading.equality import components
 from ..reading.raw import IntArray
 
 __all__ = [
+    "single_rows",
     "split_labelled",
     "split_triplets",
     "systematic_rounding",
@@ -27,6 +28,14 @@ def systematic_rounding(shares: NDArray[np.float64], rng: np.random.Generator) -
     ends = np.floor(np.cumsum(rest[order]) + rng.uniform(1e-9, 1 - 1e-6))
     counts[order] += np.diff(ends, prepend=0.0)
     return counts.astype(np.int64)
+
+
+def single_rows(labels: IntArray) -> IntArray:
+    """The classes of one item, where there are two or more of several, so that batches are drawn
+    from these alone; see ``ClassBalancedSampler``."""
+    classes, counts = np.unique(labels, return_counts=True)
+    several = (counts > 1).sum()
+    return classes[counts == 1] if several > 1 else classes[:0]
 
 
 def split_labelled(
