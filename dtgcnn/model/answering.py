@@ -134,7 +134,7 @@ class AnsweringModel(SavedModel, Classifier):
                 bank.link(ops, network)
             z = bank.embeddings(ops, network, self.params, self.state, hops)
             made = voters_of(ops, bank.labels, len(names), self.unit_inputs(bank.host_x), z)
-            ops.evaluate(made.x, made.z, made.means)
+            ops.evaluate(made.rows, made.labels, made.x, made.z, made.means, made.missing)
             self._voters = [*now, known], made
         return self._voters[1]
 
@@ -183,6 +183,7 @@ class AnsweringModel(SavedModel, Classifier):
                 self.ops.asarray(found["own"]),
                 None,
             )
+            self.ops.evaluate(self.bank.graph.neighbors)
 
 
 def _same(before: list[Any], now: list[Any]) -> bool:

@@ -153,14 +153,15 @@ class Bank:
         self, ops: ArrayOps, network: Network, params: Tree, state: Tree, hops: int = 0
     ) -> None:
         """Recompute the states with these parameters, in evaluation, those of ``hops`` too."""
-        before = self.states
-        self.states = [nodes_of(ops, network, params, self.x)]
-        if self.graph is None or not before or before[0] is not self.states[0]:
-            self.link(ops, network)
+        before, states = self.states, [nodes_of(ops, network, params, self.x)]
+        if self.graph is None or not before or before[0] is not states[0]:
+            self.link(ops, network, states[0])
         for index in range(len(network.layers) - 1):
-            self.states.append(self._output(ops, network, params, state, index, self.states[-1]))
+            states.append(self._output(ops, network, params, state, index, states[-1]))
+        self.states = states  # at once: another thread may encode
         self.hop_states = self._hops(ops, network, params, state, hops)[:-1] if hops else []
-        ops.evaluate(*self.states, *self.hop_states)
+        gate = {} if self.gate is None else {"gate": self.gate}
+        ops.evaluate(self.x, gate, *self.states, *self.hop_states)
 
     def embeddings(
         self, ops: ArrayOps, network: Network, params: Tree, state: Tree, hops: int = 0
@@ -188,11 +189,13 @@ class Bank:
             states.append(ops.concat(blocks))
         return states
 
-    def link(self, ops: ArrayOps, network: Network) -> None:
-        """Make the graph anew from ``states[0]``."""
-        nodes = self.states[0]
+    def link(self, ops: ArrayOps, network: Network, nodes: Array | None = None) -> None:
+        """Make the graph anew from the nodes, ``states[0]`` where not given."""
+        nodes = self.states[0] if nodes is None else nodes
         everything = ops.arange(len(self))
-        self.graph = attached(ops, network.constructor, nodes, nodes, everything)
+        graph = attached(ops, network.constructor, nodes, nodes, everything)
+        ops.evaluate(graph.neighbors, graph.weights, graph.own)
+        self.graph = graph
 
     def layer_outputs(
         self, ops: ArrayOps, network: Network, params: Tree, state: Tree, stride: int = 1

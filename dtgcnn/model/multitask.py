@@ -81,6 +81,7 @@ class MultiTaskDTGCNN(DTGCNN):
         }
         if self.task_weights is None:
             params["log_variance"] = {task: self.ops.zeros(()) for task in self.tasks}
+        self.ops.evaluate(params)
         self.params = {**self.params, "tasks": params}
 
     @override

@@ -29,6 +29,7 @@ class Parameters:
         self.config, self.ops = config, ops
         self.network = Network.from_config(config)
         self.params, self.state = self.network.init(ops, config.seed)
+        ops.evaluate(self.params, self.state)  # what is put off, another thread cannot compute
         self.frozen: frozenset[str] = frozenset()
         """The dotted names of the parameters that training leaves as they are."""
 

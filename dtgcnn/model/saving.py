@@ -209,6 +209,7 @@ class SavedModel(Parameters):
             if not all(-1 <= label < len(self.classes_) for label in labels):
                 raise CheckpointError(f"{saved.path}: 'bank.labels' must number its classes")
             bank.labels = labels
+        ops.evaluate(bank.x, *bank.states, *bank.hop_states)  # for any thread
         self.bank = bank
 
 

@@ -61,7 +61,9 @@ class Start:
         if "rows" not in arrays:
             return cls(arrays)
         white = (arrays["rows"] - arrays["mean"]) @ arrays["whitening"]
-        return cls(arrays, numerics.l2_normalize(ops, white))
+        white = numerics.l2_normalize(ops, white)
+        ops.evaluate(white)  # what is put off, another thread cannot compute
+        return cls(arrays, white)
 
     def equals(self, ops: ArrayOps, host_arrays: dict[str, HostArray]) -> bool:
         """Whether it is the start of these host arrays, bit for bit."""
