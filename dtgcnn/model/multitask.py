@@ -152,6 +152,16 @@ class MultiTaskDTGCNN(DTGCNN):
             if loader.training and all(math.isnan(targets[item]) for item in loader.items):
                 raise ValueError("regression needs targets, and all of the training side's are NaN")
 
+    @classmethod
+    @override
+    def weight_shapes(
+        cls, config: DTGCNNConfig, num_classes: int | None = None, **rest: Any
+    ) -> dict[str, tuple[int, int]]:
+        shapes = super().weight_shapes(config)
+        if num_classes is not None:
+            shapes["tasks.classification.weight"] = (config.output_dim, num_classes)
+        return shapes
+
     @override
     def extras(self) -> dict[str, Any]:
         weights = "uncertainty" if self.task_weights is None else self.task_weights

@@ -80,6 +80,16 @@ class Network:
             config.normalize_output,
         )
 
+    @property
+    def weight_shapes(self) -> dict[str, tuple[int, int]]:
+        """The shapes of the weights, by dotted name: what is large of what ``init`` makes."""
+        linear = {f"gcn.{i}.linear": layer.linear for i, layer in enumerate(self.layers)}
+        named = {**linear, "head": self.head.linear}.items()
+        shapes = {f"{name}.weight": (part.in_dim, part.out_dim) for name, part in named}
+        if self.embedding is not None:
+            shapes["embedding.weight"] = (self.embedding.vocab_size, self.embedding.dim)
+        return shapes
+
     def init(self, ops: ArrayOps, seed: int) -> tuple[Tree, Tree]:
         """Parameters and running state. The same seed gives the same bits on every backend."""
 

@@ -11,6 +11,7 @@ from ..config import DTGCNNConfig
 from ..errors import CheckpointError
 from .bank import Bank, nodes_of
 from .input_rows import device_rows
+from .network import Network
 from .origin import Origin
 from .parameters import Parameters
 from .start import Start, shapes_of
@@ -62,6 +63,13 @@ class SavedModel(Parameters):
         """Become what a loaded model of the same config was; training goes on from it."""
         self.params, self.state, self.start = origin.params, origin.state, origin.start
         self.origin = origin
+
+    @classmethod
+    def weight_shapes(cls, config: DTGCNNConfig) -> dict[str, tuple[int, int]]:
+        """The shapes of a model's weights, by dotted name: all that is large among its parameters.
+        What ``extras`` gives is passed by name.
+        """
+        return Network.from_config(config).weight_shapes
 
     def extras(self) -> dict[str, Any]:
         """What makes a model of this class anew, beside its config; empty here."""
@@ -145,8 +153,12 @@ class SavedModel(Parameters):
             config = DTGCNNConfig.from_dict(
                 {"start": "none", "propagation_hops": 0, **saved.config, "device": "auto"}
             )
-            kinds = {kind.__name__: kind for kind in _kinds(SavedModel)}
-            model = kinds[saved.model](config, ops=ops, **saved.arguments)
+            kind = {kind.__name__: kind for kind in _kinds(SavedModel)}[saved.model]
+            for name, shape in kind.weight_shapes(config, **saved.arguments).items():
+                saved.array(f"params.{name}", shape)  # before arrays of a crafted size are made
+            model = kind(config, ops=ops, **saved.arguments)
+        except CheckpointError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(f"{saved.path}: its config is not valid: {error}") from None
         model.classes_ = None if saved.classes is None else list(saved.classes)

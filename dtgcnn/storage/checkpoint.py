@@ -12,7 +12,6 @@ A directory holds
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -21,13 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CheckpointError
+from .encoder_folder import ENCODER, check_encoder, save_encoder
 from .files import (
-    draft,
-    flush,
     read_arrays,
     read_metadata,
     remove,
-    remove_drafts,
     replace_file,
     write_arrays,
     write_json,
@@ -40,8 +37,7 @@ __all__ = ["Checkpoint", "check_folder", "holds_model", "read_checkpoint", "writ
 WEIGHTS = "model.safetensors"
 ENSEMBLE = "ensemble.safetensors"
 FORMAT = "dtgcnn-2"
-_ENCODER = re.compile(r"encoder-[0-9a-f]{12}$")
-_PARTS = re.compile(rf"{_ENCODER.pattern}|{INDEX.pattern}")
+_PARTS = re.compile(rf"{ENCODER.pattern}|{INDEX.pattern}")
 
 
 @dataclass(frozen=True)
@@ -120,7 +116,7 @@ def write_checkpoint(
     folder = None
     if encoder is not None:
         earlier = _named(directory, "encoder") if same_encoder else None
-        folder = earlier or _save_encoder(encoder, directory)
+        folder = earlier or save_encoder(encoder, directory)
     index_name = None if index is None else write_index(directory, index)
     metadata = {
         "format": FORMAT,
@@ -153,10 +149,11 @@ def read_checkpoint(
 ) -> tuple[Checkpoint, Path | None]:
     """What ``write_checkpoint`` wrote, and the folder of the text encoder where there is one.
 
-    With ``mapped`` the arrays stay in their file, unchecked; see ``map_arrays``.
+    With ``mapped`` the arrays stay in their file, unchecked, as are the encoder's files; see
+    ``map_arrays``.
 
     Raises:
-        CheckpointError: there is no model, or its file is damaged or foreign.
+        CheckpointError: there is no model, or a file is damaged or foreign.
     """
     directory = Path(directory)
     path = directory / WEIGHTS
@@ -180,7 +177,11 @@ def read_checkpoint(
     untrained = metadata.get("untrained_classes") or []
     encoder = metadata.get("encoder")
     checkpoint = Checkpoint(**parts, arrays=arrays, classes=classes, untrained=untrained, path=path)
-    return checkpoint, directory / str(encoder) if encoder else None
+    if not encoder:
+        return checkpoint, None
+    if not mapped:
+        check_encoder(directory / str(encoder))
+    return checkpoint, directory / str(encoder)
 
 
 def check_folder(
@@ -233,23 +234,6 @@ def _named(directory: Path, part: str) -> str | None:
     except CheckpointError:
         return None
     return name if isinstance(name, str) and _PARTS.fullmatch(name) else None
-
-
-def _save_encoder(encoder: Any, directory: Path) -> str:
-    """Save the encoder under a name made of its content, so no other model's is touched."""
-    remove_drafts(directory)
-    with draft(directory / "encoder") as part:
-        part.mkdir()
-        encoder.save(part)
-        digest = hashlib.sha256()
-        for file in sorted(path for path in part.rglob("*") if path.is_file()):
-            digest.update(str(file.relative_to(part)).encode() + file.read_bytes())
-            flush(file)
-        name = f"encoder-{digest.hexdigest()[:12]}"
-        if not (directory / name).exists():
-            os.rename(part, directory / name)
-    flush(directory)
-    return name
 
 
 def spec_of(encoder: Any) -> str | None:

@@ -14,8 +14,9 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from dtgcnn import DTGCNN, CheckpointError, Trainer, TripletDataset
+from dtgcnn import DTGCNN, CheckpointError, MultiTaskDTGCNN, Trainer, TripletDataset
 from dtgcnn.array.tree import flatten
+from dtgcnn.model import Network
 from dtgcnn.storage.files import read_arrays, write_arrays
 
 from ..conftest import SETTINGS, blobs
@@ -183,3 +184,30 @@ def test_a_lost_encoder_is_named(text_file: Path, tmp_path: Path) -> None:
 def test_a_model_is_saved_as_the_same_bytes(trained: DTGCNN, tmp_path: Path) -> None:
     saved = [trained.save(tmp_path / str(i)) / "model.safetensors" for i in range(8)]
     assert len({path.read_bytes() for path in saved}) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"start": "none", "input_dim": 10**7},
+        {"hidden_dims": [16, 10**7]},
+        {"output_dim": 10**7},
+        {"start": "none", "vocab_size": 10**8},
+    ],
+)
+def test_a_crafted_size_is_refused_before_arrays_are_made(
+    saved: Path, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rewrite(lambda _, meta: meta["config"].update(change))(saved / "model.safetensors")
+    monkeypatch.setattr(Network, "init", lambda *_: pytest.fail("arrays were made"))
+    with pytest.raises(CheckpointError, match=r"must have shape|is missing"):
+        DTGCNN.load(saved, backend="numpy")
+
+
+def test_a_crafted_head_is_refused_before_arrays_are_made(tmp_path: Path) -> None:
+    path = MultiTaskDTGCNN(num_classes=3, backend="numpy", **SETTINGS).save(tmp_path / "m")
+    rewrite(lambda _, meta: meta["arguments"].update(num_classes=10**12))(
+        path / "model.safetensors"
+    )
+    with pytest.raises(CheckpointError, match=r"must have shape \(8, 1000000000000\)"):
+        MultiTaskDTGCNN.load(path, backend="numpy")

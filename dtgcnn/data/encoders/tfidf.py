@@ -11,10 +11,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from scipy.sparse import csr_array, hstack
 
 from ...errors import DataError
+from ...storage import replace_file
 from ..reading.raw import FloatArray
 from .encoding import checked_dim, checked_texts, digest, require, unit_batches, write_description
 
@@ -133,7 +134,7 @@ class TfidfEncoder:
         """
         self._require_fitted("save")
         write_description(directory, self._description())
-        save_file(self._arrays(), Path(directory) / "encoder.safetensors")
+        replace_file(Path(directory) / "encoder.safetensors", save(self._arrays()))
 
     @classmethod
     def load(cls, directory: str | PathLike[str]) -> Self:
