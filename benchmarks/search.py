@@ -7,7 +7,8 @@ The first call makes the index where the folder does not hold it, of vectors of 
 random clusters, with embeddings of 256. Queries are new vectors, one at a time and 32 at a time, by
 both rankings. The whole process is ``dtgcnn search`` of one query, its files in the page cache.
 Times are of the clock and of the processor, which others that run on the machine do not lengthen as
-much; medians. A full search sorts the float64 cosines of all rows.
+much; medians. A full search sorts the float64 cosines of all rows. With ``--approximate`` also the
+time of ``search --approximate``, and how much of what an exact search finds it finds.
 """
 
 from __future__ import annotations
@@ -59,6 +60,11 @@ def seconds(fn: Callable[[], Any]) -> tuple[float, float]:
     return time.perf_counter() - start, sum(after[:4]) - sum(before[:4])
 
 
+def in_tens(queries: np.ndarray) -> list[np.ndarray]:
+    """Ten at a time, since the processor's time is told in hundredths of a second."""
+    return np.split(queries[: len(queries) // 10 * 10], len(queries) // 10)
+
+
 def in_full(index: SearchIndex, x: np.ndarray) -> list[list[int]]:
     """The rows that sorting all float64 cosines finds."""
     found = []
@@ -83,11 +89,11 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--queries", type=int, default=50)
+    parser.add_argument("--approximate", action="store_true", help="needs usearch")
     args = parser.parse_args()
     if not holds_index(args.folder / WEIGHTS):
         make(args.folder, args.rows)
     queries = vectors(max(args.queries, 32), seed=3)[0]
-    in_tens = np.split(queries[: len(queries) // 10 * 10], len(queries) // 10)
     command = [sys.executable, "-m", "dtgcnn", "search", str(args.folder), "--backend", "numpy"]
     with tempfile.TemporaryDirectory() as name:
         np.save(Path(name) / "q.npy", queries[:1])
@@ -99,7 +105,9 @@ def main() -> None:
     report("load", [seconds(load) for _ in range(5)])
     index = load()
     index.search(queries[:1], TOP)
-    ten = [seconds(lambda q=q: [index.search(row[None], TOP) for row in q]) for q in in_tens]
+    ten = [
+        seconds(lambda q=q: [index.search(row[None], TOP) for row in q]) for q in in_tens(queries)
+    ]
     report("a query, alone", ten, of=10)
     report(
         "a query, of 32",
@@ -108,7 +116,28 @@ def main() -> None:
     )
     some = queries[:20]
     same = [[h.row for h in hits] for hits in index.search(some, TOP)] == in_full(index, some)
-    print(f"found what a full search finds: {same}")
+    alone = [[h.row for h in index.search(row[None], TOP)[0]] for row in some]
+    print(f"found what a full search finds: {same}, alone: {alone == in_full(index, some)}")
+    if args.approximate:
+        approximate(index, args.folder / "rows.usearch", queries)
+
+
+def approximate(index: SearchIndex, graph: Path, queries: np.ndarray) -> None:
+    if not graph.exists():
+        report("the graph is made", [seconds(lambda: index.export(graph))])
+    exact = index.search(queries, TOP, "embedding")
+    index.search(queries[:1], TOP)
+    for kind in ("exactly", "approximately"):
+        ten = [
+            seconds(lambda q=q: [index.search(row[None], TOP, "embedding") for row in q])
+            for q in in_tens(queries)
+        ]
+        report(f"by the embedding, {kind}", ten, of=10)
+        index.approximate(graph)
+    found = index.search(queries, TOP, "embedding")
+    pairs = zip(exact, found, strict=True)
+    hits = [len({h.row for h in a} & {h.row for h in b}) / TOP for a, b in pairs]
+    print(f"recall of the {TOP} nearest: {100 * np.mean(hits):.1f}%")
 
 
 if __name__ == "__main__":

@@ -33,10 +33,22 @@ _FILES |= {".txt"}
     show_default=True,
     help="Whose ranking: the trained embedding's, that of the vectors that go in, or by turns.",
 )
+@click.option(
+    "--approximate",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="What index --export wrote: find most of the embedding's nearest, in less time.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a list of queries.")
 @backend_option
 def search(
-    model: Path, arguments: tuple[str, ...], top: int, by: Ranking, as_json: bool, backend: str
+    model: Path,
+    arguments: tuple[str, ...],
+    top: int,
+    by: Ranking,
+    approximate: Path | None,
+    as_json: bool,
+    backend: str,
 ) -> None:
     """Print the rows of FILE that are nearest to each QUERY, with both cosine similarities.
 
@@ -56,8 +68,14 @@ def search(
         )
     if not all(query.strip() for query in given):
         raise ValueError("QUERY must not be empty")
+    if has_file and approximate is not None:
+        raise ValueError(f"--approximate goes with an index, {model} is searched over a FILE")
+    if by == "input" and approximate is not None:
+        raise ValueError("--approximate goes with the embedding's ranking, not with --by input")
     index = _over(model, Path(arguments[0]), backend) if has_file else None
     index = index or SearchIndex.load(model, backend=backend)
+    if approximate is not None:
+        index.approximate(approximate)
     names, queries = _queries(index, given)
     found = index.search(queries, top, by)
     if as_json:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..array import HostArray
 from ..data import Items
-from ..errors import CheckpointError, MissingExtraError
+from ..errors import CheckpointError
 from ..model import DTGCNN, Embedder
 from ..storage import (
     WEIGHTS,
@@ -21,11 +21,12 @@ from ..storage import (
     model_card,
     packed,
     read_index,
-    replace_file,
     write_checkpoint,
 )
+from .approximate import RowGraph, write_graph
 from .fusion import interleaved
 from .metrics import unit_rows
+from .nearest import NearRows
 
 __all__ = ["Hit", "Ranking", "SearchIndex"]
 
@@ -33,9 +34,6 @@ Ranking = Literal["both", "embedding", "input"]
 
 QUERIES = 32
 """Queries compared with all rows at a time, which bounds the similarities that are held."""
-
-ROUNDING = 1e-4
-"""More than twice what a float32 cosine of some hundred columns can be wrong by: n · 2⁻²⁴ for n."""
 
 Floats = NDArray[np.floating[Any]]
 
@@ -82,6 +80,7 @@ class SearchIndex:
     ) -> None:
         self.model, self.embeddings, self.inputs = model, embeddings, inputs
         self.texts, self.labels, self.label_names = texts, labels, label_names
+        self._near = NearRows(embeddings, ordered=True), NearRows(inputs)
 
     @classmethod
     def build(cls, model: DTGCNN, data: Items, *, hops: int = 3) -> SearchIndex:
@@ -153,13 +152,14 @@ class SearchIndex:
             query = queries[zero[0]]
             why = f": the encoder knows no word of {query!r}" if isinstance(query, str) else ""
             raise ValueError(f"query {first + zero[0]} has a zero vector, near to no row{why}")
-        views = (self.embeddings, unit_rows(self.model.encode(x))), (self.inputs, unit_rows(given))
+        units = unit_rows(self.model.encode(x)), unit_rows(given)
+        views = tuple(zip(self._near, units, strict=True))
         used = {"embedding": views[:1], "input": views[1:]}.get(by, views)
-        rankings = [_nearest(rows, units, min(top, len(self))) for rows, units in used]
+        rankings = [near.nearest(unit, min(top, len(self))) for near, unit in used]
         hits = []
         for number, ranked in enumerate(zip(*rankings, strict=True)):
             rows = interleaved(ranked[0], ranked[-1], top)
-            cosines = [_cosines(view[rows], units[number]) for view, units in views]
+            cosines = [near.cosines(rows, unit[number]) for near, unit in views]
             hits.append([self._hit(*found) for found in zip(rows, *cosines, strict=True)])
         return hits
 
@@ -198,23 +198,21 @@ class SearchIndex:
         )
 
     def export(self, path: str | Path) -> Path:
-        """Write an approximate index of the embeddings that other programs can read: usearch's
-        HNSW graph (Malkov & Yashunin 2016, arXiv:1603.09320), by cosine, its keys the rows.
+        """Write an approximate index of the embeddings, which ``approximate`` and other programs
+        can read; see ``write_graph``."""
+        write_graph(Path(path), self.embeddings)
+        return Path(path)
+
+    def approximate(self, path: str | Path) -> None:
+        """Rank by the embedding among the rows that the graph in ``path`` finds, from now on.
+
+        Most of the nearest are found, without comparing with all rows. The ranking of the vectors
+        that go in stays exact.
 
         Raises:
-            MissingExtraError: usearch is not installed.
-            OSError: it cannot be written; what was at ``path`` is as it was.
+            CheckpointError, MissingExtraError: see ``RowGraph``.
         """
-        try:
-            from usearch.index import Index
-        except ImportError as error:
-            raise MissingExtraError(
-                "an export needs usearch: pip install 'dtgcnn[usearch]'"
-            ) from error
-        graph, path = Index(ndim=self.embeddings.shape[1], metric="cos", dtype="f32"), Path(path)
-        graph.add(np.arange(len(self), dtype=np.uint64), np.array(self.embeddings))
-        replace_file(path, bytes(graph.save()))
-        return path
+        self._near[0].graph = RowGraph(Path(path), self.embeddings)
 
     @classmethod
     def load(cls, directory: str | Path, *, backend: str = "auto") -> SearchIndex:
@@ -239,22 +237,3 @@ class SearchIndex:
                 raise CheckpointError(f"{saved.path}: 'labels' must number its classes")
         inputs = saved.array("inputs", (rows, config.input_dim))
         return cls(model, saved.arrays["embeddings"], inputs, texts, labels, names)
-
-
-def _nearest(rows: Floats, queries: Floats, count: int) -> list[NDArray[np.int64]]:
-    """The ``count`` rows of greatest cosine with each query, in descending order, exactly."""
-    similar = queries.astype(np.float32) @ rows.T
-    found = []
-    for query, cosines in zip(queries, similar, strict=True):
-        least = np.partition(cosines, len(cosines) - count)[len(cosines) - count]
-        near = np.flatnonzero(cosines >= least - ROUNDING)
-        order = np.argsort(-_cosines(rows[near], query), kind="stable")[:count]
-        found.append(near[order])
-    return found
-
-
-def _cosines(rows: Floats, query: Floats) -> NDArray[np.float64]:
-    """In float64, by sums that give equal rows equal bits, which a product does not."""
-    products = rows.astype(np.float64) * query
-    cosines: NDArray[np.float64] = products.sum(axis=1)
-    return cosines

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..array import Array, ArrayOps, HostArray, Tree
 from .graph import BLOCK_ROWS as LINKED_ROWS
 from .graph import EfficientGraphConstructor, Graph
+from .leading import Leading
 
 if TYPE_CHECKING:
     from .network import Network
@@ -64,6 +65,10 @@ def nodes_of(ops: ArrayOps, network: Network, params: Tree, rows: Array) -> Arra
         blocks.append(network.nodes(ops, params, rows[start : start + BLOCK_ROWS]))
         ops.evaluate(blocks[-1])
     return ops.concat(blocks)
+
+
+LARGE_BANK = 20_000
+"""Rows from which on a single query is compared with their leading columns first."""
 
 
 def attached(
@@ -122,6 +127,7 @@ class Bank:
     hop_states: list[Array] = field(default_factory=list)
     graph: Graph | None = None
     saved_digests: bytes | None = None
+    _leading: dict[str, tuple[Array, Leading | None]] = field(default_factory=dict, init=False)
 
     DIGEST_SIZE: ClassVar[int] = 16
     """Bytes of a row's digest: two rows of a bank of a billion share one by a chance of 10⁻²¹."""
@@ -144,6 +150,19 @@ class Bank:
 
     def _digest(self, row: HostArray) -> bytes:
         return blake2b(row.tobytes(), digest_size=self.DIGEST_SIZE).digest()
+
+    def leading(self, ops: ArrayOps, source: Array, name: str) -> Leading | None:
+        """The leading columns of ``source``, which is called ``name``; None of a small bank, and
+        the first time, when comparing all columns of a row costs no more than cutting them."""
+        if len(self) < LARGE_BANK:
+            return None
+        held, found = self._leading.get(name, (None, None))
+        if held is not source:
+            found = None
+        elif found is None:
+            found = Leading.of(ops, source)
+        self._leading[name] = source, found
+        return found
 
     def rows_of(self, host_x: HostArray) -> list[int]:
         """For each row of ``host_x`` the bank's row that is equal to it bit for bit, or −1."""

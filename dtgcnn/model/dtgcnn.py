@@ -190,7 +190,7 @@ class DTGCNN(ChangingModel):
     def attach(self, host_x: HostArray, nodes: Array) -> Graph:
         """Links from nodes to the bank; a row that is in the bank is not its own neighbour."""
         source = self.trained_bank().states[0]
-        return self._attach(self.network.constructor, host_x, nodes, source)
+        return self._attach(self.network.constructor, host_x, nodes, source, "nodes")
 
     def _attach(
         self,
@@ -198,9 +198,17 @@ class DTGCNN(ChangingModel):
         host_x: HostArray,
         nodes: Array,
         source: Array,
+        name: str,
     ) -> Graph:
-        exclude = self.ops.asarray(self.trained_bank().rows_of(host_x), "int32")
-        return attached(self.ops, constructor, nodes, source, exclude)
+        ops, bank = self.ops, self.trained_bank()
+        itself = bank.rows_of(host_x)
+        if len(itself) == 1 and numerics.alike_at_any_height(ops):
+            leading = bank.leading(ops, source, name)
+            if leading is not None:
+                graph = leading.attach(ops, constructor, nodes, source, itself[0])
+                if graph is not None:
+                    return graph
+        return attached(ops, constructor, nodes, source, ops.asarray(itself, "int32"))
 
     def nodes(self, host_x: HostArray) -> Array:
         """The nodes (N, input_dim) of host rows, as the parameters are now."""
@@ -246,7 +254,7 @@ class DTGCNN(ChangingModel):
         """Embeddings ``f`` of rows after as many hops over the bank as there are states for."""
         network, states = self.network, self.trained_bank().hop_states
         unit, others = (network.linked_by(self.ops, rows) for rows in (f, states[0]))
-        graph, z = self._attach(network.propagation, host_x, unit, others), f
+        graph, z = self._attach(network.propagation, host_x, unit, others, "hops"), f
         for source in states:
             z = network.hop(self.ops, f, graph, source)
         return z

@@ -172,12 +172,30 @@ def test_what_cannot_be_searched_is_refused(folder: Path, indexed: Path, tmp_pat
         ((folder / "m", tmp_path / "empty.txt", "cat"), "empty.txt"),
         ((damaged, "cat"), r"index-\w+.safetensors: not a readable safetensors file"),
         ((without, "cat"), "the index of the model here, is missing"),
+        (
+            (indexed, "cat", "--approximate", tmp_path / "n.usearch"),
+            "n.usearch: no such file|needs",
+        ),
+        ((indexed, "cat", "--approximate", "x", "--by", "input"), "not with --by input"),
+        ((folder / "m", folder / "corpus.txt", "cat", "--approximate", "x"), "goes with an index"),
         ((tmp_path / "nothing", "cat"), "QUERY is missing: .*nothing holds no index"),
     ):
         done = run("search", *arguments)
         assert done.exit_code == 2, done.output
         assert re.search(message, done.output), done.output
         assert done.output.count("\n") == 1
+
+
+def test_a_search_in_what_was_exported(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("usearch", reason="usearch is not installed")
+    graph = tmp_path / "rows.usearch"
+    given = ("--output", tmp_path / "i", "--export", graph)
+    done = run("index", folder / "m", folder / "corpus.txt", *given)
+    assert done.exit_code == 0, done.output
+    exact = run("search", tmp_path / "i", "cat sat 1", "--by", "embedding")
+    found = run("search", tmp_path / "i", "cat sat 1", "--by", "embedding", "--approximate", graph)
+    assert found.output == exact.output
+    assert len(found.output.splitlines()) == 6
 
 
 def test_what_cannot_be_indexed_is_refused_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ CORE = {
     "losses": ("batch_all", "contrastive", "mining", "objective", "triplet"),
     "model": (
         *("bank", "bank_changes", "embedding_bag", "graph", "heads", "input_rows", "layers"),
-        *("network", "start", "voters"),
+        *("leading", "network", "start", "voters"),
     ),
     "optim": ("optimizers",),
     "training": ("accumulation", "step"),

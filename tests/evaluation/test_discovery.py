@@ -103,7 +103,7 @@ def test_what_is_refused() -> None:
     x, _ = blobs([0, 1], 5, 1)
     with pytest.raises(ValueError, match="groups must be between 2 and the 10 distinct rows, rec"):
         discover(model, x, 11)
-    with pytest.raises(ValueError, match="5 distinct rows or more that are not zero, .* it has 1"):
+    with pytest.raises(ValueError, match=r"5 distinct rows or more that are not zero, .* it has 1"):
         discover(model, np.repeat(x[:1], 9, axis=0), 2)
     with pytest.raises(ValueError, match="received"):
         discover(model, x[:, :7], 2)

@@ -245,3 +245,37 @@ def test_an_export_without_usearch_names_the_extra(
     with pytest.raises(MissingExtraError, match=r"pip install 'dtgcnn\[usearch\]'"):
         index.export(tmp_path / "rows.usearch")
     assert not list(tmp_path.iterdir())
+
+
+def test_an_approximate_search_ranks_what_the_graph_finds(
+    index: SearchIndex, tmp_path: Path
+) -> None:
+    pytest.importorskip("usearch.index", reason="usearch is not installed")
+    path = index.export(tmp_path / "rows.usearch")
+    queries = np.random.default_rng(6).normal(size=(20, 16)).astype(np.float32)
+    exact = {by: index.search(queries, 5, by) for by in ("both", "embedding", "input")}  # type: ignore[arg-type]
+    other = SearchIndex(index.model, index.embeddings, index.inputs, labels=index.labels)
+    other.label_names = index.label_names
+    other.approximate(path)
+    for by, hits in exact.items():
+        found = other.search(queries, 5, by)  # type: ignore[arg-type]
+        same = [a == b for a, b in zip(found, hits, strict=True)]
+        assert all(same) if by == "input" else np.mean(same) > 0.8
+    for hits in other.search(queries, 5, "embedding"):
+        cosines = [hit.embedding for hit in hits]
+        assert cosines == sorted(cosines, reverse=True)
+
+
+def test_the_graph_of_other_rows_is_refused(index: SearchIndex, tmp_path: Path) -> None:
+    pytest.importorskip("usearch.index", reason="usearch is not installed")
+    path = index.export(tmp_path / "rows.usearch")
+    half = SearchIndex(index.model, index.embeddings[::2], index.inputs[::2])
+    turned = SearchIndex(index.model, index.embeddings[::-1], index.inputs)
+    for wrong in (half, turned):
+        with pytest.raises(CheckpointError, match=r"rows.usearch: must be the graph of the"):
+            wrong.approximate(path)
+    (tmp_path / "no.usearch").write_bytes(b"not one" * 99)
+    with pytest.raises(CheckpointError, match=r"no\.usearch: is no file of usearch"):
+        index.approximate(tmp_path / "no.usearch")
+    with pytest.raises(CheckpointError, match=r"absent\.usearch: no such file"):
+        index.approximate(tmp_path / "absent.usearch")

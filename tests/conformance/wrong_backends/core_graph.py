@@ -226,6 +226,42 @@ in_the_core(
                 "graph/attach",
             ),
         ],
+        "dtgcnn.model.leading:Leading.candidates": [
+            (
+                "the other columns add nothing",
+                " + _rest(ops, first) * self.rest",
+                "",
+                "graph/leading_columns",
+            ),
+            (
+                "as they were found",
+                "ops.take(near[0], ops.argsort(near[0]))",
+                "near[0]",
+                "graph/leading_columns",
+            ),
+        ],
+        "dtgcnn.model.leading:Leading.attach": [
+            (
+                "the row itself is not left out",
+                "few.index(itself) if itself in few else -1",
+                "-1",
+                "graph/leading_columns",
+            ),
+            (
+                "places among the candidates",
+                "neighbors=ops.take(rows, graph.neighbors)",
+                "neighbors=graph.neighbors",
+                "graph/leading_columns",
+            ),
+        ],
+        "dtgcnn.model.leading:_rest": [
+            (
+                "the square of the length",
+                "ops.sqrt(ops.maximum(left, 0.0) + SLACK)",
+                "ops.maximum(left, 0.0) + SLACK",
+                "graph/leading_columns",
+            ),
+        ],
         "dtgcnn.model.graph:EfficientGraphConstructor.attach": [
             (
                 "the row itself is not left out",
