@@ -39,6 +39,7 @@ from ..training import (
     Trainer,
     changed_classes,
     chosen_by,
+    hold,
     holds_state,
     load_trained,
     remove_states,
@@ -60,6 +61,9 @@ __all__ = ["train"]
 
 STATE = ".state"
 """The folder, in that of the model, where the state of an unfinished run is."""
+
+RUNNING = ".running"
+"""The file, in that of the model, that keeps a second run out of it."""
 
 TEXT_INPUT_DIM = 384
 """Width of text vectors where the user names none."""
@@ -282,7 +286,11 @@ def _inform(trainer: Trainer, line: str, err: bool = False) -> None:
 
 
 def _check_output(output: Path, resume: bool, overwrite: bool) -> bool:
-    """Refuse a folder that the model cannot go to; whether it holds an unfinished run."""
+    """Refuse a folder that the model cannot go to, and keep other runs out of it until the command
+    ends; whether it holds an unfinished run."""
+    named("--output", check_folder, output, True)
+    # Until the last file is written: another run would delete this one's state, or its model.
+    click.get_current_context().with_resource(hold(output, RUNNING))
     state_dir = output / STATE
     unfinished = holds_state(state_dir)
     if holds_state(state_dir, begun=True) and not (resume or overwrite):

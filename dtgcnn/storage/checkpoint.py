@@ -22,6 +22,8 @@ from typing import Any
 from ..errors import CheckpointError
 from .encoder_folder import ENCODER, check_encoder, save_encoder
 from .files import (
+    SAVING,
+    lock,
     read_arrays,
     read_metadata,
     remove,
@@ -113,6 +115,19 @@ def write_checkpoint(
     directory = Path(directory)
     check_folder(directory, overwrite)
     directory.mkdir(parents=True, exist_ok=True)
+    with lock(directory / SAVING, "saving", wait=True):  # each save deletes what the last one left
+        _write(directory, checkpoint, card, encoder, same_encoder, index)
+    return directory
+
+
+def _write(
+    directory: Path,
+    checkpoint: Checkpoint,
+    card: str,
+    encoder: Any,
+    same_encoder: bool,
+    index: IndexFile | None,
+) -> None:
     folder = None
     if encoder is not None:
         earlier = _named(directory, "encoder") if same_encoder else None
@@ -141,7 +156,6 @@ def write_checkpoint(
     for path in directory.iterdir():  # of the model before, or of a save that was cut short
         if _PARTS.fullmatch(path.name) and path.name not in (folder, index_name):
             remove(path)
-    return directory
 
 
 def read_checkpoint(

@@ -20,7 +20,16 @@ from typing import Any
 
 from ..errors import CheckpointError
 from .checkpoint import ENSEMBLE, check_folder
-from .files import flush, read_arrays, read_metadata, replace_file, write_arrays, write_json
+from .files import (
+    SAVING,
+    flush,
+    lock,
+    read_arrays,
+    read_metadata,
+    replace_file,
+    write_arrays,
+    write_json,
+)
 
 __all__ = ["holds_ensemble", "read_ensemble", "write_ensemble"]
 
@@ -71,15 +80,16 @@ def write_ensemble(
         "seeds": list(seeds),
         "saved_with": dict(saved_with),
     }
-    try:
-        for save, name in zip(savers, names, strict=True):
-            save(directory / name)
-        flush(directory)  # the members' names, before the file that names them
-        write_arrays(directory / ENSEMBLE, arrays, metadata)
-    finally:
-        _remove_unnamed(directory)
-    write_json(directory / "ensemble.json", metadata)
-    replace_file(directory / "README.md", card.encode())
+    with lock(directory / SAVING, "saving", wait=True):
+        try:
+            for save, name in zip(savers, names, strict=True):
+                save(directory / name)
+            flush(directory)  # the members' names, before the file that names them
+            write_arrays(directory / ENSEMBLE, arrays, metadata)
+        finally:
+            _remove_unnamed(directory)
+        write_json(directory / "ensemble.json", metadata)
+        replace_file(directory / "README.md", card.encode())
     return directory
 
 

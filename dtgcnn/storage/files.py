@@ -23,6 +23,7 @@ from safetensors.numpy import save
 from ..errors import CheckpointError
 
 __all__ = [
+    "SAVING",
     "draft",
     "flush",
     "lock",
@@ -38,6 +39,9 @@ __all__ = [
 ]
 
 _DRAFT = re.compile(r"\..+\.dtgcnn-(\d+)-[0-9a-f]{8}")
+
+SAVING = ".saving"
+"""The lock file of a folder that a model is being saved in."""
 
 _drafts: set[str] = set()  # of this process
 
@@ -108,24 +112,49 @@ def flush(path: Path) -> None:
 
 
 @contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold the lock file ``path``, made where it is missing, while the context lasts. On Windows it
-    is not held.
+def lock(path: Path, what: str = "training", *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock file ``path``, made where it is missing, while the context lasts, and delete it
+    at the end. One that a killed process left holds nobody up. On Windows it is not held.
+
+    Args:
+        path: the file.
+        what: what another process that holds it is doing there, for the message.
+        wait: until it is free.
 
     Raises:
-        BlockingIOError: another process holds it.
+        BlockingIOError: another process, or another call in this one, holds it.
     """
-    with path.open("ab") as handle:
-        try:
-            from fcntl import LOCK_EX, LOCK_NB, flock
-
-            flock(handle, LOCK_EX | LOCK_NB)
-        except ImportError:
-            pass
-        except OSError as error:
-            folder = str(path.parent)
-            raise BlockingIOError(error.errno, "another process is training here", folder) from None
+    handle = _locked(path, what, wait)
+    try:
         yield
+    finally:
+        if os.name == "posix":
+            path.unlink(missing_ok=True)  # before it is free, or it might be the next one's
+        handle.close()
+
+
+def _locked(path: Path, what: str, wait: bool) -> BinaryIO:
+    """The open file of a lock that is held."""
+    if os.name != "posix":
+        return path.open("ab")
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    while True:
+        handle = path.open("ab")
+        try:
+            flock(handle, LOCK_EX if wait else LOCK_EX | LOCK_NB)
+            if os.path.samestat(os.fstat(handle.fileno()), os.stat(path)):
+                return handle
+        except FileNotFoundError:  # its last holder deleted it
+            pass
+        except BlockingIOError as error:
+            handle.close()
+            folder = str(path.parent)
+            raise BlockingIOError(error.errno, f"another process is {what} here", folder) from None
+        except BaseException:
+            handle.close()
+            raise
+        handle.close()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from ..callbacks import Callback, CollapseWatch, ProgressBar, TrainerView
 from ..errors import CheckpointError
 from ..losses import LossFunction
 from .training_run import TrainingRun
-from .training_state import LOCK, Place, TrainingState, fingerprint, record_run
+from .training_state import LOCK, Place, TrainingState, content_of, fingerprint, record_run
 
 __all__ = ["StateKeeper", "hold", "saved_state"]
 
@@ -21,8 +21,9 @@ _STATELESS = (ProgressBar, CollapseWatch)
 
 
 @contextmanager
-def hold(directory: Path | None) -> Iterator[None]:
-    """Keep other processes from training in ``directory`` while the context lasts.
+def hold(directory: Path | None, name: str = LOCK) -> Iterator[None]:
+    """Keep other processes from training in ``directory`` while the context lasts, by a lock file
+    of this name.
 
     Folders that are made for it are gone again where nothing was saved in them.
 
@@ -37,14 +38,12 @@ def hold(directory: Path | None) -> Iterator[None]:
     made = [path for path in (directory, *directory.parents) if not path.exists()]
     directory.mkdir(parents=True, exist_ok=True)
     try:
-        with lock(directory / LOCK):
+        with lock(directory / name):
             yield
     finally:
-        if made and [path.name for path in directory.iterdir()] == [LOCK]:
-            (directory / LOCK).unlink()
-            with suppress(OSError):  # something else lies in one of them
-                for path in made:
-                    path.rmdir()
+        with suppress(OSError):  # something lies in one of them
+            for path in made:
+                path.rmdir()
 
 
 def saved_state(directory: Path | None, resume: bool) -> TrainingState | None:
@@ -99,7 +98,8 @@ class StateKeeper:
                 self.origin = trainer.model.origin.digest(trainer.model.ops)
             self.data = fingerprint(trainer.train_loader, vectors)
             if trainer.val_loader is not None and len(trainer.val_loader) > 0:
-                self.data += " " + fingerprint(trainer.val_loader)
+                held_out = trainer.val_loader
+                self.data += f" {fingerprint(held_out)} {content_of(held_out)}"
 
     def begin(self, state: TrainingState | None) -> Place:
         """Go on from ``state``, or save the first one. Returns where the run is.

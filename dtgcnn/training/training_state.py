@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from ..callbacks import Callback
     from ..data import TripletLoader
 
-__all__ = ["Place", "TrainingState", "fingerprint", "holds_state", "record_run", "remove_states"]
+__all__ = ["Place", "TrainingState", "content_of", "fingerprint", "holds_state", "record_run"]
+__all__ += ["remove_states"]
 
 _log = logging.getLogger("dtgcnn")
 
@@ -59,7 +60,8 @@ class TrainingState:
 
     Args:
         config: its settings.
-        data: the ``fingerprint`` of what it trains on.
+        data: the ``fingerprint`` of what it trains on; where rows are held out theirs, and their
+            ``content_of``.
         model: its class's name and its ``extras``.
         frozen: dotted names of frozen parameters.
         place, history, global_step, finished: of the trainer.
@@ -175,7 +177,8 @@ class TrainingState:
                     f"{name} must be {self.config.get(name)!r}, as in the run to be resumed, "
                     f"received {value!r}"
                 )
-        if self.data != data:
+        earlier = " ".join(data.split()[:2])  # releases that did not know the held-out content
+        if self.data not in (data, earlier):
             raise ValueError("the data are not those of the run to be resumed")
         if self.model != json.loads(json.dumps(model)):
             raise ValueError(
@@ -230,14 +233,21 @@ def record_run(directory: Path, config: DTGCNNConfig, made_with: dict[str, Any])
 
 
 def remove_states(directory: Path) -> None:
-    """Delete the states, the record and the lock in ``directory``, and the folder where nothing
-    else is in it."""
-    from ..storage import remove_drafts
+    """Delete the states and the record in ``directory``, and the folder where nothing else is in
+    it.
 
-    remove_drafts(directory)
-    for path in (*directory.glob(_PATTERN), directory / _RECORD, directory / LOCK):
-        path.unlink(missing_ok=True)
-    if directory.is_dir() and not any(directory.iterdir()):
+    Raises:
+        BlockingIOError: a process trains there.
+    """
+    from ..storage import lock, remove_drafts
+
+    if not directory.is_dir():
+        return
+    with lock(directory / LOCK):
+        remove_drafts(directory)
+        for path in (*directory.glob(_PATTERN), directory / _RECORD):
+            path.unlink(missing_ok=True)
+    if not any(directory.iterdir()):
         directory.rmdir()
 
 
@@ -252,3 +262,12 @@ def fingerprint(loader: TripletLoader, vectors: HostArray | None = None) -> str:
     for array in (loader.items, loader.labels, loader.triplets, targets):
         digest.update(b"" if array is None else array.tobytes())
     return digest.hexdigest()
+
+
+def content_of(loader: TripletLoader) -> str:
+    """A hash of the texts or vectors of a loader's rows."""
+    texts, features = loader.dataset.texts, loader.dataset.features
+    if texts is None:
+        assert features is not None
+        return hashlib.sha256(features[loader.items].tobytes()).hexdigest()
+    return hashlib.sha256(json.dumps([texts[item] for item in loader.items]).encode()).hexdigest()

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from dtgcnn.array.tree import flatten
 from dtgcnn.model import Network
 from dtgcnn.storage.files import read_arrays, write_arrays
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import SETTINGS, blobs, sentences
 
 
 @pytest.fixture
@@ -211,3 +212,24 @@ def test_a_crafted_head_is_refused_before_arrays_are_made(tmp_path: Path) -> Non
     )
     with pytest.raises(CheckpointError, match=r"must have shape \(8, 1000000000000\)"):
         MultiTaskDTGCNN.load(path, backend="numpy")
+
+
+def test_models_that_are_saved_at_once_leave_one_whole_model(tmp_path: Path) -> None:
+    """Each save deletes the encoder of the one before it, never that of the one it ends with."""
+    models = []
+    for i in range(2):
+        texts, labels = sentences()
+        dataset = TripletDataset.from_labelled([f"{text} {i}" for text in texts], labels)
+        loader, _ = dataset.create_dataloaders(24, 1.0)
+        model = DTGCNN(backend="numpy", **SETTINGS)
+        Trainer(model, train_loader=loader, epochs=1, progress=False).train()
+        models.append(model)
+
+    def save(number: int) -> None:
+        models[number % 2].save(tmp_path / "model", overwrite=True)
+
+    save(0)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(save, range(24)))
+    assert DTGCNN.load(tmp_path / "model", backend="numpy").encode(["the cat"]).any()
+    assert not list((tmp_path / "model").glob(".*"))
