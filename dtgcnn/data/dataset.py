@@ -13,8 +13,10 @@ from .batches.loader import TripletLoader, make_loaders
 from .encoders.encoder import Encoder
 from .items import Items
 from .reading.arrays import as_features, check_length, class_names, column
+from .reading.frames import read_frame
 from .reading.raw import UNLABELLED, IntArray, RawData, Record, from_records
-from .reading.readers import read_file
+from .reading.readers import not_pairs, read_file
+from .reading.shapes import Columns, shaped
 from .reading.source import Source, shorten
 from .splits.divide import split_dataset
 from .streaming import stream_file
@@ -31,19 +33,42 @@ class TripletDataset(Items):
         DataError: the data breaks a rule; the message names file, row, rule and value.
     """
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        """Read a file; see ``read_file`` for the formats."""
-        self._fill(read_file(path))
+    def __init__(self, path: str | PathLike[str], columns: Columns | None = None) -> None:
+        """Read a file; see ``read_file`` for the formats and ``columns``."""
+        self._fill(read_file(path, columns=columns))
 
     @classmethod
-    def of_rows(cls, path: str | PathLike[str]) -> Self:
+    def of_rows(cls, path: str | PathLike[str], columns: Columns | None = None) -> Self:
         """Read a file whose labels need not be known: where every one is blank, null or −1, its
         items are as those of a file without labels."""
-        return cls._from_raw(read_file(path, labels=False))
+        return cls._from_raw(read_file(path, columns=columns, labels=False))
+
+    @classmethod
+    def from_table(cls, table: Any, columns: Columns | None = None) -> Self:
+        """The rows of a table in memory, as those of a file with the same columns.
+
+        Args:
+            table: a DataFrame of pandas or polars, a table of PyArrow, a ``Dataset`` of
+                ``datasets``, or columns by name; or such tables by the names of splits, as a
+                ``DatasetDict`` has them.
+            columns: as of ``read_file``.
+        """
+        source = Source(f"{cls.__name__}.from_table", "row")
+        source, records = read_frame(source, table)
+        source, shape, records = shaped(source, records, columns)
+        if shape.held == "pairs":
+            raise not_pairs(source, shape)
+        raw = from_records(source, records)
+        raw.require_label()
+        return cls._from_raw(raw)
 
     @classmethod
     def stream(
-        cls, path: str | PathLike[str], encoder: Encoder, folder: str | PathLike[str]
+        cls,
+        path: str | PathLike[str],
+        encoder: Encoder,
+        folder: str | PathLike[str],
+        columns: Columns | None = None,
     ) -> Self:
         """A file of texts too large for memory, as features: read and encoded a block at a time.
 
@@ -55,12 +80,13 @@ class TripletDataset(Items):
             path: .csv, .tsv, .jsonl, .txt or .parquet, packed or not.
             encoder: fitted already.
             folder: made where it is missing; must outlive the dataset.
+            columns: as of ``read_file``.
 
         Raises:
             DataError: the data break a rule, as in a file that is read whole.
             OSError: the folder cannot be written to.
         """
-        return cls._from_raw(stream_file(path, encoder, folder))
+        return cls._from_raw(stream_file(path, encoder, folder, columns))
 
     @classmethod
     def from_triplets(cls, triplets: Iterable[tuple[str, str, str]]) -> Self:

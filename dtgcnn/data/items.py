@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .classes import consistent, names_in_order
 from .reading.equality import components
-from .reading.raw import UNLABELLED, FloatArray, IntArray, Kind, RawData
+from .reading.raw import UNLABELLED, FloatArray, IntArray, Kind, RawData, listed
 from .reading.source import Source
 
 __all__ = ["VALIDATION", "Items"]
@@ -38,6 +38,7 @@ class Items:
         targets: (N,) float32, what a regression head is to predict of each item, NaN where that is
             not known; None where nothing is to be predicted. See ``set_targets``.
         source: the file or the call that the data came from, for messages.
+        unread: its columns that were not read.
 
     Raises:
         DataError: the data breaks a rule; the message names file, row, rule and value.
@@ -54,6 +55,7 @@ class Items:
     equal: IntArray | None
     targets: NDArray[np.float32] | None
     source: str
+    unread: tuple[str, ...]
 
     @classmethod
     def _from_raw(cls, raw: RawData) -> Self:
@@ -65,6 +67,7 @@ class Items:
         raw.require_label()
         self.kind = raw.kind
         self.source = raw.source.name
+        self.unread = raw.source.unread
         self._source, self._rows = raw.source, raw.rows
         self.texts = raw.texts
         self.features = raw.features
@@ -184,7 +187,11 @@ class Items:
         """
         source = Source(self.source)
         if self.labels is None:
-            raise source.error("has no labels and no triplets, so there is nothing to train on")
+            unread = f"; the columns {listed(self.unread)} are not read" if self.unread else ""
+            raise source.error(
+                f"has no labels and no triplets, so there is nothing to train on{unread}; "
+                "--label-column, or columns={'label': …}, names a column of labels"
+            )
         if self.triplets is not None:
             return np.arange(self.num_items)
         items = np.arange(self.num_items) if self.splits is None else self.split_items("train")

@@ -16,18 +16,22 @@ from .encoders.encoder import Encoder
 from .reading.blocks import Block, read_blocks
 from .reading.equality import text_key
 from .reading.raw import TRIPLET_FIELDS, FloatArray, IntArray, RawData
+from .reading.shapes import Columns
 from .reading.source import Source
 
 __all__ = ["stream_file"]
 
 
 def stream_file(
-    path: str | PathLike[str], encoder: Encoder, folder: str | PathLike[str]
+    path: str | PathLike[str],
+    encoder: Encoder,
+    folder: str | PathLike[str],
+    columns: Columns | None = None,
 ) -> RawData:
     """What ``TripletDataset.stream`` promises: checked data, its features mapped from a file."""
     folder = Path(folder)
     target = folder / f"{Path(path).name}.npy"
-    blocks = read_blocks(path)
+    blocks = read_blocks(path, columns=columns)
     first = next(blocks)  # nothing is written for a file that cannot be read
     folder.mkdir(parents=True, exist_ok=True)
     gathered = _Triplets(first) if first.kind == "triplets" else _Items(first)

@@ -137,7 +137,7 @@ def test_pair_files_are_read(tmp_path: Path) -> None:
         ("sentence1,sentence2,score\na,b,high\n", "line 2: 'score': must be a number, .*'high'"),
         ("sentence1,sentence2,score\na,,1\n", "line 2: 'sentence2': must not be blank"),
         ("sentence1,sentence2\na,b\n", "line 2: a pair has .* score is missing"),
-        ("anchor,positive\n", "holds no pairs"),
+        ("anchor,positive\n", "holds no records"),
     ],
 )
 def test_bad_pair_files(content: str, message: str, tmp_path: Path) -> None:

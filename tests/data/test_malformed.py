@@ -184,7 +184,7 @@ TABLES = [
         "anchor,positive,negative\na,b,\n",
         r"line 2: 'negative': .*blank",
     ),
-    Case("pairs", "a.csv", "sentence1,sentence2,score\na,b,1\n", r"line 1: needs .*sentence1, sen"),
+    Case("pairs", "a.csv", "sentence1,sentence2,score\na,b,1\n", r"line 1: .*sentence1.*generate"),
     Case("half a triplet", "a.csv", "anchor,positive\na,b\n", r"line 1: a triplet lacks negative"),
     Case(
         "gigantic text",
@@ -230,7 +230,7 @@ JSONS = [
         "object for list",
         "a.json",
         '{"text": "a", "label": "b"}',
-        r"with 'triplets', found keys: text",
+        r"with 'triplets', .*found keys: text",
     ),
     Case(
         "object of lists",
@@ -240,7 +240,7 @@ JSONS = [
     ),
     Case("null", "a.json", "null", r"must hold a list of records, received None"),
     Case("text", "a.json", '"a"', r"must hold a list of records, received 'a'"),
-    Case("nested lists", "a.json", '[["a", "b", "c"]]', r"record 0 .*must be a JSON object"),
+    Case("nested lists", "a.json", '[["a", "b", "c", "d"]]', r"record 0 .*must be a JSON object"),
     Case("empty list", "a.json", "[]", r"holds no records"),
     Case(
         "missing key",
@@ -332,7 +332,7 @@ JSONS = [
     Case("deep lists", "a.json", "[" * 100_000, r"is not readable JSON: .*nested too deeply"),
     Case("deep objects", "a.jsonl", '{"text": "a"}\n' + '{"a":' * 50_000, r"line 2: .*too deeply"),
     Case("list line", "a.jsonl", '{"text": "a"}\n["b"]\n', r"line 2: must be a JSON object"),
-    Case("text line", "a.jsonl", '"a"\n', r"line 1: must be a JSON object, received 'a'"),
+    Case("number line", "a.jsonl", "3\n", r"line 1: must be a JSON object, received 3"),
     Case(
         "two on a line", "a.jsonl", '{"text": "a"} {"text": "b"}', r"line 1 column 15: .*one object"
     ),
@@ -462,7 +462,7 @@ ARRAYS = [
     Case("big-endian", "a.npy", npy(X.astype(">f4")), {"kind": "texts", "rows": range(4)}),
     Case("column-major", "a.npy", npy(np.asfortranarray(X)), {"kind": "texts", "rows": range(4)}),
     Case("no known name", "a.npz", npz(z=X), r"needs the arrays x .*; found z"),
-    Case("labels without y", "a.npz", npz(x=X, labels=Y), r"'labels': .*there is no y"),
+    Case("names without y", "a.npz", npz(x=X, labels=Y[:2]), r"'labels': .*there is no y"),
     Case("short y", "a.npz", npz(x=X, y=Y[:3]), r"'y': must be one value a row.*\(4,\).*\(3,\)"),
     Case("one-hot y", "a.npz", npz(x=X, y=np.eye(4)), r"'y': must be one value a row.*\(4, 4\)"),
     Case("NaN y", "a.npz", npz(x=X, y=np.array([1, 2, np.nan, 3])), {"labels": [*"12", "", "3"]}),
@@ -647,8 +647,8 @@ def test_arrays_that_are_not_read_are_named(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "a.npz"
-    path.write_bytes(npz(x=X, label=Y))
+    path.write_bytes(npz(x=X, note=Y))
     with caplog.at_level(logging.WARNING, "dtgcnn"):
         assert read_file(path).kind == "texts"
-    assert f"{path}: the arrays 'label' are not read" in caplog.text
+    assert f"{path}: the arrays 'note' are not read" in caplog.text
     assert "x [, y [, labels]]" in caplog.text

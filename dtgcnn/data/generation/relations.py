@@ -108,7 +108,7 @@ class PairRelations:
     """Pairs of texts that belong together, and maybe scored pairs that do not.
 
     Texts that are joined by positive pairs, over any number of them, are one class. Of an (anchor,
-    positive) pair the anchor anchors; a pair with a score has no direction, and both do.
+    positive) pair the anchor anchors; a pair of two sentences has no direction, and both do.
 
     Args:
         pairs: what was read.
@@ -147,8 +147,7 @@ class PairRelations:
         self.classes = components(positive, len(self.texts))
         apart = self.classes[edges[:, 0]] != self.classes[edges[:, 1]]
         report.contradictory_pairs = int((is_negative & ~apart).sum())
-        scored = pairs.scores is not None
-        self._positives = _lists(positive, scored)
+        self._positives = _lists(positive, both_ways=not pairs.directed)
         self._negatives = _lists(edges[is_negative & apart], True)
         self._members: list[IntArray] = _members(self.classes)
         self._barred = _lists(edges[~is_positive & ~is_negative & apart], True)

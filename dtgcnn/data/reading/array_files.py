@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,36 +21,52 @@ from .source import Source, shorten
 __all__ = ["read_npy", "read_npz", "read_safetensors"]
 
 
-def read_npy(source: Source, data: bytes) -> RawData:
-    """Features from the bytes of a .npy file."""
+def read_npy(source: Source, data: bytes, columns: Mapping[str, str] | None = None) -> RawData:
+    """Features from the bytes of a .npy file; it has no names for ``columns``."""
     array = _load_numpy(source, data)
     if not isinstance(array, np.ndarray):
         raise source.error("is a .npz archive, so its suffix must be .npz")
-    return from_arrays(source, {"x": array})
+    return from_arrays(source, {"x": array}, columns)
 
 
-def read_npz(source: Source, data: bytes) -> RawData:
+def read_npz(source: Source, data: bytes, columns: Mapping[str, str] | None = None) -> RawData:
     """Features, labels or triplets from the bytes of a .npz file."""
     arrays = _load_numpy(source, data)
     if isinstance(arrays, np.ndarray):
         raise source.error("is a single .npy array, so its suffix must be .npy")
-    return from_arrays(source, arrays)
+    return from_arrays(source, arrays, columns)
 
 
-def read_safetensors(source: Source, data: bytes) -> RawData:
+def read_safetensors(
+    source: Source, data: bytes, columns: Mapping[str, str] | None = None
+) -> RawData:
     """Features, labels or triplets from the bytes of a .safetensors file.
 
     The format has no strings: ``labels``, ``split`` and ``group`` are JSON lists in its metadata.
     """
     try:
-        arrays: dict[str, NDArray[Any]] = dict(load_safetensors(data))
         size = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+        if size > len(data) - 8:
+            raise ValueError(f"its header must have {size} bytes, there are {len(data) - 8}")
+        header = json.loads(data[8 : 8 + size])
+        metadata = header.pop("__metadata__", None) or {}  # MLX writes null
+        arrays = _tensors(header, data[8 + size :])
         for name in {"labels", "split", "group"} & set(metadata):
             arrays[name] = _strings(json.loads(metadata[name]))
     except Exception as error:  # whatever damaged bytes provoke inside the parser
         raise source.error(f"is not a readable .safetensors file: {error}") from None
-    return from_arrays(source, arrays)
+    return from_arrays(source, arrays, columns)
+
+
+def _tensors(header: dict[str, Any], content: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays by name; those of bfloat16, which NumPy does not have, in float32."""
+    brief = {n: entry for n, entry in header.items() if entry["dtype"] == "BF16"}
+    as_bits = {**header, **{n: {**entry, "dtype": "U16"} for n, entry in brief.items()}}
+    start = json.dumps(as_bits).encode()
+    arrays = dict(load_safetensors(len(start).to_bytes(8, "little") + start + content))
+    for name in brief:
+        arrays[name] = (arrays[name].astype(np.uint32) << 16).view(np.float32)
+    return arrays
 
 
 def _strings(values: object) -> NDArray[Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,31 +35,52 @@ _log = logging.getLogger("dtgcnn")
 
 _LAYOUTS = (
     "x [, y [, labels]] [, split] [, group]",
-    "train_x, train_y, test_x, test_y [, labels]",
+    "train_x, train_y [, val_x, val_y] [, test_x, test_y] [, labels]",
     "anchor, positive, negative [, group]",
 )
 _FLOATS = (np.float16, np.float32, np.float64)
 _KNOWN = [set(re.findall(r"\w+", layout)) for layout in _LAYOUTS]
+_SPLIT = r"train|test|val|valid|validation|dev"
+_OTHER_NAMES = {
+    r"features?|embeddings?|vectors?": r"x",
+    r"targets?|label|class(?:es)?": r"y",
+    rf"({_SPLIT})_(?:features?|embeddings?|vectors?)": r"\1_x",
+    rf"({_SPLIT})_(?:labels?|targets?)": r"\1_y",
+    rf"x_({_SPLIT})": r"\1_x",
+    rf"y_({_SPLIT})": r"\1_y",
+}
+"""What arrays are called that others wrote, and what that is here."""
 
 
-def from_arrays(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
-    """Check named arrays and bring them together; the names decide what they are.
+def from_arrays(
+    source: Source,
+    given: Mapping[str, NDArray[Any]],
+    columns: Mapping[str, str] | None = None,
+) -> RawData:
+    """Check named arrays and bring them together; the names decide what they are, in any case.
+
+    Args:
+        source: names the origin in messages.
+        given: arrays by name.
+        columns: the names of those that are "text" (the vectors), "label", "split" or "group".
 
     Raises:
         DataError: the names fit no layout, or an array breaks a rule (see ``as_features``).
     """
+    source, arrays = _ours(source, given, columns or {})
     if {"anchor", "positive", "negative"} <= set(arrays):
         _report_unread(source, arrays, 2)
         return _triplets(source, arrays)
-    if {"train_x", "train_y", "test_x", "test_y"} <= set(arrays):
-        _report_unread(source, arrays, 1)
+    if {"train_x", "train_y"} <= set(arrays):
         return _train_test(source, arrays)
     if "x" not in arrays:
         raise source.error(
-            f"needs the arrays {' or '.join(_LAYOUTS)}; found {', '.join(arrays) or 'none'}"
+            f"needs the arrays {' or '.join(_LAYOUTS)}; found {', '.join(given) or 'none'}"
         )
     if "labels" in arrays and "y" not in arrays:
-        raise source.error("names the classes that y counts, and there is no y", field="labels")
+        if arrays["labels"].shape != arrays["x"].shape[:1]:
+            raise source.error("names the classes that y counts, and there is no y", field="labels")
+        arrays["y"] = arrays.pop("labels")
     _report_unread(source, arrays, 0)
     x = as_features(source, "x", arrays["x"])
     labels = splits = groups = None
@@ -73,8 +95,34 @@ def from_arrays(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
     return RawData(kind, source, rows, features=x, labels=labels, splits=splits, groups=groups)
 
 
-def _report_unread(source: Source, arrays: Mapping[str, object], layout: int) -> None:
-    unread = [name for name in arrays if name not in _KNOWN[layout]]
+def _ours(
+    source: Source, given: Mapping[str, NDArray[Any]], columns: Mapping[str, str]
+) -> tuple[Source, dict[str, NDArray[Any]]]:
+    """The arrays by our names, and the source, which knows theirs."""
+    chosen_as = {}
+    for role, name in columns.items():
+        if name not in given:
+            raise source.error(f"there is no array {name!r}; found {', '.join(given) or 'none'}")
+        chosen_as[name] = {"text": "x", "label": "y"}.get(role, role)
+    lower = [name.lower() for name in given]
+    names = dict(chosen_as)
+    for name in given:
+        if name in names:
+            continue
+        ours = name if lower.count(name.lower()) > 1 else name.lower()
+        for pattern, own in _OTHER_NAMES.items():
+            if found := re.fullmatch(pattern, ours):
+                ours = found.expand(own)
+        taken = ours in names.values() or (ours != name and ours in given)
+        names[name] = name if taken else ours  # both are there: ours is that of our own name
+    theirs = {ours: name for name, ours in names.items() if ours != name}
+    return replace(source, names=theirs), {names[name]: array for name, array in given.items()}
+
+
+def _report_unread(
+    source: Source, arrays: Mapping[str, object], layout: int, more: Set[str] = frozenset()
+) -> None:
+    unread = [name for name in arrays if name not in _KNOWN[layout] | more]
     if unread:
         _log.warning(
             "%s: the arrays %s are not read; those that are read have the names %s",
@@ -113,13 +161,17 @@ def _train_test(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
     parts: list[FloatArray] = []
     labels: list[str] = []
     splits: list[str] = []
-    for split in ("train", "test"):
+    found = [split for split in _SPLIT.split("|") if f"{split}_x" in arrays]
+    _report_unread(source, arrays, 1, {f"{split}_{own}" for split in found for own in "xy"})
+    for split in found:
         part = as_features(source, f"{split}_x", arrays[f"{split}_x"])
         y = f"{split}_y"
+        if y not in arrays:
+            raise source.error(f"is missing, where there is {split}_x", field=y)
         labels += _labels(source, y, arrays[y], len(part), arrays.get("labels"))
         splits += [split] * len(part)
         parts.append(part)
-    _check_widths(source, dict(zip(("train_x", "test_x"), parts, strict=True)))
+    _check_widths(source, dict(zip((f"{split}_x" for split in found), parts, strict=True)))
     x = np.concatenate(parts)
     return RawData("labelled", source, range(len(x)), features=x, labels=labels, splits=splits)
 

@@ -8,7 +8,8 @@ from os import PathLike
 
 from .limits import record_limit
 from .raw import UNLABELLED, Kind, Rules, no_label
-from .readers import read_records
+from .readers import not_pairs, open_shaped
+from .shapes import Columns
 from .source import Source
 
 __all__ = ["Block", "read_blocks"]
@@ -33,7 +34,9 @@ class Block:
     columns: dict[str, list[str]]
 
 
-def read_blocks(path: str | PathLike[str], block_rows: int = BLOCK_ROWS) -> Iterator[Block]:
+def read_blocks(
+    path: str | PathLike[str], block_rows: int = BLOCK_ROWS, columns: Columns | None = None
+) -> Iterator[Block]:
     """The records of a file, checked as ``read_file`` does, without ever holding all of them.
 
     A block has ``block_rows`` records, or fewer where their texts are long. A .json file is one
@@ -45,11 +48,14 @@ def read_blocks(path: str | PathLike[str], block_rows: int = BLOCK_ROWS) -> Iter
     """
     if block_rows < 1:
         raise ValueError(f"block_rows must be at least 1, received {block_rows}")
-    return _blocks(path, block_rows)
+    return _blocks(path, block_rows, columns)
 
 
-def _blocks(path: str | PathLike[str], block_rows: int) -> Iterator[Block]:
-    source, records = read_records(path)
+def _blocks(path: str | PathLike[str], block_rows: int, names: Columns | None) -> Iterator[Block]:
+    source, shape, records = open_shaped(path, names)
+    if shape.held == "pairs":
+        records.close()
+        raise not_pairs(source, shape)
     source.tell()
     rules = Rules(source)
     rows: list[int] = []
@@ -64,6 +70,8 @@ def _blocks(path: str | PathLike[str], block_rows: int) -> Iterator[Block]:
         for row, record in records:
             rows.append(row)
             checked.append(rules.check(row, record))
+            if rules.vectors is not None:
+                raise source.error("holds vectors, which need no encoder: read the file whole")
             labelled = labelled or UNLABELLED not in (
                 value for name, value in zip(rules.fields, checked[-1]) if name == "label"
             )

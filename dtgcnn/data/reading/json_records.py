@@ -10,14 +10,19 @@ from typing import Any, BinaryIO
 from ...errors import DataError
 from .limits import record_limit
 from .lines import read_lines
-from .raw import Record, listed
+from .raw import TRIPLET_FIELDS, Record, listed
 from .source import Source, shorten
 
 __all__ = ["read_json", "read_jsonl"]
 
+_COLUMNS = {"text", "anchor", "query", "sentence1"}
+"""A list of these names makes an object one of columns."""
+
 
 def read_json(source: Source, file: BinaryIO) -> Iterator[Record]:
-    """Records of one document: a list of objects or of texts, or that list under ``triplets``.
+    """Records of one document: a list of objects, of texts or of lists of two or three texts; that
+    list under ``triplets``; such lists, or lists of a text and its label, by the names of splits;
+    or an object of columns.
 
     Raises:
         DataError: the document is not valid JSON or of another shape.
@@ -25,10 +30,7 @@ def read_json(source: Source, file: BinaryIO) -> Iterator[Record]:
     content = _parse(source, "".join(read_lines(replace(source, unit="line"), file)))
     if isinstance(content, dict):
         _check_keys(source, content)
-        if "triplets" not in content:
-            keys = listed(content)
-            raise source.error(f"must be a list or an object with 'triplets', found keys: {keys}")
-        content = content["triplets"]
+        content = _list_of(source, content)
     if not isinstance(content, list):
         raise source.error(f"must hold a list of records, received {shorten(content)}")
     if content and all(isinstance(entry, str) for entry in content):
@@ -37,15 +39,45 @@ def read_json(source: Source, file: BinaryIO) -> Iterator[Record]:
         yield row, _object(source, row, entry)
 
 
+def _list_of(source: Source, content: dict[str, Any]) -> Any:
+    """The list of records that an object holds."""
+    if "triplets" in content:
+        return content["triplets"]
+    lists = {name: value for name, value in content.items() if isinstance(value, list)}
+    if any(name.casefold().startswith("train") for name in lists):
+        return [
+            _of_split(source, row, name, entry)
+            for row, (name, entry) in enumerate((n, e) for n, own in lists.items() for e in own)
+        ]
+    if {name.strip().lower() for name in lists} & _COLUMNS:
+        lengths = {name: len(value) for name, value in lists.items()}
+        if len(set(lengths.values())) > 1:
+            sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise source.error(f"columns must be of one length, received {sizes}")
+        return [dict(zip(lists, values)) for values in zip(*lists.values())]
+    raise source.error(
+        "must be a list, an object with 'triplets', with the splits 'train' and others, or of "
+        f"columns; found keys: {listed(content)}"
+    )
+
+
+def _of_split(source: Source, row: int, split: str, entry: Any) -> Any:
+    if isinstance(entry, list) and len(entry) == 2:
+        return {"text": entry[0], "label": entry[1], "split": split}
+    return {"split": split, **entry} if isinstance(entry, dict) else entry
+
+
 def read_jsonl(source: Source, file: BinaryIO) -> Iterator[Record]:
-    """One object a line; lines of white space are left out.
+    """One object, list of two or three texts, or text a line; lines of white space are left out.
 
     Raises:
         DataError: a line is no JSON object; names it.
     """
     for number, line in enumerate(read_lines(source, file, record_limit()), start=1):
         if line.strip():
-            yield number, _object(source, number, _parse(source, line, number))
+            entry = _parse(source, line, number)
+            entry = {"text": entry} if isinstance(entry, str) else entry
+            yield number, _object(source, number, entry)
 
 
 class _Repeated(dict[str, Any]):
@@ -88,6 +120,8 @@ def _remedy(error: json.JSONDecodeError, line: int | None) -> str:
 
 
 def _object(source: Source, row: int, entry: object) -> dict[str, Any]:
+    if isinstance(entry, list) and len(entry) in (2, 3):
+        return dict(zip(TRIPLET_FIELDS, entry))
     if not isinstance(entry, dict):
         raise source.error(f"must be a JSON object, received {shorten(entry)}", row)
     _check_keys(source, entry, row)

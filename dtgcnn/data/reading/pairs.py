@@ -12,14 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from .raw import Record, TextRule
-from .readers import read_records
+from .raw import Record, TextRule, listed
+from .readers import open_shaped, read_records
+from .shapes import MATCHED, SCORED, Columns, shape_of
 from .source import Source, shorten
 
 __all__ = ["PairSource", "Pairs", "as_pairs", "holds_pairs", "read_pairs"]
-
-SCORED = ("sentence1", "sentence2", "score")
-MATCHED = ("anchor", "positive")
 
 PairSource: TypeAlias = "Pairs | str | PathLike[str] | Iterable[tuple[object, ...]]"
 """Pairs, a file of them, or tuples (anchor, positive) or (sentence1, sentence2, score)."""
@@ -34,17 +32,23 @@ class Pairs:
         first, second: N texts each; without scores, anchors and their positives.
         scores: (N,) float64, finite: the higher, the more alike. None where every pair belongs
             together.
+        directed: whether the first text is an anchor, and the second none.
+        judged_by_labels: whether the scores are labels, 1 of pairs that belong together and 0 of
+            others.
     """
 
     source: Source
     first: list[str]
     second: list[str]
     scores: NDArray[np.float64] | None = None
+    directed: bool = False
+    judged_by_labels: bool = False
 
     def judged(
         self, positive_score: float | None, negative_score: float | None
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which pairs are positive and which negative, (N,) each.
+        """Which pairs are positive and which negative, (N,) each. Labels need no
+        ``positive_score``: 1 is positive and 0 negative.
 
         Raises:
             ValueError: pairs with scores need ``positive_score``, others take none; or
@@ -58,6 +62,9 @@ class Pairs:
                 if value is not None:
                     raise ValueError(f"{name} needs pairs with scores, received {value}")
             return np.ones(len(self.first), bool), np.zeros(len(self.first), bool)
+        if positive_score is None and self.judged_by_labels:
+            positive_score = 1.0
+            negative_score = 0.0 if negative_score is None else negative_score
         if positive_score is None:
             low, high = self.scores.min(), self.scores.max()
             raise ValueError(
@@ -73,17 +80,19 @@ class Pairs:
         return self.scores >= positive_score, self.scores <= most
 
 
-def read_pairs(path: str | PathLike[str]) -> Pairs:
-    """Read a file of pairs; see ``read_records`` for the formats.
+def read_pairs(path: str | PathLike[str], columns: Columns | None = None) -> Pairs:
+    """Read a file of pairs; see ``read_file`` for the formats.
 
     Its records have the fields ``sentence1``, ``sentence2`` and ``score``, or ``anchor`` and
-    ``positive``; further ones do not matter.
+    ``positive`` and maybe ``score``; in place of the score they may have a ``label`` of 0 or 1.
 
     Raises:
         DataError: a record breaks a rule; names the file, the row and the field.
     """
-    source, records = read_records(path)
+    source, shape, records = open_shaped(path, columns)
     with records:
+        if shape.held in ("labelled", "texts"):
+            raise _lacking(source, shape.names, SCORED, shape.row)
         return _from_records(source, records)
 
 
@@ -100,17 +109,15 @@ def as_pairs(pairs: PairSource) -> Pairs:
     return _from_records(Source("pairs"), _tuples(pairs))
 
 
-def holds_pairs(path: str | PathLike[str]) -> bool:
+def holds_pairs(path: str | PathLike[str], columns: Columns | None = None) -> bool:
     """Whether the first record of a file is a pair: no triplet and no single text."""
     try:
-        _, records = read_records(path)
+        source, records = read_records(path)
+        with records:
+            row, first = next(records, (0, {}))
+        return shape_of(source, row, first, columns or {}).held == "pairs"
     except DataError:
         return False  # an array file, or one whose reader will say what is wrong
-    with records:
-        fields = set(next(records, (0, {}))[1])
-    return {"sentence1", "sentence2"} <= fields or (
-        set(MATCHED) <= fields and "negative" not in fields
-    )
 
 
 def _tuples(pairs: Iterable[tuple[object, ...]]) -> Iterator[Record]:
@@ -128,22 +135,38 @@ def _from_records(source: Source, records: Iterable[Record]) -> Pairs:
     columns: tuple[list[str], list[str]] = ([], [])
     scores: list[float] = []
     for row, record in records:
-        fields = fields or (MATCHED if set(MATCHED) <= set(record) else SCORED)
+        if not fields:
+            fields = SCORED
+            if set(MATCHED) <= set(record):
+                fields = (*MATCHED, "score") if "score" in record else MATCHED
         missing = [name for name in fields if name not in record]
         if missing:
-            found = ", ".join(map(str, record)) or "none"
-            wanted = " and ".join(fields) if fields == MATCHED else ", ".join(fields)
-            raise source.error(
-                f"a pair has the fields {wanted}; {', '.join(missing)} is missing, found {found}",
-                row,
-            )
+            raise _lacking(source, record, fields, row)
         for column, name in zip(columns, fields):
             column.append(rule.check(row, record[name], name))
-        if fields == SCORED:
+        if "score" in fields:
             scores.append(_score(source, row, record["score"]))
+        elif "score" in record:
+            raise source.error("is given here, but not in the first record", row, "score")
     if not columns[0]:
         raise source.error("holds no pairs")
-    return Pairs(source, *columns, np.array(scores) if scores else None)
+    return Pairs(
+        source,
+        *columns,
+        np.array(scores) if scores else None,
+        fields[:2] == MATCHED,
+        source.names.get("score") == "label" and set(scores) <= {0.0, 1.0},
+    )
+
+
+def _lacking(source: Source, found: Iterable[str], fields: tuple[str, ...], row: int) -> DataError:
+    names = list(found)
+    missing = [name for name in fields if name not in names]
+    wanted = " and ".join(fields) if fields == MATCHED else ", ".join(fields)
+    return source.error(
+        f"a pair has the fields {wanted}; {', '.join(missing)} is missing, found {listed(names)}",
+        row,
+    )
 
 
 def _score(source: Source, row: int, value: object) -> float:

@@ -6,8 +6,8 @@ import logging
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from .limits import text_limit
 from .source import Source, shorten
+from .vectors import FloatArray, VectorRule, is_vector
 
 __all__ = [
     "UNLABELLED",
@@ -35,7 +36,6 @@ __all__ = [
     "tell_minus_one",
 ]
 
-FloatArray: TypeAlias = NDArray[np.float32]
 IntArray: TypeAlias = NDArray[np.int64]
 Kind: TypeAlias = Literal["triplets", "labelled", "texts"]
 Record: TypeAlias = tuple[int, Mapping[str, object]]
@@ -118,7 +118,8 @@ def kind_of(source: Source, fields: Iterable[str], row: int | None = None) -> Ki
         columns = "" if source.header is None else " (the first row of a table names its columns)"
         raise source.error(
             "needs the fields anchor, positive and negative, or text and label (and split), "
-            f"or text alone; found {listed(found)}{columns}",
+            f"or text alone; found {listed(found)}{columns}; others are named by "
+            "columns={'text': …, 'label': …}, or --text-column and --label-column",
             row,
         )
     return "labelled" if "label" in found else "texts"
@@ -158,19 +159,22 @@ class Rules:
         kind: what the records are.
         fields: those that matter, the same for all records.
         minus_ones: how many labels were −1, and read as not known.
+        vectors: the rule of what "text" holds, where that is vectors.
     """
 
     kind: Kind
     minus_ones = 0
     fields: tuple[str, ...] = ()
+    vectors: VectorRule | None = None
     _absent: Sequence[str] = ()
 
     def __init__(self, source: Source) -> None:
         self.source = source
         self._texts = TextRule(source)
 
-    def check(self, row: int, record: Mapping[str, object]) -> list[str]:
-        """The values of ``fields`` in a record: texts without outer white space, and names.
+    def check(self, row: int, record: Mapping[str, object]) -> list[Any]:
+        """The values of ``fields`` in a record: texts without outer white space, or vectors, and
+        names.
 
         Raises:
             DataError: it lacks a field, has one that the first record lacks, a blank one or one of
@@ -191,10 +195,12 @@ class Rules:
         self.kind = kind_of(self.source, record, place)
         required, optional = _FIELDS[self.kind]
         self.fields = (*required, *(name for name in optional if name in record))
+        if is_vector(record.get("text")):
+            self.vectors = VectorRule(self.source)
         possible = optional if self.kind == "triplets" else (*optional, "label")
         self._absent = [name for name in possible if name not in self.fields]
 
-    def _value(self, row: int, record: Mapping[str, object], name: str) -> str:
+    def _value(self, row: int, record: Mapping[str, object], name: str) -> Any:
         if name not in record:
             raise self.source.error(f"is missing; found {listed(record)}", row, name)
         value = record[name]
@@ -204,6 +210,8 @@ class Rules:
             return found
         if name == "group":
             return label_name(self.source, row, value, name)
+        if name == "text" and self.vectors is not None:
+            return self.vectors.check(row, value, name)
         return self._texts.check(row, value, name)
 
     def _check_negative(self, row: int, texts: Sequence[str]) -> None:
@@ -225,7 +233,7 @@ def from_records(source: Source, records: Iterable[Record]) -> RawData:
     source.tell()
     rules = Rules(source)
     rows: list[int] = []
-    checked: list[list[str]] = []
+    checked: list[list[Any]] = []
     for row, record in records:
         checked.append(rules.check(row, record))
         rows.append(row)
@@ -238,9 +246,10 @@ def from_records(source: Source, records: Iterable[Record]) -> RawData:
         return RawData("triplets", source, rows, texts, triplets=triplets, groups=groups)
     labels, splits = columns.get("label"), columns.get("split")
     tell_minus_one(source, labels or [], rules.minus_ones)
-    return RawData(
-        rules.kind, source, rows, columns["text"], labels=labels, splits=splits, groups=groups
-    )
+    raw = RawData(rules.kind, source, rows, labels=labels, splits=splits, groups=groups)
+    if rules.vectors is not None:
+        return replace(raw, features=np.stack(columns["text"]))
+    return replace(raw, texts=columns["text"])
 
 
 def class_name(source: Source, row: int, value: object, field: str = "label") -> str:

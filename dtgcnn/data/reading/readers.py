@@ -10,38 +10,48 @@ from typing import BinaryIO, Self, TypeAlias
 
 from ...errors import DataError
 from .array_files import read_npy, read_npz, read_safetensors
+from .arrow import read_arrow, read_folder
 from .json_records import read_json, read_jsonl
-from .limits import record_limit
-from .lines import format_of, open_bytes, read_lines
+from .lines import format_of, open_bytes
 from .parquet import read_parquet
 from .raw import RawData, Record, from_records
+from .shapes import Columns, Shape, shaped
 from .source import Source
 from .tables import read_table
+from .texts import read_texts
 
-__all__ = ["RawData", "Records", "read_file", "read_records"]
+__all__ = ["RawData", "Records", "not_pairs", "open_shaped", "read_file", "read_records"]
 
 _Found: TypeAlias = tuple[Source, Iterator[Record]]
 
 
-def read_file(path: str | PathLike[str], *, labels: bool = True) -> RawData:
-    """Read a file in the format that its suffix names; ``.gz`` may follow every suffix.
+def read_file(
+    path: str | PathLike[str], *, columns: Columns | None = None, labels: bool = True
+) -> RawData:
+    """Read a file in the format that its suffix names; ``.gz`` may follow that of a text file.
 
     ============================ =============================================================
     ``.csv``, ``.tsv``           a header row: anchor, positive, negative | text, label[, split]
-                                 | text, and maybe group; further columns are ignored
+                                 | text, and maybe group
     ``.json``                    ``{"triplets": [...]}``, or a list of objects with the fields
-                                 above, or a list of strings
-    ``.jsonl``                   one such object a line
-    ``.txt``                     one text a line
-    ``.parquet``                 columns as in ``.csv``
+                                 above, of texts, or of lists of three texts; such lists by the
+                                 names of splits; or an object of columns
+    ``.jsonl``, ``.ndjson``      one such object, text or list a line
+    ``.txt``                     one text a line, or ``__label__class text``
+    ``.parquet``, ``.arrow``,    columns as in ``.csv``; or one of vectors, and maybe ``label``;
+    ``.feather``                 so of a folder that ``save_to_disk`` of ``datasets`` wrote
     ``.npy``                     features (N, D)
-    ``.npz``, ``.safetensors``   ``x``[, ``y``], or ``train_x``, ``train_y``, ``test_x``,
-                                 ``test_y``, or ``anchor``, ``positive``, ``negative``;
-                                 ``labels`` names the classes that ``y`` counts
+    ``.npz``, ``.safetensors``   ``x``[, ``y``], or ``train_x``, ``train_y`` and those of other
+                                 splits, or ``anchor``, ``positive``, ``negative``; ``labels``
+                                 names the classes that ``y`` counts
     ============================ =============================================================
+
+    ``docs/data.md`` has the other names that fields may have.
 
     Args:
         path: the file.
+        columns: the names of fields that hold the text, the label, the split or the group, where
+            they are others: ``{"text": "utterance", "label": "intent"}``.
         labels: whether one label at least must be known where there are labels. If not, a file
             whose labels are all blank, null or −1 is of kind "texts".
 
@@ -49,7 +59,7 @@ def read_file(path: str | PathLike[str], *, labels: bool = True) -> RawData:
         DataError: no such file, an unknown suffix, a damaged file, or a record that breaks a
             rule; names the file and the place in it.
     """
-    raw = _read(Path(path))
+    raw = _read(Path(path), columns or {})
     if labels:
         raw.require_label()
     elif raw.labels is not None and not any(raw.labels):
@@ -57,22 +67,51 @@ def read_file(path: str | PathLike[str], *, labels: bool = True) -> RawData:
     return raw
 
 
-def _read(path: Path) -> RawData:
-    suffix, packed = format_of(path, [*_RECORDS, *_ARRAYS])
-    if suffix not in _ARRAYS:
-        origin, records = read_records(path)
+def _read(path: Path, columns: Columns) -> RawData:
+    if path.is_dir() or _format(path)[0] not in _ARRAYS:
+        source, shape, records = open_shaped(path, columns)
         with records:
-            return from_records(origin, records)
+            if shape.held == "pairs":
+                raise not_pairs(source, shape)
+            return from_records(source, records)
+    suffix, packed = _format(path)
     source = Source(str(path), "row")
     with open_bytes(source, path, packed) as file:
-        return _ARRAYS[suffix](source, file.read())
+        return _ARRAYS[suffix](source, file.read(), columns)
+
+
+def not_pairs(source: Source, shape: Shape) -> DataError:
+    """The error where pairs are no data to train on."""
+    scored = ", and 'dtgcnn evaluate' measures a model by their scores" if shape.scored else ""
+    return source.error(
+        f"a triplet lacks negative; found {', '.join(shape.names)}: these are pairs, of which "
+        f"'dtgcnn generate' makes triplets{scored}",
+        shape.row,
+    )
+
+
+def open_shaped(
+    path: str | PathLike[str], columns: Columns | None = None
+) -> tuple[Source, Shape, Records]:
+    """The records of a file by our names of fields; see ``shaped``.
+
+    Raises:
+        DataError: as ``read_file``; some of it only as records are read.
+    """
+    source, records = read_records(path)
+    try:
+        source, shape, found = shaped(source, records, columns)
+    except BaseException:
+        records.close()
+        raise
+    return source, shape, Records(records, found)
 
 
 class Records:
     """The records of a file, in order. Closes the file at its end, at a fault, and at the end of a
     ``with`` block."""
 
-    def __init__(self, file: BinaryIO, records: Iterator[Record]) -> None:
+    def __init__(self, file: BinaryIO | Records | None, records: Iterator[Record]) -> None:
         self._file, self._records = file, records
 
     def __iter__(self) -> Self:
@@ -94,7 +133,8 @@ class Records:
     def close(self) -> None:
         """Close the file; no record comes after."""
         self._records = iter(())
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def read_records(path: str | PathLike[str]) -> tuple[Source, Records]:
@@ -115,7 +155,10 @@ def read_records(path: str | PathLike[str]) -> tuple[Source, Records]:
         DataError: as ``read_file``, but for the fields; some of it only as records are read.
     """
     path = Path(path)
-    suffix, packed = format_of(path, [*_RECORDS, *_ARRAYS])
+    if path.is_dir():
+        source, found = read_folder(Source(str(path), "row"), path)
+        return source, Records(None, found)
+    suffix, packed = _format(path)
     if suffix in _ARRAYS:
         raise DataError(f"{path}: holds arrays; records are in {', '.join(_RECORDS)} files")
     read, unit = _RECORDS[suffix]
@@ -127,6 +170,17 @@ def read_records(path: str | PathLike[str]) -> tuple[Source, Records]:
         file.close()
         raise
     return source, Records(file, records)
+
+
+def _format(path: Path) -> tuple[str, bool]:
+    """The suffix that names the format, and whether ``.gz`` follows; an error that tells, where it
+    is known, what converts it."""
+    try:
+        return format_of(path, [*_RECORDS, *_ARRAYS])
+    except DataError as error:
+        suffix = path.suffix.lower()
+        remedy = f"; {_CONVERTED[suffix]} converts it" if suffix in _CONVERTED else ""
+        raise DataError(f"{error}{remedy}") from None
 
 
 def _csv(source: Source, file: BinaryIO) -> _Found:
@@ -147,23 +201,8 @@ def _jsonl(source: Source, file: BinaryIO) -> _Found:
     return source, read_jsonl(source, file)
 
 
-def _parquet(source: Source, file: BinaryIO) -> _Found:
-    return source, read_parquet(source, file)
-
-
 def _txt(source: Source, file: BinaryIO) -> _Found:
-    return source, _texts(source, file)
-
-
-def _texts(source: Source, file: BinaryIO) -> Iterator[Record]:
-    # Blank lines at the end are no texts; one in the middle is an error, since leaving it out
-    # would shift every later text against its line.
-    blank: list[Record] = []
-    for row, line in enumerate(read_lines(source, file, record_limit()), start=1):
-        blank.append((row, {"text": line}))
-        if line.strip():
-            yield from blank
-            blank.clear()
+    return source, read_texts(source, file)
 
 
 _RECORDS: dict[str, tuple[Callable[[Source, BinaryIO], _Found], str]] = {
@@ -171,12 +210,41 @@ _RECORDS: dict[str, tuple[Callable[[Source, BinaryIO], _Found], str]] = {
     ".tsv": (_tsv, "line"),
     ".json": (_json, "record"),
     ".jsonl": (_jsonl, "line"),
+    ".ndjson": (_jsonl, "line"),
     ".txt": (_txt, "line"),
-    ".parquet": (_parquet, "row"),
+    ".parquet": (read_parquet, "row"),
+    ".arrow": (read_arrow, "row"),
+    ".feather": (read_arrow, "row"),
 }
 
-_ARRAYS: dict[str, Callable[[Source, bytes], RawData]] = {
+_ARRAYS: dict[str, Callable[[Source, bytes, Columns], RawData]] = {
     ".npy": read_npy,
     ".npz": read_npz,
     ".safetensors": read_safetensors,
 }
+
+_FRAME = "pandas.read_{}(path).to_parquet('data.parquet')"
+_UNPACK = "unpacking it, and gzip where it must stay packed,"
+_CONVERTED = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), _FRAME.format("excel")),
+    ".h5": _FRAME.format("hdf"),
+    ".hdf5": _FRAME.format("hdf"),
+    ".orc": _FRAME.format("orc"),
+    ".xml": _FRAME.format("xml"),
+    ".dta": _FRAME.format("stata"),
+    ".sav": _FRAME.format("spss"),
+    **dict.fromkeys((".pkl", ".pickle"), _FRAME.format("pickle")),
+    ".joblib": "numpy.savez('data.npz', x=…, y=…) of what joblib.load gives",
+    ".mat": "numpy.savez('data.npz', x=…, y=…) of what scipy.io.loadmat gives",
+    ".arff": "pandas.DataFrame(scipy.io.arff.loadarff(path)[0]).to_parquet('data.parquet')",
+    **dict.fromkeys(
+        (".pt", ".pth", ".bin", ".ckpt"),
+        "safetensors.torch.save_file({'x': …, 'y': …}, 'data.safetensors') after torch.load",
+    ),
+    **dict.fromkeys((".yaml", ".yml"), "json.dump of what yaml.safe_load gives"),
+    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "sqlite3 -header -csv with a query"),
+    **dict.fromkeys((".zip", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z", ".rar"), _UNPACK),
+    **dict.fromkeys((".svm", ".libsvm"), "sklearn.datasets.load_svmlight_file and numpy.savez"),
+    **dict.fromkeys((".vec", ".glove"), "numpy.savez('data.npz', x=…, y=…) of its numbers"),
+}
+"""What makes files of these formats into ones that are read."""

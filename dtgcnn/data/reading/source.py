@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ...errors import DataError
 
@@ -23,14 +24,22 @@ class Source:
     """Where records come from: a file or a call, and the unit in which its rows are counted.
 
     Lines count from 1, as editors do; records and array rows from 0, as Python does. ``header`` is
-    the row of a table that names its columns, ``notes`` are what a person should be told of how
-    the content was taken.
+    the row of a table that names its columns.
+
+    Attributes:
+        notes: what a person should be told of how the content was taken.
+        names: how the fields are called there that have other names here.
+        unread: the fields of the first record that are not read.
+        class_names: of fields that number classes, the names of these.
     """
 
     name: str
     unit: str = "record"
     header: int | None = None
     notes: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    unread: tuple[str, ...] = ()
+    class_names: Mapping[str, Sequence[str]] = field(default_factory=dict, hash=False)
 
     def tell(self) -> None:
         """Log the notes."""
@@ -47,5 +56,5 @@ class Source:
         if row is not None:
             parts.append(self.place(row))
         if field is not None:
-            parts.append(f"{field!r}")
+            parts.append(f"{self.names.get(field, field)!r}")
         return DataError(f"{': '.join(parts)}: {message}")

@@ -1,0 +1,282 @@
+"""What records are, by the names of their fields: ours, and others that mean the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain, combinations, product
+from typing import Any, Literal, TypeAlias
+
+from .raw import TRIPLET_FIELDS, Record, kind_of, listed
+from .source import Source
+from .vectors import is_vector
+
+__all__ = ["MATCHED", "SCORED", "Columns", "Held", "Shape", "shaped"]
+
+Columns: TypeAlias = Mapping[str, str]
+"""Names of the fields that hold what: ``{"text": "utterance", "label": "intent"}``."""
+
+Held: TypeAlias = Literal["triplets", "pairs", "labelled", "texts"]
+
+SCORED = ("sentence1", "sentence2", "score")
+MATCHED = TRIPLET_FIELDS[:2]
+
+NAMES = {
+    "anchor": r"anchor|query|sent0",
+    "positive": r"(positive|pos|sent1)(_\d+)?",
+    "negative": r"(negative|neg|hard_neg)(_\d+)?",
+    "sentence1": r"sentence1",
+    "sentence2": r"sentence2",
+    "score": r"score|label",
+    "text": r"text",
+    "label": r"label",
+    "split": r"split",
+    "group": r"group",
+}
+"""How a field may be called that holds each thing. Of positives and negatives there may be several
+in a record, by numbers or in lists."""
+
+VECTOR_NAMES = {
+    "text": r"x|embeddings?|vectors?|features?",
+    "label": r"labels?|y|target|class",
+}
+"""And where rows are vectors."""
+
+_ROLES: dict[Held, tuple[str, ...]] = {
+    "triplets": (*TRIPLET_FIELDS, "group"),
+    "pairs": (*MATCHED, *SCORED),
+    "labelled": ("text", "label", "split", "group"),
+    "texts": ("text", "label", "split", "group"),
+}
+SEVERAL = ("positive", "negative")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the records of a source hold, as the first one decides it.
+
+    Attributes:
+        held: their kind.
+        row: where that record, or else the header, is.
+        fields: for each thing that they hold the names of the fields that hold it.
+        unread: the other fields.
+    """
+
+    held: Held
+    row: int
+    fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    unread: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the fields that are read."""
+        return [name for own in self.fields.values() for name in own]
+
+    @property
+    def scored(self) -> bool:
+        """Whether pairs have scores."""
+        return "score" in self.fields
+
+
+def shaped(
+    source: Source, records: Iterable[Record], columns: Columns | None = None
+) -> tuple[Source, Shape, Iterator[Record]]:
+    """The records with our names of fields, and with them the source, which knows the others.
+
+    A record of several positives or negatives gives one record for each of both; a ``set``, one for
+    each pair in it.
+
+    Args:
+        source: of the records.
+        records: as ``read_records`` gives them.
+        columns: what the names do not tell.
+
+    Raises:
+        DataError: the fields fit nothing, or only in part, or ``columns`` names one that there is
+            not; later, as records are read: a list is empty.
+    """
+    records = iter(records)
+    first = next(records, None)
+    if first is None:
+        raise source.error("holds no records")
+    row, given = first
+    shape = shape_of(source, row if source.header is None else source.header, given, columns or {})
+    if shape.unread:
+        what = "fields" if source.header is None else "columns"
+        note = f"the {what} {listed(shape.unread)} are not read{_advice(shape, _folded(given))}"
+        source = replace(source, notes=(*source.notes, note))
+    names = {role: own[0] for role, own in shape.fields.items() if len(own) == 1}
+    source = replace(source, names=names, unread=shape.unread)
+    return source, shape, _renamed(source, shape, chain([first], records))
+
+
+def shape_of(source: Source, row: int, given: Mapping[str, object], columns: Columns) -> Shape:
+    """What a record is, by its fields."""
+    record = _folded(given)
+    chosen = _chosen(source, row, record, columns)
+    if "set" in record and isinstance(record["set"], list) and not chosen:
+        others = tuple(name for name in record if name != "set")
+        return Shape("pairs", row, {"set": ("set",)}, others)
+    found = {role: _matching(record, pattern) for role, pattern in NAMES.items()} | chosen
+    held = _held(source, row, record, found, chosen)
+    if held in ("labelled", "texts") and not found["text"]:
+        found |= _of_vectors(source, row, record, found, chosen)
+    if held == "labelled" and not found["label"]:
+        held = "texts"
+    fields = {
+        role: found[role] if role in SEVERAL else found[role][:1]
+        for role in _ROLES[held]
+        if found[role]
+    }
+    if held == "pairs":
+        dropped = MATCHED if "sentence1" in fields and "sentence2" in fields else SCORED[:2]
+        fields = {role: own for role, own in fields.items() if role not in dropped}
+    read = set(chain.from_iterable(fields.values()))
+    return Shape(held, row, fields, tuple(name for name in record if name not in read))
+
+
+def _chosen(
+    source: Source, row: int, record: Mapping[str, object], columns: Columns
+) -> dict[str, tuple[str, ...]]:
+    chosen: dict[str, tuple[str, ...]] = {}
+    for role, name in columns.items():
+        if role not in NAMES:
+            raise ValueError(f"columns must name some of {', '.join(NAMES)}, received {role!r}")
+        if name.strip().lower() not in record:
+            raise source.error(f"there is no column {name!r}; found {listed(record)}", row)
+        chosen[role] = (name.strip().lower(),)
+    return chosen
+
+
+def _held(
+    source: Source,
+    row: int,
+    record: Mapping[str, object],
+    found: Mapping[str, tuple[str, ...]],
+    chosen: Mapping[str, tuple[str, ...]],
+) -> Held:
+    """What the fields make of a record; those of triplets by our own names decide over ``text``."""
+    own = set(TRIPLET_FIELDS) & record.keys()
+    single = "text" in chosen or ("text" in record and not own)
+    if single:
+        return "labelled"
+    if found["anchor"] and found["positive"]:
+        some = [name for name in found["negative"] if _values(record[name])]
+        if some or (found["negative"] and not _is_list(record, found["negative"])):
+            return "triplets"
+        return "pairs"
+    if {"sentence1", "sentence2"} <= record.keys():
+        return "pairs"
+    if own:
+        kind_of(source, record, row)  # which refuses them
+    return "labelled"
+
+
+def _of_vectors(
+    source: Source,
+    row: int,
+    record: Mapping[str, object],
+    found: Mapping[str, tuple[str, ...]],
+    chosen: Mapping[str, tuple[str, ...]],
+) -> dict[str, tuple[str, ...]]:
+    """The fields of a record that has a vector; an error where it has none, or several."""
+    vectors = [name for name, value in record.items() if is_vector(value)]
+    named = [name for name in _matching(record, VECTOR_NAMES["text"]) if name in vectors]
+    text = named if len(vectors) > 1 else vectors
+    if len(text) == 1:
+        label = found["label"] or _matching(record, VECTOR_NAMES["label"])
+        return {"text": tuple(text), "label": chosen.get("label", label)}
+    if vectors:
+        raise source.error(
+            f"has several columns of vectors, {listed(vectors)}; name the one to read, as by "
+            "--text-column",
+            row,
+        )
+    kind_of(source, [name for name in record if name != "text"], row)
+    raise AssertionError("records without a text are refused")
+
+
+def _advice(shape: Shape, record: Mapping[str, object]) -> str:
+    """How to have what is not read."""
+    vectors = [name for name in shape.unread if is_vector(record[name])]
+    return f"; --text-column {vectors[0]} trains on its vectors" if vectors else ""
+
+
+def _matching(record: Mapping[str, object], pattern: str) -> tuple[str, ...]:
+    """The fields that are so called, in the order of the pattern's names, then of numbers."""
+    ways = [re.sub(r"[()?]|_\\d\+", "", way) for way in re.split(r"\|", pattern)]
+
+    def place(name: str) -> tuple[int, int]:
+        stem, _, number = name.partition("_") if name[-1:].isdigit() else (name, "", "0")
+        return (ways.index(stem) if stem in ways else 0, int(number or 0))
+
+    return tuple(sorted((name for name in record if re.fullmatch(pattern, name)), key=place))
+
+
+def _renamed(source: Source, shape: Shape, records: Iterable[Record]) -> Iterator[Record]:
+    roles = {role: (role,) for role in _ROLES[shape.held]} | shape.fields
+    several = [role for role in SEVERAL if role in shape.fields]
+    for row, given in records:
+        record = _folded(given)
+        if len(record) < len(given):
+            name = next(n for n in given if [_key(other) for other in given].count(_key(n)) > 1)
+            raise source.error("the key must occur once in an object", row, _key(name))
+        if "set" in shape.fields:
+            yield from _pairs_of(source, row, record)
+            continue
+        one = {name: value for name, value in record.items() if name not in roles}
+        one |= {role: record[own[0]] for role, own in roles.items() if own[0] in record}
+        names = source.class_names.get(roles.get("label", ("",))[0])
+        if names is not None and isinstance(one.get("label"), int) and shape.held == "labelled":
+            number = one["label"]
+            one["label"] = names[number] if 0 <= number < len(names) else None
+        if not several or all(_plain(record, shape.fields[role]) for role in several):
+            yield row, one
+            continue
+        for values in product(*(_several(source, row, record, shape, role) for role in several)):
+            yield row, one | dict(zip(several, values, strict=True))
+
+
+def _plain(record: Mapping[str, object], names: tuple[str, ...]) -> bool:
+    return len(names) == 1 and not isinstance(record.get(names[0]), list)
+
+
+def _several(
+    source: Source, row: int, record: Mapping[str, object], shape: Shape, role: str
+) -> list[Any]:
+    names = shape.fields[role]
+    for name in names:
+        if name not in record:
+            raise source.error(f"is missing; found {listed(record)}", row, name)
+    found = [value for name in names for value in _values(record[name])]
+    if not found:
+        raise source.error("must hold one text or more, received none", row, " or ".join(names))
+    return found
+
+
+def _values(value: object) -> list[Any]:
+    """The texts that a field holds; none where it is blank, null or an empty list."""
+    given = value if isinstance(value, list) else [value]
+    return [one for one in given if one is not None and one != ""]
+
+
+def _is_list(record: Mapping[str, object], names: Iterable[str]) -> bool:
+    return any(isinstance(record[name], list) for name in names)
+
+
+def _pairs_of(source: Source, row: int, record: Mapping[str, object]) -> Iterator[Record]:
+    texts = record.get("set")
+    if not isinstance(texts, list) or len(texts) < 2:
+        raise source.error("must be a list of two texts or more", row, "set")
+    for pair in combinations(texts, 2):
+        yield row, dict(zip(MATCHED, pair, strict=True))
+
+
+def _folded(record: Mapping[str, object]) -> dict[str, Any]:
+    """The record with names of fields in lower case."""
+    return {_key(name): value for name, value in record.items()}
+
+
+def _key(name: object) -> str:
+    return str(name).strip().lower()

@@ -1,0 +1,495 @@
+"""The shapes that public data have: each is read as what it means, or refused with a way out."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dtgcnn.data import RawData, TripletDataset, TripletGenerator, read_file, read_pairs
+from dtgcnn.data.reading.pairs import holds_pairs
+from dtgcnn.errors import DataError
+
+X = np.arange(8, dtype=np.float32).reshape(4, 2)
+Y = np.array([1, 0, 1, 0])
+ABC = [("a", "b", "c")]
+
+
+def write(folder: Path, name: str, content: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def lines(*records: Any) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+def npz(**arrays: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def triplets(raw: RawData) -> list[tuple[str, ...]]:
+    assert raw.triplets is not None
+    assert raw.texts is not None
+    return [tuple(raw.texts[i] for i in triplet) for triplet in raw.triplets.tolist()]
+
+
+TRIPLETS: list[tuple[str, str, list[tuple[str, str, str]]]] = [
+    ("a.jsonl", lines(["a", "b", "c"]), ABC),
+    ("a.ndjson", lines(["a", "b", "c"]), ABC),
+    ("a.json", json.dumps([["a", "b", "c"]]), ABC),
+    ("a.csv", "sent0,sent1,hard_neg\na,b,c\n", ABC),
+    ("a.csv", "query,positive,negative\na,b,c\n", ABC),
+    ("a.jsonl", lines({"query": "a", "pos": ["b"], "neg": ["c"]}), ABC),
+    (
+        "a.jsonl",
+        lines({"query": "a", "pos": ["b", "d"], "neg": ["c", "e"], "neg_scores": [1.0, 2.0]}),
+        [("a", "b", "c"), ("a", "b", "e"), ("a", "d", "c"), ("a", "d", "e")],
+    ),
+    (
+        "a.csv",
+        "anchor,positive,negative_2,negative_1,negative_10\na,b,d,c,e\nf,g,,h,\n",
+        [("a", "b", "c"), ("a", "b", "d"), ("a", "b", "e"), ("f", "g", "h")],
+    ),
+    (
+        "a.jsonl",
+        lines({"anchor": "a", "positive": "b", "negative": ["c", "d"]}),
+        [("a", "b", "c"), ("a", "b", "d")],
+    ),
+    (
+        "a.jsonl",
+        lines({"Anchor": "a", "Positive": "b", "Negative": "c", "negative_1": "d"}),
+        [("a", "b", "c"), ("a", "b", "d")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "wanted"), TRIPLETS)
+def test_triplets(
+    tmp_path: Path, name: str, content: str, wanted: list[tuple[str, str, str]]
+) -> None:
+    path = write(tmp_path, name, content)
+    assert triplets(read_file(path)) == wanted
+    assert not holds_pairs(path)
+
+
+PAIRS: list[tuple[str, str, list[tuple[str, str]], list[float] | None]] = [
+    ("a.jsonl", lines(["a", "b"]), [("a", "b")], None),
+    ("a.json", json.dumps([["a", "b"], ["c", "d"]]), [("a", "b"), ("c", "d")], None),
+    ("a.jsonl", lines({"query": "a", "pos": ["b", "c"]}), [("a", "b"), ("a", "c")], None),
+    ("a.jsonl", lines({"query": "a", "pos": ["b"], "neg": []}), [("a", "b")], None),
+    ("a.csv", "sent0,sent1\na,b\n", [("a", "b")], None),
+    ("a.jsonl", lines({"set": ["a", "b", "c"]}), [("a", "b"), ("a", "c"), ("b", "c")], None),
+    ("a.csv", "anchor,positive,label\na,b,1\nc,d,0\n", [("a", "b"), ("c", "d")], [1, 0]),
+    ("a.csv", "anchor,positive,score\na,b,0.5\n", [("a", "b")], [0.5]),
+    ("a.csv", "sentence1,sentence2,label\na,b,0\n", [("a", "b")], [0]),
+    ("a.csv", "sentence1,sentence2,score,label\na,b,3,x\n", [("a", "b")], [3]),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "wanted", "scores"), PAIRS)
+def test_pairs(
+    tmp_path: Path,
+    name: str,
+    content: str,
+    wanted: list[tuple[str, str]],
+    scores: list[float] | None,
+) -> None:
+    path = write(tmp_path, name, content)
+    assert holds_pairs(path)
+    pairs = read_pairs(path)
+    assert list(zip(pairs.first, pairs.second, strict=True)) == wanted
+    assert (None if pairs.scores is None else pairs.scores.tolist()) == scores
+    with pytest.raises(DataError, match=r"these are pairs, of which 'dtgcnn generate' makes"):
+        read_file(path)
+
+
+def test_labels_of_pairs_tell_positives_from_negatives(tmp_path: Path) -> None:
+    rows = ["the cat sat,a cat sat down,1", "the cat sat,the bank closed,0"]
+    rows += ["rain fell,it was raining,1", "rain fell,a cat sat down,0"]
+    path = write(tmp_path, "a.csv", "\n".join(["anchor,positive,label", *rows]) + "\n")
+    made = TripletGenerator(None).generate_from_pairs(path, 5)
+    assert {(a, p) for a, p, _ in made} == {
+        ("the cat sat", "a cat sat down"),
+        ("rain fell", "it was raining"),
+    }
+    assert {n for a, _, n in made if a == "the cat sat"} >= {"the bank closed"}
+    scored = write(tmp_path, "b.csv", path.read_text().replace("label", "score"))
+    with pytest.raises(ValueError, match="positive_score must be given"):
+        TripletGenerator(None).generate_from_pairs(scored, 5)
+    again = TripletGenerator(None).generate_from_pairs(
+        scored, 5, positive_score=1, negative_score=0
+    )
+    assert again == made
+    other = write(tmp_path, "c.csv", "anchor,positive,label\na,b,yes\n")
+    with pytest.raises(DataError, match=r"line 2: 'label': must be a number, received 'yes'"):
+        read_pairs(other)
+
+
+LABELLED: list[tuple[str, str]] = [
+    ("a.json", json.dumps({"train": [["t1", "x"], ["t2", "y"]], "test": [["t3", "x"]]})),
+    (
+        "a.json",
+        json.dumps(
+            {
+                "train": [{"text": "t1", "label": "x"}, {"text": "t2", "label": "y"}],
+                "test": [{"text": "t3", "label": "x"}],
+            }
+        ),
+    ),
+    (
+        "a.json",
+        json.dumps(
+            {
+                "text": ["t1", "t2", "t3"],
+                "label": ["x", "y", "x"],
+                "split": ["train", "train", "test"],
+            }
+        ),
+    ),
+    (
+        "a.jsonl",
+        lines(
+            {"Text": "t1", "Label": "x", "SPLIT": "train"},
+            {"Text": "t2", "Label": "y", "SPLIT": "train"},
+            {"Text": "t3", "Label": "x", "SPLIT": "test"},
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content"), LABELLED)
+def test_labelled_texts(tmp_path: Path, name: str, content: str) -> None:
+    raw = read_file(write(tmp_path, name, content))
+    assert (raw.texts, raw.labels) == (["t1", "t2", "t3"], ["x", "y", "x"])
+    assert raw.splits == ["train", "train", "test"]
+
+
+def test_lines_of_fasttext(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.txt", "__label__x a text\n__label__y  more of it\n\n")
+    raw = read_file(path)
+    assert (raw.texts, raw.labels) == (["a text", "more of it"], ["x", "y"])
+    for line, message in [
+        ("no label", r"line 2: must begin with __label__, as the first line does"),
+        ("__label__x __label__y both", r"line 2: has several labels"),
+        ("__label__x", r"line 2: 'text': must not be blank"),
+    ]:
+        with pytest.raises(DataError, match=message):
+            read_file(write(tmp_path, "a.txt", f"__label__x a text\n{line}\n"))
+    assert read_file(write(tmp_path, "a.txt", "a\n__label__x b\n")).labels is None
+
+
+def test_a_text_a_line_of_json(tmp_path: Path) -> None:
+    assert read_file(write(tmp_path, "a.jsonl", lines("a", "b"))).texts == ["a", "b"]
+
+
+# -- Names
+
+
+def test_columns_may_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "utterance,Intent,part\nhello,greet,train\nbye,part,test\n")
+    with pytest.raises(DataError, match=r"found utterance, intent, part.*--text-column"):
+        read_file(path)
+    raw = read_file(path, columns={"text": "utterance", "label": "Intent", "split": "part"})
+    assert (raw.texts, raw.labels) == (["hello", "bye"], ["greet", "part"])
+    assert raw.splits == ["train", "test"]
+    with pytest.raises(DataError, match=r"line 1: there is no column 'intention'; found utter"):
+        read_file(path, columns={"label": "intention"})
+    with pytest.raises(ValueError, match=r"columns must name some of .*, received 'what'"):
+        read_file(path, columns={"what": "intent"})
+    bad = write(tmp_path, "b.csv", "utterance,intent\nhello,greet\n ,part\n")
+    with pytest.raises(DataError, match=r"line 3: 'utterance': must not be blank"):
+        read_file(bad, columns={"text": "utterance", "label": "intent"})
+    arrays = write(tmp_path, "a.npz", npz(first=X, second=-X, kind=Y))
+    raw = read_file(arrays, columns={"text": "second", "label": "kind"})
+    np.testing.assert_array_equal(raw.features, 0 - X)
+    assert raw.labels == ["1", "0", "1", "0"]
+
+
+def test_fields_that_are_not_read_are_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path, "a.jsonl", lines(*[{"text": "a", "intent": "x", "id": 3}] * 3))
+    with caplog.at_level(logging.WARNING, "dtgcnn"):
+        holds_pairs(path)
+        assert not caplog.text
+        read_file(path)
+    assert caplog.text.count("the fields intent, id are not read") == 1
+    with pytest.raises(DataError, match=r"has no labels.*intent, id are not read"):
+        TripletDataset(path).require_trainable()
+
+
+def test_what_is_missing_later_is_named_as_the_file_has_it(tmp_path: Path) -> None:
+    for records, message in [
+        ([{"query": "a", "pos": "b"}, {"query": "a"}], "line 2: a pair .*positive is missing"),
+        ([{"query": "a", "pos": ["b"], "neg": ["c"]}, {"query": "a", "pos": [], "neg": ["c"]}],
+         r"line 2: 'pos': must hold one text or more"),
+        ([{"set": ["a", "b"]}, {"set": ["a"]}], r"line 2: 'set': must be a list of two texts"),
+        ([{"query": "a", "pos": ["b"], "neg": ["c"]}, {"query": "a", "pos": [3], "neg": ["c"]}],
+         r"line 2: 'positive': must be a string|line 2: 'pos': must be a string"),
+    ]:  # fmt: skip
+        path = write(tmp_path, "a.jsonl", lines(*records))
+        with pytest.raises(DataError, match=message):
+            read_pairs(path)
+
+
+# -- Arrays
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"X": X, "Y": Y},
+        {"embeddings": X, "labels": Y},
+        {"features": X, "target": Y},
+        {"vectors": X, "label": Y},
+    ],
+)
+def test_arrays_by_other_names(tmp_path: Path, arrays: dict[str, Any]) -> None:
+    raw = read_file(write(tmp_path, "a.npz", npz(**arrays)))
+    np.testing.assert_array_equal(raw.features, X)
+    assert raw.labels == ["1", "0", "1", "0"]
+
+
+@pytest.mark.parametrize("names", ["{}_x {}_y", "x_{} y_{}", "{}_embeddings {}_labels"])
+@pytest.mark.parametrize("val", ["val", "valid", "dev"])
+def test_arrays_of_splits(tmp_path: Path, names: str, val: str) -> None:
+    arrays = {}
+    for split, count in (("train", 4), (val, 2), ("test", 1)):
+        x, y = (name.format(split) for name in names.split())
+        arrays |= {x: X[:count], y: Y[:count]}
+    raw = read_file(write(tmp_path, "a.npz", npz(**arrays)))
+    assert sorted(raw.splits or []) == sorted(["train"] * 4 + [val] * 2 + ["test"])
+    assert raw.labels is not None
+    assert len(raw.labels) == 7
+    data = TripletDataset(tmp_path / "a.npz")
+    assert len(data.validation_items()) == 2
+
+
+def test_what_mlx_writes(tmp_path: Path) -> None:
+    mx = pytest.importorskip("mlx.core", reason="MLX is not installed")
+    path = tmp_path / "m.safetensors"
+    for dtype in (mx.float32, mx.float16, mx.bfloat16):
+        mx.save_safetensors(str(path), {"x": mx.array(X).astype(dtype), "y": mx.array(Y)})
+        raw = read_file(path)
+        np.testing.assert_array_equal(raw.features, X)
+        assert raw.labels == ["1", "0", "1", "0"]
+    x = mx.array([[1.0, -2.5e30], [3.0e-20, 0.1]]).astype(mx.bfloat16)
+    mx.save_safetensors(str(path), {"x": x, "y": mx.array([0, 1])}, {"labels": '["a", "b"]'})
+    raw = read_file(path)
+    np.testing.assert_array_equal(raw.features, np.array(x.astype(mx.float32)))
+    assert raw.labels == ["a", "b"]
+    mx.savez(str(tmp_path / "m.npz"), x=mx.array(X), y=mx.array(Y))
+    np.testing.assert_array_equal(read_file(tmp_path / "m.npz").features, X)
+
+
+# -- Tables with vectors, and those of Arrow
+
+
+def vector_tables(folder: Path) -> dict[str, Path]:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from pyarrow import feather, parquet
+
+    kinds = {
+        "list": pa.list_(pa.float32()),
+        "large": pa.large_list(pa.float64()),
+        "fixed": pa.list_(pa.float32(), 2),
+        "half": pa.list_(pa.float16()),
+    }
+    paths = {}
+    for kind, type_ in kinds.items():
+        given = X.astype(np.float16) if kind == "half" else X
+        column = pa.array([list(row) for row in given], type_)
+        made = pa.table({"embedding": column, "label": pa.array(["b", "a", "b", "a"])})
+        paths[f"{kind}.parquet"] = folder / f"{kind}.parquet"
+        parquet.write_table(made, paths[f"{kind}.parquet"])
+        paths[f"{kind}.arrow"] = folder / f"{kind}.arrow"
+        with pa.ipc.new_file(paths[f"{kind}.arrow"], made.schema) as file:
+            file.write_table(made, 3)
+        paths[f"{kind} stream"] = folder / f"{kind}.stream.arrow"
+        with pa.ipc.new_stream(paths[f"{kind} stream"], made.schema) as file:
+            file.write_table(made, 3)
+    paths["feather"] = folder / "a.feather"
+    feather.write_feather(made, paths["feather"])
+    records = [{"embedding": row, "label": y} for row, y in zip(X.tolist(), "baba", strict=True)]
+    paths["json"] = write(folder, "a.jsonl", lines(*records))
+    return paths
+
+
+def test_columns_of_vectors(tmp_path: Path) -> None:
+    for name, path in vector_tables(tmp_path).items():
+        raw = read_file(path)
+        assert raw.texts is None, name
+        np.testing.assert_array_equal(raw.features, X, name)
+        assert raw.labels == ["b", "a", "b", "a"]
+        with pytest.raises(DataError, match="holds vectors, which need no encoder"):
+            TripletDataset.stream(path, None, tmp_path / "out")  # type: ignore[arg-type]
+
+
+def test_a_text_goes_before_a_vector_unless_it_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    records = [{"text": "a", "label": "x", "v": [1.0, 2]}, {"text": "b", "label": "y", "v": [0, 1]}]
+    path = write(tmp_path, "a.jsonl", lines(*records))
+    assert read_file(path).texts == ["a", "b"]
+    assert "the fields v are not read; --text-column v trains on its vectors" in caplog.text
+    found = read_file(path, columns={"text": "v"})
+    np.testing.assert_array_equal(found.features, [[1, 2], [0, 1]])
+    assert found.labels == ["x", "y"]
+    for second, message in [
+        ({"v": [1.0]}, r"line 2: 'v': must have the 2 numbers of the first record, received 1"),
+        ({"v": "text"}, r"line 2: 'v': must be a list of numbers, as in the first record"),
+        ({"v": [1, 1e60]}, r"line 2: 'v': must be finite in float32"),
+        ({"v": [1, 10**400]}, r"line 2: 'v': must be finite in float32"),
+        ({"w": [1, 2]}, r"line 2: 'v': is missing"),
+    ]:
+        path = write(
+            tmp_path, "b.jsonl", lines({"v": [1.0, 2.0], "label": 1}, second | {"label": 2})
+        )
+        with pytest.raises(DataError, match=message):
+            read_file(path)
+    both = write(tmp_path, "c.jsonl", lines({"v": [1.0], "w": [2.0], "label": "x"}))
+    with pytest.raises(DataError, match=r"has several columns of vectors, v, w; name the one"):
+        read_file(both)
+
+
+def test_class_labels_have_their_names(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from pyarrow import parquet
+
+    about = {"info": {"features": {
+        "text": {"dtype": "string", "_type": "Value"},
+        "label": {"names": ["neg", "pos"], "_type": "ClassLabel"},
+    }}}  # fmt: skip
+    made = pa.table({"text": ["a", "b", "c"], "label": [1, 0, -1]})
+    made = made.replace_schema_metadata({"huggingface": json.dumps(about)})
+    parquet.write_table(made, tmp_path / "a.parquet")
+    assert read_file(tmp_path / "a.parquet").labels == ["pos", "neg", ""]
+    folder = tmp_path / "saved"
+    for split in ("train", "test"):
+        (folder / split).mkdir(parents=True)
+        with pa.ipc.new_stream(folder / split / "data-00000-of-00001.arrow", made.schema) as file:
+            file.write_table(made)
+        state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": split}
+        (folder / split / "state.json").write_text(json.dumps(state))
+    one = read_file(folder / "train")
+    assert (one.labels, one.splits) == (["pos", "neg", ""], None)
+    (folder / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    both = read_file(folder)
+    assert both.texts == ["a", "b", "c"] * 2
+    assert both.labels == ["pos", "neg", ""] * 2
+    assert both.splits == ["train"] * 3 + ["test"] * 3
+    (folder / "test" / "data-00000-of-00001.arrow").write_bytes(b"ARROW1 nothing")
+    with pytest.raises(DataError, match="is not a readable Arrow file"):
+        read_file(folder)
+    (folder / "dataset_dict.json").write_text("{}")
+    with pytest.raises(DataError, match=r"dataset_dict.json is not what datasets writes"):
+        read_file(folder)
+
+
+@pytest.mark.filterwarnings("default")  # the library warns of its own affairs
+def test_what_datasets_saves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets", reason="datasets is not installed")
+    # Its hash of a new table is none of our business, and fails with some versions of PyArrow.
+    monkeypatch.setattr("datasets.arrow_dataset.generate_fingerprint", lambda *_: "made")
+    label = datasets.ClassLabel(names=["neg", "pos"])
+    features = datasets.Features({"text": datasets.Value("string"), "label": label})
+    made = datasets.Dataset.from_dict({"text": ["a", "b"], "label": [1, 0]}, features=features)
+    whole = datasets.DatasetDict({"train": made, "test": made})
+    whole.save_to_disk(tmp_path / "saved")
+    made.to_parquet(tmp_path / "a.parquet")
+    assert read_file(tmp_path / "a.parquet").labels == ["pos", "neg"]
+    data = TripletDataset.from_table(whole)
+    for splits, names in (
+        (read_file(tmp_path / "saved").splits, read_file(tmp_path / "saved").labels),
+        (data.splits, data.names_of(range(4))),
+    ):
+        assert (splits, names) == (["train"] * 2 + ["test"] * 2, ["pos", "neg"] * 2)
+
+
+# -- Tables in memory
+
+COLUMNS = {"text": ["a", "b", "c"], "Label": ["x", "y", "x"], "id": [1, 2, 3]}
+
+
+def tables() -> list[Any]:
+    found: list[Any] = [COLUMNS, {name: np.array(own) for name, own in COLUMNS.items()}]
+    for library in ("pandas.DataFrame", "polars.DataFrame", "pyarrow.table"):
+        name, _, maker = library.partition(".")
+        with contextlib.suppress(ImportError):
+            found.append(getattr(__import__(name), maker)(COLUMNS))
+    return found
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_tables_in_memory(number: int) -> None:
+    if number >= len(tables()):
+        pytest.skip("a library is not installed")
+    table = tables()[number]
+    data = TripletDataset.from_table(table)
+    assert (data.texts, data.names_of(range(3))) == (["a", "b", "c"], ["x", "y", "x"])
+    named = TripletDataset.from_table(table, {"label": "id"})
+    assert named.names_of(range(3)) == ["1", "2", "3"]
+
+
+def test_vectors_in_memory() -> None:
+    data = TripletDataset.from_table({"embedding": X, "label": Y})
+    np.testing.assert_array_equal(data.features, X)
+    splits = {"train": {"x": X, "y": Y}, "validation": {"x": X[:1], "y": Y[:1]}}
+    assert len(TripletDataset.from_table(splits).validation_items()) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("a.csv", "must be a table of pandas, polars"),
+        (3, "must be a table of pandas, polars"),
+        ({}, "holds no records"),
+        ({"text": ["a"], "label": []}, "columns must be of one length, received text 1, label 0"),
+        ({"text": ["a"], "TEXT": ["b"]}, "'text': the column must occur once"),
+        ({"text": 3}, "'text': must be a column, received 3"),
+        ({"words": ["a"]}, "found words"),
+        ({"anchor": ["a"], "positive": ["b"]}, "these are pairs"),
+        ({"text": ["a"], "label": [""]}, "holds no label"),
+    ],
+)
+def test_bad_tables_in_memory(table: Any, message: str) -> None:
+    with pytest.raises(DataError, match=rf"^TripletDataset.from_table: .*{message}"):
+        TripletDataset.from_table(table)
+
+
+# -- Formats that stay refused
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("a.xlsx", "pandas.read_excel"),
+        ("a.pkl", "pandas.read_pickle"),
+        ("a.pt", "safetensors.torch.save_file"),
+        ("a.h5", "pandas.read_hdf"),
+        ("a.mat", "scipy.io.loadmat"),
+        ("a.zip", "unpacking it"),
+        ("a.yaml", "json.dump"),
+        ("a.sqlite", "sqlite3"),
+    ],
+)
+def test_other_formats_name_what_converts_them(tmp_path: Path, name: str, remedy: str) -> None:
+    with pytest.raises(DataError, match=rf"received '{name}'; .*{remedy}.* converts it"):
+        read_file(write(tmp_path, name, "x"))
+
+
+def test_a_folder_is_told_before_its_suffix(tmp_path: Path) -> None:
+    for name in ("plain", "a.xlsx", "a.csv", "a.npz"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(DataError, match=rf"{name}: cannot be read: it is a folder"):
+            read_file(tmp_path / name)
