@@ -20,6 +20,10 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
 
+_LONGEST = 2000
+"""Characters of a message."""
+
+
 class _Refusal(click.ClickException):
     """Input or arguments that cannot be worked with."""
 
@@ -49,8 +53,11 @@ class _Commands(click.Group):
             raise
         except (ValueError, OSError, ImportError, DTGCNNError) as error:
             raise _Refusal(_one_message(error)) from error
+        except click.UsageError as error:
+            error.message = _shortened(error.message)
+            raise
         except MemoryError as error:
-            raise _Refusal(f"not enough memory: {error}") from error
+            raise _Refusal(f"not enough memory{f': {error}' if str(error) else ''}") from error
         except KeyboardInterrupt:
             click.echo("\ninterrupted", err=True)
             sys.exit(INTERRUPTED)
@@ -58,8 +65,15 @@ class _Commands(click.Group):
 
 def _one_message(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+        return _shortened(f"{error.filename}: {error.strerror}")
+    return _shortened(str(error))
+
+
+def _shortened(message: str) -> str:
+    """A message without the middle of it, where somebody's file or argument made it long."""
+    if len(message) <= _LONGEST:
+        return message
+    return f"{message[: _LONGEST // 2]} … {message[-_LONGEST // 2 :]}"
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

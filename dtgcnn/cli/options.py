@@ -88,7 +88,7 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals:
-            raise ValueError(f"--set must be NAME=VALUE, received {pair!r}")
+            raise ValueError(f"--set must be NAME=VALUE, received {shorten(pair)!r}")
         value = parse_value(text)
         if value is None and isinstance(getattr(DTGCNNConfig, name.strip(), None), str):
             value = text.strip()  # a choice among names, such as start=none

@@ -22,7 +22,14 @@ from .choices import (
 )
 from .contradictions import check_together
 from .files import read_settings, write_settings
-from .rules import SHAPE_THE_MODEL, check_names, check_values, refuse_unless, to_python
+from .rules import (
+    SHAPE_THE_MODEL,
+    check_names,
+    check_values,
+    refuse_more,
+    refuse_unless,
+    to_python,
+)
 from .templates import LARGE, MEDIUM, SMALL, template_of
 
 __all__ = ["DTGCNNConfig"]
@@ -312,6 +319,7 @@ def _widths(dims: Any, layers: Any, width: Any) -> Any:
         whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
         rule = "must be a whole number of at least 1"
         refuse_unless(value is None or whole, name, rule, value)
+        refuse_more(name, value or 1)
     if width is not None:
         rule = f"must not be given beside hidden_dims = {list(dims)}"
         refuse_unless(dims is _DEFAULT_DIMS, "hidden_dim", rule, width)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .rules import check_names
+from .rules import check_names, shown
 
 __all__ = ["parse_value", "read_settings", "write_settings"]
 
@@ -26,6 +26,8 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     try:
         text = content.decode("utf-8")
         settings = json.loads(text) if kind == "json" else tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(f"{path}: not valid settings: nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"{path}: not valid {kind.upper()}: {error}") from None
     if not isinstance(settings, dict):
@@ -68,11 +70,18 @@ def _format_of(path: Path) -> str:
 
 
 def parse_value(text: str) -> Any:
-    """A setting's value as it is written in TOML or JSON, or None; else the text itself."""
+    """A setting's value as it is written in TOML or JSON, or None; else the text itself.
+
+    Raises:
+        ValueError: it is nested too deeply.
+    """
     if text.strip() in ("None", "none", "null"):
         return None
-    with suppress(ValueError):
-        return json.loads(text)
-    with suppress(ValueError):
-        return tomllib.loads(f"value = {text}")["value"]
+    try:
+        with suppress(ValueError):
+            return json.loads(text)
+        with suppress(ValueError):
+            return tomllib.loads(f"value = {text}")["value"]
+    except RecursionError:
+        raise ValueError(f"a value must not be nested so deeply, received {shown(text)}") from None
     return text

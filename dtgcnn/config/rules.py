@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import numbers
+import reprlib
 from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
@@ -25,8 +26,10 @@ __all__ = [
     "check_names",
     "check_values",
     "did_you_mean",
+    "refuse_more",
     "refuse_unless",
     "rule_of",
+    "shown",
 ]
 __all__ += ["to_python"]
 
@@ -51,6 +54,14 @@ _WHOLE = {
 }
 """Whole numbers and the least they may be."""
 
+_MOST = {
+    "seed": 2**64 - 1,
+    "cache_limit": 2**63 - 1,
+    **dict.fromkeys(("input_dim", "output_dim", "hidden_dims", "max_length"), 2**24),
+    **dict.fromkeys(("num_gcn_layers", "propagation_hops", "num_workers", "prefetch_factor"), 1024),
+}
+"""The most that some of them may be; of the others 2³¹ − 1, as of all that arrays number."""
+
 _FLAGS = (
     *("use_batch_norm", "normalize_output", "triplet_swap", "soft_margin"),
     *("gradient_checkpointing", "adaptive_batch_size", "offload_optimizer", "persistent_workers"),
@@ -63,6 +74,8 @@ _OPTIONAL = {
 """What may be None."""
 
 _INF = float("inf")
+_FLOAT32 = (1.2e-38, 3.4e38)
+"""The least above 0 and the most that float32 holds."""
 _RANGES = {
     "dropout_rate": (0.0, 1.0, "[)"),
     "graph_similarity_threshold": (-1.0, 1.0, "[]"),
@@ -111,7 +124,7 @@ def check_names(settings: Mapping[str, Any]) -> None:
     for name in settings:
         if name not in _NAMES:
             hint = did_you_mean(name, _NAMES) or "; `dtgcnn settings` lists them"
-            raise ValueError(f"unknown setting {name!r}{hint}")
+            raise ValueError(f"unknown setting {shown(name)}{hint}")
 
 
 def rule_of(name: str) -> str:
@@ -131,9 +144,9 @@ def rule_of(name: str) -> str:
 
 
 def to_python(value: Any) -> Any:
-    """NumPy's numbers as Python's, a list as a tuple."""
+    """NumPy's numbers as Python's, a list of them as a tuple."""
     if isinstance(value, list):
-        return tuple(to_python(part) for part in value)
+        return tuple(part if isinstance(part, list) else to_python(part) for part in value)
     if isinstance(value, bool):
         return value
     if isinstance(value, numbers.Integral):
@@ -153,23 +166,45 @@ def check_values(settings: Mapping[str, Any]) -> None:
     refuse_unless(bool(dims), "hidden_dims", "must name one width or more", ())
     for width in dims:
         refuse_unless(_is_whole(width, 1), "hidden_dims", f"must be {rule_of('input_dim')}", width)
+        refuse_more("hidden_dims", width)
     for name, value in settings.items():
         if name == "hidden_dims" or (value is None and name in _OPTIONAL):
             continue
         hint = did_you_mean(value, _CHOICES.get(name, _WORDS.get(name, ())))
         refuse_unless(_fits(name, value), name, f"must be {rule_of(name)}", value, hint)
+        if name in _WHOLE:
+            refuse_more(name, value)
+        elif name in _RANGES and isinstance(value, (int, float)) and value not in (0, _INF):
+            held = _FLOAT32[0] <= abs(value) <= _FLOAT32[1]
+            rule = "must be a number that float32 holds, between 1.2e-38 and 3.4e38"
+            refuse_unless(held, name, rule, value)
+
+
+def refuse_more(name: str, value: int) -> None:
+    """Refuse a whole number that is larger than a setting may be."""
+    most = _MOST.get(name, 2**31 - 1)
+    refuse_unless(value <= most, name, f"must be at most {most:,}", value)
 
 
 def refuse_unless(holds: bool, name: str, rule: str, value: object, hint: str = "") -> None:
     """Raise the ValueError of every setting: its name, the rule and the value."""
     if not holds:
-        raise ValueError(f"{name} {rule}, received {value!r}{hint}")
+        raise ValueError(f"{name} {rule}, received {shown(value)}{hint}")
+
+
+def shown(value: object) -> str:
+    """``repr`` of a value for a message, cut where it is long, wide or deep."""
+    short = reprlib.Repr()
+    short.maxlist = short.maxtuple = short.maxdict = short.maxset = 20
+    short.maxstring = short.maxother = short.maxlong = 120
+    return short.repr(value)
 
 
 def did_you_mean(word: object, known: Iterable[object]) -> str:
     """The end of a message that names the word nearest to a wrong one; empty where none is near."""
     words = [name for name in known if isinstance(name, str)]
-    near = difflib.get_close_matches(str(word).lower(), words, n=1, cutoff=0.5)
+    typed = word.lower() if isinstance(word, str) and len(word) <= 60 else ""
+    near = difflib.get_close_matches(typed, words, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..storage import draft, remove_drafts
+from ..storage import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,10 +53,9 @@ def new_figure(**options: Any) -> Figure:
 def save_figure(figure: Figure, path: Path) -> None:
     """Write the figure beside ``path`` first, then move it there in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    remove_drafts(path.parent)
-    with draft(path) as part:
-        figure.savefig(part, format=path.suffix[1:].lower(), dpi=150)
-        os.replace(part, path)
+    content = io.BytesIO()
+    figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
+    replace_file(path, content.getvalue())
 
 
 def shorten_name(name: str) -> str:

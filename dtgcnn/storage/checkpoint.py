@@ -222,6 +222,10 @@ def check_folder(
         PermissionError: it, or the folder to make it in, cannot be written to.
     """
     directory = Path(directory)
+    for path in (directory.absolute(), *directory.absolute().parents):
+        if path.is_symlink() and not path.exists():
+            target = path.readlink()
+            raise NotADirectoryError(f"{directory}: {path} is a link to {target}, which is missing")
     nearest = next(
         path for path in (directory.absolute(), *directory.absolute().parents) if path.exists()
     )

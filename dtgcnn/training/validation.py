@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..array import HostArray, derive_key
 from ..config import DTGCNNConfig
+from ..errors import TrainingError
 from ..losses import Objective
 from ..model import DTGCNN
 from .step_inputs import loss_arrays
@@ -18,6 +19,21 @@ __all__ = ["retrieval", "validate"]
 
 MOST_PAIRS = 2_000
 """Pairs of held-out triplets that are measured, evenly over all."""
+
+
+def check_finite(model: DTGCNN, embeddings: HostArray) -> None:
+    """Refuse embeddings that training has led astray.
+
+    Raises:
+        TrainingError: one is not finite.
+    """
+    ops = model.ops
+    bad = int(ops.to_numpy(ops.sum(~ops.isfinite(ops.sum(ops.asarray(embeddings), axis=1)))))
+    if bad:
+        raise TrainingError(
+            f"after training, the embeddings of {bad:,} of {len(embeddings):,} held-out rows are "
+            "not finite: lower learning_rate or gradient_clip_val"
+        )
 
 
 def validate(
@@ -34,6 +50,7 @@ def validate(
         loader: gives the batches, the same ones each time.
         embeddings: those of ``loader.items``, in order.
     """
+    check_finite(model, embeddings)
     ops, totals, weight = model.ops, dict[str, float](), 0.0
     row_of = {int(item): row for row, item in enumerate(loader.items)}
     key = derive_key(config.seed, "validation")
@@ -64,6 +81,7 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
     """
     from ..evaluation import pair_auc, retrieval_metrics
 
+    check_finite(model, embeddings)
     known = model.trained_bank().labels
     if loader.triplets is not None:
         pairs = loader.triplets[:: -(-len(loader.triplets) // MOST_PAIRS), :2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -66,8 +66,8 @@ def test_a_failed_write_leaves_the_old_file(
     target = tmp_path / "map.png"
     target.write_text("old")
 
-    def fail(_: object, file: Path, **options: object) -> None:
-        file.write_text("half")
+    def fail(_: object, file: BinaryIO, **options: object) -> None:
+        file.write(b"half")
         raise OSError("disk full")
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
