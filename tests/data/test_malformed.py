@@ -437,7 +437,7 @@ ARRAYS = [
     ),
     Case("no zip", "a.npz", b"PK\x03\x04rubbish", r"is not a readable NumPy file"),
     Case("cut zip", "a.npz", npz(x=X)[:-40], r"is not a readable NumPy file"),
-    Case("zip of text", "a.npz", archive(x=b"hello"), r"'x': must be a float16.*received b'hello'"),
+    Case("zip of text", "a.npz", archive(x=b"hello"), r"'x': must be an array"),
     Case("array in .npz", "a.npz", npy(X), r"suffix must be .npy"),
     Case("archive in .npy", "a.npy", npz(x=X), r"suffix must be .npz"),
     Case("one axis", "a.npy", npy(X[0]), r"'x': must have the shape \(N, D\).*\(2,\)"),

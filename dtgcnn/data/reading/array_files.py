@@ -20,6 +20,9 @@ from .source import Source, shorten
 
 __all__ = ["read_npy", "read_npz", "read_safetensors"]
 
+_LAST_POINT = 0x10FFFF
+"""The last code point of Unicode."""
+
 
 def read_npy(source: Source, data: bytes, columns: Mapping[str, str] | None = None) -> RawData:
     """Features from the bytes of a .npy file; it has no names for ``columns``."""
@@ -80,11 +83,31 @@ def _load_numpy(source: Source, data: bytes) -> Any:
     try:
         _check_unpacked(source, data)
         content = np.load(io.BytesIO(data), allow_pickle=False)
-        return content if isinstance(content, np.ndarray) else dict(content)
+        if isinstance(content, np.ndarray):
+            return content
+        arrays = dict(content)
+        for name, array in arrays.items():
+            _check_array(source, name, array)
+        return arrays
     except DataError:
         raise
     except Exception as error:  # NumPy raises seven kinds of error on damaged bytes
         raise source.error(f"is not a readable NumPy file: {error}") from None
+
+
+def _check_array(source: Source, name: str, array: object) -> None:
+    """Refuse a member of an archive that is no array, or text beyond Unicode, of which NumPy makes
+    no string."""
+    if not isinstance(array, np.ndarray):
+        raise source.error("must be an array, which is a member of its own format", field=name)
+    if array.dtype.kind != "U" or array.size == 0 or array.dtype.itemsize == 0:
+        return
+    points = np.dtype(np.uint32).newbyteorder(array.dtype.byteorder)
+    largest = np.ascontiguousarray(array).view(points).reshape(array.size, -1).max(axis=1)
+    beyond = np.flatnonzero(largest > _LAST_POINT)
+    if len(beyond):
+        found = f"received the code point {largest[beyond[0]]:#x}"
+        raise source.error(f"must be Unicode, {found}", int(beyond[0]), field=name)
 
 
 def _check_unpacked(source: Source, data: bytes) -> None:

@@ -86,7 +86,10 @@ def records_of(
     Raises:
         DataError: a column occurs twice; later, the content is damaged, or too much.
     """
-    names = [_name(source, name) for name in schema.names]
+    try:
+        names = [str(name).strip().lower() for name in schema.names]
+    except UnicodeDecodeError as error:
+        raise source.error(f"the names of columns must be UTF-8: {error}") from None
     for name in names:
         if names.count(name) > 1:
             raise source.error("the column must occur once", field=name)
@@ -142,13 +145,6 @@ def _class_names(schema: Any) -> dict[str, list[str]]:
         }
     except (KeyError, TypeError, ValueError, AttributeError):
         return {}
-
-
-def _name(source: Source, name: Any) -> str:
-    try:
-        return str(name).strip().lower()
-    except UnicodeDecodeError as error:
-        raise source.error(f"the name of a column must be UTF-8: {error}") from None
 
 
 def _opened(source: Source, pyarrow: Any, file: Any) -> tuple[Any, Iterator[Any]]:

@@ -34,5 +34,7 @@ def _open(source: Source, file: BinaryIO) -> Any:
         raise source.error("a Parquet file is packed within, so its suffix must be .parquet alone")
     try:
         return ParquetFile(file, pre_buffer=False)
+    except UnicodeDecodeError as error:
+        raise source.error(f"the names of columns must be UTF-8: {error}") from None
     except (pyarrow.ArrowException, OSError) as error:
         raise source.error(f"is not a readable Parquet file: {error}") from None
