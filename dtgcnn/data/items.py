@@ -99,6 +99,11 @@ class Items:
         assert items is not None
         return items
 
+    def inputs_of(self, items: IntArray) -> list[str] | FloatArray:
+        """``inputs`` of some items."""
+        inputs = self.inputs
+        return [inputs[item] for item in items] if isinstance(inputs, list) else inputs[items]
+
     def __len__(self) -> int:
         """The number of triplets, or of items where there are no triplets."""
         return self.num_items if self.triplets is None else len(self.triplets)

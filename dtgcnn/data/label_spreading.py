@@ -31,6 +31,9 @@ FAR = 0.05
 """Rows are far from the labels where the nearest one is less similar than it is to all but this
 share of the labelled rows themselves."""
 _BLOCK = 1024
+"""Rows that are compared with all others at a time, and fewer where there are more of these."""
+_COSINES = 1 << 24
+"""Cosines that are held."""
 
 
 @dataclass(frozen=True)
@@ -160,12 +163,13 @@ def _graph(rows: Floats) -> tuple[Any, Floats]:
     k = min(NEIGHBORS, count - 1)
     neighbors = np.empty((count, k), np.int64)
     weights = np.empty((count, k))
-    for start in range(0, count, _BLOCK):
-        cosines = rows[start : start + _BLOCK] @ rows.T
+    block = max(1, min(_BLOCK, _COSINES // count))
+    for start in range(0, count, block):
+        cosines = rows[start : start + block] @ rows.T
         cosines[np.arange(len(cosines)), np.arange(start, start + len(cosines))] = -np.inf
         found = np.argpartition(cosines, count - k, axis=1)[:, count - k :]
-        neighbors[start : start + _BLOCK] = found
-        weights[start : start + _BLOCK] = np.take_along_axis(cosines, found, axis=1)
+        neighbors[start : start + block] = found
+        weights[start : start + block] = np.take_along_axis(cosines, found, axis=1)
     sources = np.repeat(np.arange(count), k)
     values = np.maximum(weights, 0.0).ravel() ** POWER
     directed = sparse.csr_array((values, (sources, neighbors.ravel())), shape=(count, count))

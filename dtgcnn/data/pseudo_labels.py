@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -168,10 +169,10 @@ def _shares(
 
 def _distinct(vectors: Any, items: IntArray, others: IntArray) -> IntArray:
     """The first of each of the items whose vectors are equal, none that is equal to another's."""
-    seen = {vectors[item].tobytes() for item in others}
+    seen = {sha256(vectors[item].tobytes()).digest() for item in others}
     kept = []
     for item in items:
-        key = vectors[item].tobytes()
+        key = sha256(vectors[item].tobytes()).digest()
         if key not in seen:
             seen.add(key)
             kept.append(item)

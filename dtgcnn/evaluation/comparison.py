@@ -85,7 +85,12 @@ def compare(
     """
     if dataset.labels is None:
         return None
-    given = model.vectors(dataset.inputs)
+    items = np.arange(dataset.num_items)
+    if dataset.triplets is None:  # rows without a label are not measured
+        items = items[dataset.labels >= 0]
+    place = np.full(dataset.num_items, -1)
+    place[items] = np.arange(len(items))
+    given = model.vectors(dataset.inputs_of(items))
     embeddings = model.encode(given)
     inputs = model.input_vectors(given)
     views = (inputs, embeddings)
@@ -113,25 +118,24 @@ def compare(
             return None
         before, after = (
             retrieval_metrics(
-                view[rows],
+                view[place[rows]],
                 labels,
-                None if gallery is None else view[gallery],
+                None if gallery is None else view[place[gallery]],
                 None if gallery is None else dataset.labels[gallery],
             )
             for view in views
         )
         if rivals and gallery is not None:
             beside = measure_rivals(
-                (inputs[rows], embeddings[rows]),
+                (inputs[place[rows]], embeddings[place[rows]]),
                 labels,
-                (inputs[gallery], embeddings[gallery]),
+                (inputs[place[gallery]], embeddings[place[gallery]]),
                 dataset.labels[gallery],
                 (before, after),
             )
-    held = inputs[rows], embeddings[rows]
-    return Comparison(
-        protocol, before, after, *held, labels, names, beside, _known(model, given[rows])
-    )
+    own = place[rows]
+    held, known = (inputs[own], embeddings[own]), _known(model, given[own])
+    return Comparison(protocol, before, after, *held, labels, names, beside, known)
 
 
 def _known(model: Embedder, host_x: Any) -> int:

@@ -62,9 +62,7 @@ def sides(
     items = held_out.items
     if not len(items):
         return loader, held_out, 0
-    inputs = dataset.inputs
-    given = [inputs[item] for item in items] if isinstance(inputs, list) else inputs[items]
-    rows = model.bank_rows_of(model.vectors(given))
+    rows = model.bank_rows_of(model.vectors(dataset.inputs_of(items)))
     known = [int(item) for item, row in zip(items, rows, strict=True) if row >= 0]
     left = held_out.without(known) if known else held_out
     return (loader, left, len(known)) if len(left.items) else (*loaders(1.0), len(known))

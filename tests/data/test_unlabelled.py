@@ -187,6 +187,13 @@ def test_labels_spread_by_the_equations(kept: float, monkeypatch: pytest.MonkeyP
     np.testing.assert_array_equal(spread_labels(x, given, kept=kept).labels, found.labels)
 
 
+def test_blocks_are_smaller_where_rows_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _, given = corpus()
+    whole = spread_labels(x, given)
+    monkeypatch.setattr("dtgcnn.data.label_spreading._COSINES", 7 * len(x) + 3)
+    np.testing.assert_array_equal(spread_labels(x, given).labels, whole.labels)
+
+
 def test_far_rows_take_no_label() -> None:
     x, _, given = corpus()
     rng = np.random.default_rng(1)

@@ -12,6 +12,7 @@ import pytest
 from dtgcnn import DTGCNN, Trainer, TripletDataset
 from dtgcnn.callbacks import Callback
 from dtgcnn.data import with_pseudo_labels
+from dtgcnn.evaluation import compare
 from dtgcnn.training import train_on_all
 from tests.conftest import STARTS
 from tests.data.test_unlabelled import corpus
@@ -90,3 +91,19 @@ def test_rows_are_encoded_and_told_alike_alone_and_together(backend: str, start:
         assert final.encode(row[None]).tobytes() == together[i : i + 1].tobytes()
         assert final.predict_proba(row[None]).tobytes() == p[i : i + 1].tobytes()
         assert final.predict(row[None]) == [final.classes_[p[i].argmax()]]
+
+
+def test_rows_without_a_label_are_neither_measured_nor_encoded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    final = trained("numpy", "closed_form")[1].model
+    known = np.flatnonzero(GIVEN >= 0)[::-1]
+    both = TripletDataset.from_arrays(X[::-1], GIVEN[::-1])
+    alone = compare(final, TripletDataset.from_arrays(X[known], GIVEN[known]))
+    encode, seen = final.encode, []
+    monkeypatch.setattr(final, "encode", lambda x: seen.append(len(x)) or encode(x))
+    found = compare(final, both)
+    assert found is not None
+    assert alone is not None
+    assert found.to_dict() == alone.to_dict()
+    assert seen == [len(known)]
