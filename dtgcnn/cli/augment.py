@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 
-from ..data import STRATEGIES, TripletAugmenter, TripletDataset, check_format, write_file
+from ..data import STRATEGIES, TripletAugmenter, check_format, write_file
 from .main import main
-from .options import check_file, file_argument, overwrite_option
+from .options import check_file, dataset_of, file_argument, overwrite_option
 
 __all__ = ["augment"]
 
@@ -87,7 +87,7 @@ def augment(
       dtgcnn augment vectors.npz --output more.npz --strategy mixup
     """
     check_file("--output", output, overwrite)
-    dataset = TripletDataset(file)
+    dataset = dataset_of(file)
     check_format(dataset, output)
     sys.path.append("")  # a MODULE may lie in the folder that the command runs in
     default = ("noise_injection",) if dataset.features is None else ("mixup",)
@@ -102,7 +102,7 @@ def augment(
         mixup_alpha=mixup_alpha,
         seed=seed,
     )
-    others = None if held_out is None else TripletDataset(held_out)
+    others = None if held_out is None else dataset_of(held_out)
     augmented = augmenter.augment_dataset(dataset, versions, others)
     write_file(augmented, output)
     click.echo(f"{output}: {len(dataset)} rows and {len(augmented) - len(dataset)} new ones")

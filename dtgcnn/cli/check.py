@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
+from typing_extensions import override
 
-from ..data import Encoder, Examination, Finding, PieceEncoder, examine, make_encoder
+from ..array import load_ops
+from ..data import (
+    Encoder,
+    Examination,
+    Finding,
+    PieceEncoder,
+    RawData,
+    TripletDataset,
+    examine,
+    make_encoder,
+    read_file,
+)
+from ..errors import DTGCNNError
 from ..evaluation import LabelCheck, check_labels
 from ..storage import write_json
+from ..training import rehearse
 from .main import main
-from .options import check_file, file_argument, shorten
-from .train import TEXT_INPUT_DIM
+from .options import check_file, columns_named, file_argument, shorten
+from .train import PIECES, TEXT_INPUT_DIM, prepared, usual_split
 
 __all__ = ["check"]
+
+NOT_TRAINABLE = "not trainable"
+SOME = 1000
+"""Rows that training is tried with, where no encoder is named."""
 
 
 @main.command()
@@ -34,7 +55,7 @@ __all__ = ["check"]
     "--encoder",
     "encoder_spec",
     metavar="SPEC",
-    help="What makes vectors of texts for --labels, as for train  [default: tfidf]",
+    help="What makes vectors of texts, as for train  [default: tfidf]",
 )
 def check(
     file: Path,
@@ -44,26 +65,33 @@ def check(
     labels: bool,
     encoder_spec: str | None,
 ) -> None:
-    """Look over training data: counts, classes, duplicates, contradictions, leaks.
+    """Look over training data: counts, classes, duplicates, contradictions, leaks; and whether
+    train would take it, up to its first step.
 
     With --labels also which labels logistic regression on the other rows' input vectors does not
     bear out, the worst first, and rows that are nearly equal: in one class, across training and
     test rows, across classes.
 
-    The exit code is 1 where a fault was found, something that would make figures wrong. A label
-    that looks wrong is none.
+    The exit code is 1 where a fault was found, something that would make figures wrong or that
+    train refuses. A label that looks wrong is none.
 
     \b
     Examples:
       dtgcnn check tickets.csv --json findings.json
       dtgcnn check tickets.csv --labels --encoder sentence-transformer:all-MiniLM-L6-v2
     """
-    if encoder_spec is not None and not labels:
-        raise ValueError("--encoder goes with --labels")
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
-    closer = check_labels(file, _encoder_of(encoder_spec)) if labels else None
-    found = examine(file, batch_size)
+    raw = read_file(file, columns=columns_named())
+    if raw.features is not None and encoder_spec is not None:
+        raise ValueError(f"--encoder goes with texts, {file} holds vectors")
+    closer = check_labels(raw, _encoder_of(encoder_spec)) if labels else None
+    found = examine(raw, batch_size)
+    if not any(finding.rule == NOT_TRAINABLE for finding in found.findings):
+        told = [finding.message for finding in found.findings]
+        more = _rehearsed(raw, batch_size, encoder_spec)
+        found.findings += [finding for finding in more if finding.message not in told]
+        found.findings.sort(key=lambda finding: finding.level != "fault")
     if closer is not None:
         near = closer.near
         own = {"of cosine": near.bound, "rows looked up": near.looked_up, **near.counts}
@@ -76,6 +104,88 @@ def check(
     if json_file is not None:
         write_json(json_file, found.to_dict() | ({} if closer is None else closer.to_dict()))
     sys.exit(1 if found.faults else 0)
+
+
+class _Warnings(logging.Handler):
+    """Keeps what is warned of while it lasts, in place of showing it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+        self._log = logging.getLogger("dtgcnn")
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+    def __enter__(self) -> _Warnings:
+        self._log.addHandler(self)
+        self._log.propagate = False
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._log.removeHandler(self)
+        self._log.propagate = True
+
+
+def _rehearsed(raw: RawData, batch_size: int, spec: str | None) -> list[Finding]:
+    """What train would warn of up to its first step, or refuse, with no options but these. Of many
+    rows some are tried: what these give, more rows cannot take away. All are where an encoder is
+    named, which may cut some of their texts."""
+    if spec is None and len(raw.rows) > SOME:
+        found = _tried(_some(raw), batch_size, spec)
+        if not found or all(finding.level == "warning" for finding in found):
+            return []
+    return _tried(raw, batch_size, spec)
+
+
+def _some(raw: RawData) -> RawData:
+    """``SOME`` rows to train on, as many of each class as of the others."""
+    if raw.triplets is not None:
+        items, places = np.unique(raw.triplets[:SOME], return_inverse=True)
+        few, rows = items.tolist(), range(SOME)
+        raw = replace(raw, triplets=places.reshape(-1, 3), rows=[raw.rows[row] for row in rows])
+        groups = None if raw.groups is None else [raw.groups[row] for row in rows]
+    else:
+        few = _of_each_class(raw)
+        groups = None if raw.groups is None else [raw.groups[row] for row in few]
+        raw = replace(raw, rows=[raw.rows[row] for row in few])
+    return replace(
+        raw,
+        groups=groups,
+        texts=None if raw.texts is None else [raw.texts[row] for row in few],
+        features=None if raw.features is None else raw.features[few],
+        labels=None if raw.labels is None else [raw.labels[row] for row in few],
+        splits=None if raw.splits is None else [raw.splits[row] for row in few],
+    )
+
+
+def _of_each_class(raw: RawData) -> list[int]:
+    by_class: dict[str, list[int]] = {}
+    for row, label in enumerate(raw.labels or []):
+        if label and (raw.splits is None or raw.splits[row].casefold().startswith("train")):
+            by_class.setdefault(label, []).append(row)
+    most = max(4, SOME // max(len(by_class), 1))
+    few = [row for rows in by_class.values() for row in rows[:most]]
+    return sorted(few[:SOME])
+
+
+def _tried(raw: RawData, batch_size: int, spec: str | None) -> list[Finding]:
+    chosen = {**(PIECES if spec == PieceEncoder.name else {}), "batch_size": batch_size}
+    refused = []
+    with _Warnings() as warned:
+        try:
+            dataset = TripletDataset._from_raw(raw)
+            split = usual_split(dataset)
+            rehearse(*prepared(dataset, chosen, spec, load_ops("numpy"), {}, split))
+        except (DTGCNNError, ValueError) as error:
+            refused = [Finding("fault", NOT_TRAINABLE, _own(raw, str(error)))]
+    told = dict.fromkeys(_own(raw, message) for message in warned.messages)
+    return refused + [Finding("warning", "training", message) for message in told]
+
+
+def _own(raw: RawData, message: str) -> str:
+    return message.removeprefix(f"{raw.source.name}: ")
 
 
 def _encoder_of(spec: str | None) -> Encoder | None:

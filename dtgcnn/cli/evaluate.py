@@ -13,7 +13,15 @@ from ..model import DTGCNN
 from ..storage import write_json
 from ..training import Ensemble, load_embedder
 from .main import main
-from .options import backend_option, check_file, check_rows, file_argument, model_argument
+from .options import (
+    backend_option,
+    check_file,
+    check_rows,
+    columns_named,
+    dataset_of,
+    file_argument,
+    model_argument,
+)
 
 __all__ = ["evaluate"]
 
@@ -39,11 +47,11 @@ def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> N
         check_file("--json", json_file, overwrite=True)
     result: Comparison | None
     classes: Classification | None = None
-    if holds_pairs(file):
-        pairs = read_pairs(file)
+    if holds_pairs(file, columns_named()):
+        pairs = read_pairs(file, columns_named())
         result = compare_pairs(load_embedder(model, backend=backend), pairs)
     else:
-        dataset, loaded = TripletDataset(file), load_embedder(model, backend=backend)
+        dataset, loaded = dataset_of(file), load_embedder(model, backend=backend)
         check_rows(model, loaded, dataset)
         result = compare(loaded, dataset)
         classes = _classes(loaded, dataset)

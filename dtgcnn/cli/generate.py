@@ -7,9 +7,9 @@ from typing import get_args
 
 import click
 
-from ..data import NegativeSampling, TripletDataset, TripletGenerator, holds_pairs, record_format
+from ..data import NegativeSampling, TripletGenerator, holds_pairs, read_pairs, record_format
 from .main import main
-from .options import check_file, file_argument, overwrite_option
+from .options import check_file, columns_named, dataset_of, file_argument, overwrite_option
 
 __all__ = ["generate"]
 
@@ -69,7 +69,8 @@ def generate(
     """Write triplets of the labelled texts, or of the pairs, in FILE.
 
     Labelled texts with a split column: of the rows "train" alone. Pairs are records of anchor and
-    positive, or of sentence1, sentence2 and score. The same seed gives the same file.
+    positive, or of sentence1, sentence2 and score; in place of a score they may have a label, 1 of
+    pairs that belong together and 0 of others. The same seed gives the same file.
 
     \b
     Examples:
@@ -87,12 +88,12 @@ def generate(
         balance_classes=balance,
         seed=seed,
     )
-    if holds_pairs(file):
+    if holds_pairs(file, columns_named()):
         if balance:
             raise ValueError(f"--balance needs labels, {file} holds pairs")
         report = generator.write_from_pairs(
             output,
-            file,
+            read_pairs(file, columns_named()),
             per_anchor,
             positive_score=positive_score,
             negative_score=negative_score,
@@ -112,7 +113,7 @@ def generate(
 
 def _labelled(file: Path) -> tuple[list[str], list[str]]:
     """Texts and labels of the rows to train on."""
-    dataset = TripletDataset(file)
+    dataset = dataset_of(file)
     if dataset.texts is None or dataset.labels is None or dataset.label_names is None:
         holds = dataset.kind if dataset.texts is not None else "vectors"
         raise ValueError(f"{file}: holds {holds}; give a file of labelled texts or of pairs")

@@ -18,13 +18,49 @@ __all__ = [
     "backend_option",
     "check_file",
     "check_rows",
+    "columns_named",
+    "columns_options",
+    "dataset_of",
     "file_argument",
     "model_argument",
     "named",
 ]
 __all__ += ["overwrite_option", "parse_settings", "rows_of", "shorten"]
 
-file_argument = click.argument("file", type=click.Path(path_type=Path))
+_COLUMNS = "dtgcnn.columns"
+
+
+def _keep(context: click.Context, option: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        assert option.name is not None
+        role = option.name.partition("_")[0]
+        context.meta[_COLUMNS] = {**context.meta.get(_COLUMNS, {}), role: name}
+
+
+def columns_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that name columns; ``columns_named`` tells what was chosen."""
+    for role, what in (("label", "labels"), ("text", "texts, or of vectors")):
+        command = click.option(
+            f"--{role}-column",
+            metavar="NAME",
+            callback=_keep,
+            expose_value=False,
+            help=f"The column of {what}  [default: {role}]",
+        )(command)
+    return command
+
+
+def columns_named(*roles: str) -> dict[str, str]:
+    """What the options of the running command name: "text" and "label", or ``roles`` alone."""
+    found: dict[str, str] = click.get_current_context().meta.get(_COLUMNS, {})
+    return {role: name for role, name in found.items() if not roles or role in roles}
+
+
+def file_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The argument FILE, and the options that name its columns."""
+    return click.argument("file", type=click.Path(path_type=Path))(columns_options(command))
+
+
 model_argument = click.argument("model", metavar="DIR", type=click.Path(path_type=Path))
 backend_option = click.option(
     "--backend", default="auto", show_default=True, help="numpy, mlx, or what else is installed."
@@ -96,9 +132,15 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     return chosen
 
 
-def rows_of(file: Path) -> TripletDataset:
-    """The single texts or vectors of a file, labelled or not; one of triplets is refused."""
-    dataset = TripletDataset.of_rows(file)
+def dataset_of(file: Path) -> TripletDataset:
+    """The data of a file, whose columns options may name."""
+    return TripletDataset(file, columns_named())
+
+
+def rows_of(file: Path, *roles: str) -> TripletDataset:
+    """The single texts or vectors of a file, labelled or not; one of triplets is refused. Options
+    name its columns, or those of ``roles`` alone."""
+    dataset = TripletDataset.of_rows(file, columns_named(*roles))
     if dataset.triplets is not None:
         raise ValueError(f"{file}: holds triplets; give a file of single texts or vectors")
     return dataset

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import click
 
-from ..data import TripletDataset
 from ..evaluation import Method
 from ..model import DTGCNN
 from ..plots import plot_degrees, plot_purity, visualize_embeddings
 from ..training import load_embedder
 from .main import main
-from .options import backend_option, check_file, file_argument, model_argument, overwrite_option
+from .options import (
+    backend_option,
+    check_file,
+    dataset_of,
+    file_argument,
+    model_argument,
+    overwrite_option,
+)
 
 __all__ = ["plot"]
 
@@ -74,7 +80,7 @@ def plot(
     for option, value in (("--method", method), ("--max-points", max_points)):
         if value is not None and kind != "embeddings":
             raise ValueError(f"{option} goes with --kind embeddings, received --kind {kind}")
-    dataset = TripletDataset(file)
+    dataset = dataset_of(file)
     loaded = load_embedder(model, backend=backend)
     if kind == "embeddings":
         figure = visualize_embeddings(

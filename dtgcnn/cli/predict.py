@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ..data import TripletDataset, check_table, write_table
+from ..data import SUFFIXES, TripletDataset, check_table, write_table
 from ..model import DTGCNN, VOTES, Answers
 from ..training import Ensemble, load_embedder
 from .main import main
@@ -18,6 +18,7 @@ from .options import (
     backend_option,
     check_file,
     check_rows,
+    columns_options,
     model_argument,
     overwrite_option,
     rows_of,
@@ -26,7 +27,6 @@ from .options import (
 
 __all__ = ["predict"]
 
-_FILES = {".csv", ".json", ".jsonl", ".npy", ".npz", ".parquet", ".safetensors", ".tsv", ".txt"}
 REFUSED = "(refused)"
 SHOWN = 5
 """Rows without a known word that are named."""
@@ -35,6 +35,7 @@ SHOWN = 5
 @main.command()
 @model_argument
 @click.argument("inputs", metavar="FILE_OR_TEXT...", nargs=-1, required=True)
+@columns_options
 @click.option(
     "--reject",
     type=float,
@@ -117,7 +118,7 @@ def _file(inputs: Sequence[str]) -> TripletDataset | None:
         return rows_of(Path(files[0]))
     for number, text in enumerate(inputs, 1):
         suffix = Path(text.removesuffix(".gz")).suffix.lower()
-        if suffix in _FILES and not any(map(str.isspace, text)):
+        if suffix in SUFFIXES and not any(map(str.isspace, text)):
             raise ValueError(f"{text}: no such file")
         if not text.strip():
             raise ValueError(

@@ -14,6 +14,7 @@ from .options import (
     about,
     backend_option,
     check_rows,
+    columns_options,
     model_argument,
     named,
     overwrite_option,
@@ -26,6 +27,7 @@ __all__ = ["remove"]
 @main.command()
 @model_argument
 @click.argument("file", required=False, type=click.Path(path_type=Path))
+@columns_options
 @click.option("--class", "classes", multiple=True, metavar="NAME", help="All rows of a class.")
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model folder.")
 @backend_option

@@ -11,20 +11,21 @@ from typing import Any
 import click
 import numpy as np
 
+from ..data import SUFFIXES
 from ..evaluation import Hit, Ranking, SearchIndex
 from ..storage import WEIGHTS, holds_index
 from .main import main
-from .options import backend_option, check_rows, model_argument, rows_of
+from .options import backend_option, check_rows, columns_options, model_argument, rows_of
 
 __all__ = ["search"]
 
-_FILES = {".csv", ".gz", ".json", ".jsonl", ".npy", ".npz", ".parquet", ".safetensors", ".tsv"}
-_FILES |= {".txt"}
+_FILES = {*SUFFIXES, ".gz"}
 
 
 @main.command()
 @model_argument
 @click.argument("arguments", metavar="[FILE] QUERY...", nargs=-1, required=True)
+@columns_options
 @click.option("--top", default=5, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option(
     "--by",

@@ -50,6 +50,7 @@ from .main import INTERRUPTED, main
 from .options import (
     backend_option,
     check_rows,
+    dataset_of,
     file_argument,
     named,
     overwrite_option,
@@ -196,31 +197,34 @@ def train(
     config = DTGCNNConfig.from_dict(chosen)
     ops = load_ops(backend, **device_option(config))
     initial = None if init is None else _initial(init, ops, not no_cache, quiet)
-    dataset = TripletDataset(file)
+    dataset = dataset_of(file)
     if unlabelled is not None:
-        dataset = dataset.with_unlabelled(rows_of(unlabelled))
+        dataset = dataset.with_unlabelled(rows_of(unlabelled, "text"))
     rows = len(dataset.training_items() if dataset.triplets is None else dataset)
     if dataset.features is not None and encoder_spec is not None:
         raise ValueError(f"--encoder goes with texts, {file} holds vectors")
     cautious = {} if template is None else TEMPLATES.get(template, template_of(rows))
-    if initial is None:
-        config, encoder = _inputs(dataset, cautious | chosen, encoder_spec, not no_cache, quiet)
-    else:
-        config, encoder = continued(initial.config, cautious, chosen), initial.encoder
-        assert init is not None
-        check_rows(init, initial, dataset)
     if train_split is not None and train_split < 1 and len(dataset.validation_items()):
         raise ValueError(
             f"--train-split does not go with {file}: its splits name the rows to validate on, "
             f"received {train_split:g}"
         )
-    if train_split is None:  # triplets between both sides are lost to either
-        train_split = 0.8 if dataset.triplets is None else 0.9
+    train_split = usual_split(dataset) if train_split is None else train_split
     if initial is None:
-        loader, val_loader = dataset.create_dataloaders(
-            config.batch_size, train_split, config.seed, config.samples_per_class
+        model, loader, val_loader = prepared(
+            dataset,
+            chosen,
+            encoder_spec,
+            ops,
+            cautious,
+            train_split,
+            cache=not no_cache,
+            quiet=quiet,
         )
     else:
+        assert init is not None
+        config = continued(initial.config, cautious, chosen)
+        check_rows(init, initial, dataset)
         loader, val_loader, known = sides(initial, dataset, config, train_split)
         if known and not len(val_loader.items) and "num_epochs" not in cautious | chosen:
             raise ValueError(
@@ -229,16 +233,9 @@ def train(
             )
         for line in filter(None, (_said(known, val_loader), changed_classes(initial, dataset))):
             click.echo(f"{file}: {line}", err=True)
-    if len(dataset.unlabelled_items()):
-        loader, said = _with_unlabelled(
-            dataset, loader, val_loader, encoder, config, fitted=initial is not None
-        )
-        if not quiet:
-            click.echo(f"{file}: {said}", err=True)
-    suits = _by_size(config, chosen, cautious, rows, loader)
-    if initial is None:
-        model = DTGCNN(config.replace(**suits | chosen), ops=ops, encoder=encoder)
-    else:
+        encoder = initial.encoder
+        loader = _with_unlabelled(dataset, loader, val_loader, encoder, config, True, quiet)
+        suits = _by_size(config, chosen, cautious, rows, loader)
         epochs = chosen.get("num_epochs", suits["num_epochs"])
         model, initial.config = initial, config.replace(num_epochs=epochs)
     if unfinished and not resume:
@@ -277,6 +274,44 @@ def train(
         sys.exit(INTERRUPTED)
     remove_states(state_dir)
     _inform(trainer, f"model saved in {output}")
+
+
+def usual_split(dataset: TripletDataset) -> float:
+    """The share that trains where none is named; triplets between both sides are lost to either."""
+    return 0.8 if dataset.triplets is None else 0.9
+
+
+def prepared(
+    dataset: TripletDataset,
+    chosen: dict[str, Any],
+    encoder_spec: str | None,
+    ops: ArrayOps,
+    cautious: dict[str, Any],
+    train_split: float,
+    *,
+    cache: bool = True,
+    quiet: bool = True,
+) -> tuple[DTGCNN, TripletLoader, TripletLoader]:
+    """A new model, and the loaders that train and validate it.
+
+    Args:
+        dataset: what is trained on.
+        chosen: the settings that the user names.
+        encoder_spec: the encoder that the user names.
+        ops: the backend.
+        cautious: those of a template.
+        train_split: the share that trains.
+        cache, quiet: as options say.
+    """
+    config, encoder = _inputs(dataset, cautious | chosen, encoder_spec, cache, quiet)
+    loader, val_loader = dataset.create_dataloaders(
+        config.batch_size, train_split, config.seed, config.samples_per_class
+    )
+    loader = _with_unlabelled(dataset, loader, val_loader, encoder, config, False, quiet)
+    rows = len(dataset.training_items() if dataset.triplets is None else dataset)
+    suits = _by_size(config, chosen, cautious, rows, loader)
+    model = DTGCNN(config.replace(**suits | chosen), ops=ops, encoder=encoder)
+    return model, loader, val_loader
 
 
 def _inform(trainer: Trainer, line: str, err: bool = False) -> None:
@@ -372,12 +407,18 @@ def _with_unlabelled(
     encoder: Encoder | None,
     config: DTGCNNConfig,
     fitted: bool,
-) -> tuple[TripletLoader, str]:
-    """A loader of the unlabelled rows too, where held-out rows say that it helps; and what to say
-    of it."""
+    quiet: bool,
+) -> TripletLoader:
+    """A loader of the unlabelled rows too, where there are some and held-out rows say that it
+    helps; unless ``quiet`` it is said."""
+    count = len(dataset.unlabelled_items())
+    if not count:
+        return loader
     if config.vocab_size is not None:
-        count = len(dataset.unlabelled_items())
-        return loader, f"{count:,} unlabelled rows are not used with an embedding layer"
+        if not quiet:
+            said = "unlabelled rows are not used with an embedding layer"
+            click.echo(f"{dataset.source}: {count:,} {said}", err=True)
+        return loader
     if dataset.features is None:
         assert encoder is not None
         assert dataset.texts is not None
@@ -389,7 +430,9 @@ def _with_unlabelled(
     loader, found = with_pseudo_labels(
         loader, vectors, val_loader, most=config.bank_size, seed=config.seed
     )
-    return loader, str(found)
+    if not quiet:
+        click.echo(f"{dataset.source}: {found}", err=True)
+    return loader
 
 
 def _summary(

@@ -33,13 +33,14 @@ from .label_spreading import SpreadLabels, spread_labels
 from .pseudo_labels import PseudoLabels, fit_encoder, with_pseudo_labels
 from .reading.blocks import Block, read_blocks
 from .reading.pairs import Pairs, holds_pairs, read_pairs
-from .reading.readers import RawData, read_file, read_records
+from .reading.readers import SUFFIXES, RawData, read_file, read_records
 from .sample import load_sample, sample_path
 from .writing.files import check_format, record_format, write_file
 from .writing.table import check_table, write_table
 
 __all__ = [
     "STRATEGIES",
+    "SUFFIXES",
     "Batch",
     "Block",
     "ClassBalancedSampler",

@@ -17,8 +17,9 @@ from ..errors import DataError
 from .batches.loader import make_loaders
 from .dataset import TripletDataset
 from .reading.equality import components, equal_groups
-from .reading.raw import UNLABELLED, IntArray, RawData
+from .reading.raw import UNLABELLED, IntArray, RawData, listed
 from .reading.readers import read_file
+from .reading.shapes import Columns
 
 __all__ = ["Examination", "Finding", "examine"]
 
@@ -81,22 +82,26 @@ class Examination:
         return {**own, "figures": self.figures, "findings": findings}
 
 
-def examine(path: str | PathLike[str], batch_size: int = 128) -> Examination:
+def examine(
+    path: str | PathLike[str] | RawData, batch_size: int = 128, columns: Columns | None = None
+) -> Examination:
     """Look a file of training data over.
 
     Equal texts are those that differ only in case and white space; equal vectors, bit by bit.
 
     Args:
-        path: of any kind that ``read_file`` reads.
+        path: of any kind that ``read_file`` reads; or what it gave.
         batch_size: rows, or triplets, of the batches whose triplets are counted.
+        columns: as of ``read_file``.
 
     Raises:
         DataError: it cannot be read.
     """
-    raw = read_file(path)
+    raw = path if isinstance(path, RawData) else read_file(path, columns=columns)
     found = Examination(raw.source.name, raw.kind)
     same = equal_groups(raw.texts, raw.features)
-    found.figures = {"items": len(same), "distinct items": int(same.max()) + 1}
+    found.figures = _columns(raw)
+    found.figures |= {"items": len(same), "distinct items": int(same.max()) + 1}
     if raw.triplets is not None:
         found.figures["triplets"] = len(raw.triplets)
         found.findings += _of_triplets(raw, same)
@@ -118,10 +123,18 @@ def examine(path: str | PathLike[str], batch_size: int = 128) -> Examination:
         found.findings += _other_scripts(raw, scripts)
     else:
         found.findings += _zero_vectors(raw)
-    if raw.kind != "texts":
-        _try_batches(found, raw, batch_size)
+    _try_batches(found, raw, batch_size)
     found.findings.sort(key=lambda finding: finding.level != "fault")
     return found
+
+
+def _columns(raw: RawData) -> dict[str, Any]:
+    """The file's columns that are read, with what they are where they are called otherwise, and
+    those that are not."""
+    names, unread = raw.source.names, raw.source.unread
+    read = [name if name == role else f"{name} ({role})" for role, name in names.items()]
+    figures: dict[str, Any] = {"columns": ", ".join(read)} if read else {}
+    return figures | ({"not read": listed(unread)} if unread else {})
 
 
 def _places(raw: RawData, rows: Iterable[int]) -> tuple[str, ...]:

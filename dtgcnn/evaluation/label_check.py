@@ -59,11 +59,13 @@ class LabelCheck:
         return {"labels": own, "near_duplicates": near}
 
 
-def check_labels(path: str | PathLike[str], encoder: Encoder | None = None) -> LabelCheck:
+def check_labels(
+    path: str | PathLike[str] | RawData, encoder: Encoder | None = None
+) -> LabelCheck:
     """Hold a file's labels against what ``suspect_labels`` and ``near_duplicates`` find.
 
     Args:
-        path: labelled texts or vectors, of any kind that ``read_file`` reads.
+        path: labelled texts or vectors, of any kind that ``read_file`` reads; or what it gave.
         encoder: makes vectors of texts, having learnt from all of them; TF-IDF of 384 columns where
             there is none.
 
@@ -72,7 +74,7 @@ def check_labels(path: str | PathLike[str], encoder: Encoder | None = None) -> L
         ImportError: scikit-learn is not installed.
         ValueError: there is an encoder, and the rows are vectors.
     """
-    raw = read_file(path)
+    raw = path if isinstance(path, RawData) else read_file(path)
     if raw.kind != "labelled":
         held = "triplets" if raw.kind == "triplets" else "rows without labels"
         raise raw.source.error(f"labels can be checked of labelled rows alone, it holds {held}")

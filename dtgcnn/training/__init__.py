@@ -6,6 +6,7 @@ from .curriculum import CurriculumScheduler
 from .ensemble import Ensemble, load_embedder
 from .progressive import ProgressiveTrainer, Stage
 from .refit import train_on_all
+from .rehearsal import rehearse
 from .state_keeper import hold
 from .trainer import AdvancedTrainer, Trainer
 from .training_state import holds_state, remove_states
@@ -23,6 +24,7 @@ __all__ = [
     "holds_state",
     "load_embedder",
     "load_trained",
+    "rehearse",
     "remove_states",
     "sides",
     "train_on_all",

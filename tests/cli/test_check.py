@@ -82,7 +82,6 @@ def test_labels_of_vectors(tmp_path: Path) -> None:
         ("text\na b\nc d\n", ["--labels"], "it holds rows without labels"),
         ("text,label\na b,x\nc d,y\n", ["--labels"], "two classes of two rows or more"),
         ("anchor,positive,negative\na,b,c\n", ["--labels"], "it holds triplets"),
-        ("text,label\na b,x\nc d,y\n", ["--encoder", "tfidf"], "--encoder goes with --labels"),
         ("text,label\na b,x\n", ["--labels", "--encoder", "pieces"], "must give vectors"),
         ("text,label\na b,x\n", ["--labels", "--encoder", "what"], "encoder must be one of"),
         ("text,label\n", ["--labels"], "holds no records"),

@@ -116,7 +116,7 @@ def test_arguments_are_checked_before_any_work(
     def work(*_: Any, **__: Any) -> None:
         raise AssertionError("work was done")
 
-    monkeypatch.setattr("dtgcnn.cli.plot.TripletDataset", work)
+    monkeypatch.setattr("dtgcnn.cli.plot.dataset_of", work)
     done = plot("model", "data.npz", *more)
     assert done.exit_code == 2, done.output
     assert message in done.output

@@ -20,7 +20,15 @@ from .source import Source
 from .tables import read_table
 from .texts import read_texts
 
-__all__ = ["RawData", "Records", "not_pairs", "open_shaped", "read_file", "read_records"]
+__all__ = [
+    "SUFFIXES",
+    "RawData",
+    "Records",
+    "not_pairs",
+    "open_shaped",
+    "read_file",
+    "read_records",
+]
 
 _Found: TypeAlias = tuple[Source, Iterator[Record]]
 
@@ -222,6 +230,9 @@ _ARRAYS: dict[str, Callable[[Source, bytes, Columns], RawData]] = {
     ".npz": read_npz,
     ".safetensors": read_safetensors,
 }
+
+SUFFIXES = frozenset([*_RECORDS, *_ARRAYS])
+"""What the names of files end in that are read."""
 
 _FRAME = "pandas.read_{}(path).to_parquet('data.parquet')"
 _UNPACK = "unpacking it, and gzip where it must stay packed,"

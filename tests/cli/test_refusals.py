@@ -1,0 +1,172 @@
+"""What ``train`` refuses, ``check`` refuses in the same words."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from dtgcnn.cli import main
+
+from ..conftest import sentences
+from ..data.test_readers import FAULTS
+
+CASES = (str.lower, str.upper, str.title, str.capitalize, str.swapcase)
+SAME = [f"{case(text)},{text}" for text in ("hello there", "bye now") for case in CASES] * 2
+
+
+def run(*arguments: Any) -> Result:
+    return CliRunner().invoke(main, [*map(str, arguments)])
+
+
+def csv(*rows: str) -> str:
+    return "\n".join(rows) + "\n"
+
+
+def npz(**arrays: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def lines(*records: Any) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+X = np.random.default_rng(0).standard_normal((40, 6)).astype(np.float32)
+Y = np.repeat([0, 1], 20)
+
+# What reads well and cannot be trained on, with a part of what is said of it.
+UNTRAINABLE: list[tuple[str, str | bytes, str]] = [
+    ("intent.csv", csv("text,intent", "hello,greet", "bye,part", "hi,greet"), "--label-column"),
+    ("words.csv", csv("utterance,intent", "hello,greet", "bye,part"), "found utterance, intent"),
+    ("text.csv", csv("text", *sentences()[0]), "no labels"),
+    ("text.txt", csv(*sentences()[0]), "no labels"),
+    ("x.npy", b"", "empty"),
+    ("x.npz", npz(x=X), "no labels"),
+    ("two.csv", csv("text,label", *["hello,greet", "bye,part"] * 6), "k must be below the number"),
+    (
+        "same.csv",
+        csv("text,label", *SAME),
+        "k must be below the number of nodes",
+    ),
+    ("one.csv", csv("text,label", *[f"text {i},x" for i in range(9)]), "at least two classes"),
+    ("each.csv", csv("text,label", *[f"text {i},{i}" for i in range(9)]), "two items"),
+    ("blank.csv", csv("text,label", *[f"text {i}," for i in range(9)]), "holds no label"),
+    ("minus.csv", csv("text,label", *[f"text {i},-1" for i in range(9)]), "holds no label"),
+    (
+        "test.csv",
+        csv("text,label,split", *[f"text {i},{i % 2},test" for i in range(9)]),
+        "no item is in the split 'train'",
+    ),
+    (
+        "unlabelled.csv",
+        csv("text,label,split", "a b,,train", "c d,,train", "e f,x,test", "g h,y,test"),
+        "none of the 2 items to train on has a label",
+    ),
+    (
+        "half.csv",
+        csv("text,label,split", "a b,x,train", "c d,x,train", "e f,y,test", "g h,y,test"),
+        "one class only",
+    ),
+    ("pairs.csv", csv("anchor,positive", "a b,c d", "e f,g h"), "dtgcnn generate"),
+    ("scored.csv", csv("sentence1,sentence2,score", "a b,c d,5"), "dtgcnn generate"),
+    ("judged.csv", csv("anchor,positive,label", "a b,c d,1"), "dtgcnn generate"),
+    ("lists.jsonl", lines(["a b", "c d"], ["e f", "g h"]), "dtgcnn generate"),
+    ("sets.jsonl", lines({"set": ["a b", "c d"]}), "dtgcnn generate"),
+    ("query.jsonl", lines({"query": "a b", "pos": ["c d"]}), "dtgcnn generate"),
+    (
+        "joined.csv",
+        csv("anchor,positive,negative", "a b,c d,e f", "c d,e f,g h", "e f,g h,a b"),
+        "no triplet has a valid negative",
+    ),
+    ("zeros.npz", npz(x=np.zeros((40, 6), np.float32), y=Y), "distinct nodes"),
+    ("equal.npz", npz(x=np.ones((40, 6), np.float32), y=Y), "distinct nodes"),
+    ("pair.npz", npz(x=X[Y], y=Y), "distinct nodes|k must be"),
+    ("one.npz", npz(x=X, y=np.zeros(40, int)), "at least two classes"),
+    ("each.npz", npz(x=X, y=np.arange(40)), "two items"),
+    ("single.npz", npz(x=X[:1], y=Y[:1]), "at least two classes"),
+    ("vectors.jsonl", lines({"v": [1.0, 2.0], "w": [1.0], "label": 1}), "several columns of vec"),
+    ("folder.csv", "", "it is a folder"),
+    ("a.xlsx", "x", "pandas.read_excel"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [*UNTRAINABLE, *((name, content, "") for name, content, _ in FAULTS)],
+)
+def test_check_refuses_what_train_refuses(
+    tmp_path: Path, name: str, content: str | bytes, part: str
+) -> None:
+    path = tmp_path / name
+    if name == "folder.csv":
+        path.mkdir()
+    else:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    refused = run("train", path, "--output", tmp_path / "model", "--backend", "numpy", "--quiet")
+    assert refused.exit_code == 2, refused.output
+    assert not (tmp_path / "model" / "model.safetensors").exists()
+    *_, said = refused.output.strip().splitlines()
+    message = said.removeprefix("Error: ").removeprefix(f"{path}: ")
+    assert any(one in message for one in part.split("|")), message
+    checked = run("check", path)
+    assert checked.exit_code in (1, 2), checked.output
+    assert message in checked.output
+    assert "nothing was found" not in checked.output
+
+
+def test_there_are_many() -> None:
+    assert len(UNTRAINABLE) + len(FAULTS) >= 60
+
+
+def test_columns_are_named_for_every_command(tmp_path: Path) -> None:
+    texts, labels = sentences()
+    rows = zip(texts, labels, strict=True)
+    file = tmp_path / "t.csv"
+    file.write_text("utterance,intent\n" + "".join(f"{text},{label}\n" for text, label in rows))
+    names = ("--text-column", "Utterance", "--label-column", "intent")
+    model = tmp_path / "m"
+    for command in (
+        ("check", file),
+        ("train", file, "--output", model, "--backend", "numpy", "--no-map", "--epochs", 2),
+        ("evaluate", model, file),
+        ("encode", model, file, "--output", tmp_path / "e.npy"),
+        ("predict", model, file),
+        ("index", model, file, "--output", tmp_path / "i"),
+        ("search", model, file, "the cat and the dog"),
+        ("discover", model, file, "--groups", 4),
+        ("generate", file, "--output", tmp_path / "g.csv"),
+        ("augment", file, "--output", tmp_path / "a.csv"),
+        ("next", model, file, "--count", 2),
+        ("add", model, file, "--output", tmp_path / "added"),
+        ("remove", model, file, "--output", tmp_path / "removed"),
+        ("plot", model, file, "--output", tmp_path / "p.png"),
+    ):
+        plain = run(*command)
+        if command[0] != "train":
+            assert plain.exit_code == 2, (command, plain.output)
+            assert "--text-column" in plain.output
+        done = run(*command, *names)
+        assert "--text-column" not in done.output, (command, done.output)
+        if command[0] not in ("next", "add", "remove", "plot"):
+            assert done.exit_code == 0, (command, done.output)
+
+
+def test_check_tells_what_training_would_warn_of(tmp_path: Path) -> None:
+    pytest.importorskip("sentencepiece", reason="PieceEncoder needs sentencepiece")
+    texts, labels = sentences()
+    file = tmp_path / "t.csv"
+    rows = [f"{text} {'more and more ' * 30},{label}" for text, label in zip(texts, labels)]
+    file.write_text("\n".join(["text,label,id", *(f"{row},{i}" for i, row in enumerate(rows))]))
+    done = run("check", file, "--encoder", "pieces")
+    assert done.exit_code == 0, done.output
+    assert "have more than max_length = 64 pieces" in done.output
+    assert "not read" in done.output
+    again = run("check", file)
+    assert "pieces" not in again.output
