@@ -11,6 +11,7 @@ from typing import BinaryIO, Self, TypeAlias
 from ...errors import DataError
 from .array_files import read_npy, read_npz, read_safetensors
 from .arrow import read_arrow, read_folder
+from .conversions import CONVERTED
 from .json_records import read_json, read_jsonl
 from .lines import format_of, open_bytes
 from .parquet import read_parquet
@@ -187,7 +188,7 @@ def _format(path: Path) -> tuple[str, bool]:
         return format_of(path, [*_RECORDS, *_ARRAYS])
     except DataError as error:
         suffix = path.suffix.lower()
-        remedy = f"; {_CONVERTED[suffix]} converts it" if suffix in _CONVERTED else ""
+        remedy = f"; {CONVERTED[suffix]} converts it" if suffix in CONVERTED else ""
         raise DataError(f"{error}{remedy}") from None
 
 
@@ -233,29 +234,3 @@ _ARRAYS: dict[str, Callable[[Source, bytes, Columns], RawData]] = {
 
 SUFFIXES = frozenset([*_RECORDS, *_ARRAYS])
 """What the names of files end in that are read."""
-
-_FRAME = "pandas.read_{}(path).to_parquet('data.parquet')"
-_UNPACK = "unpacking it, and gzip where it must stay packed,"
-_CONVERTED = {
-    **dict.fromkeys((".xlsx", ".xls", ".ods"), _FRAME.format("excel")),
-    ".h5": _FRAME.format("hdf"),
-    ".hdf5": _FRAME.format("hdf"),
-    ".orc": _FRAME.format("orc"),
-    ".xml": _FRAME.format("xml"),
-    ".dta": _FRAME.format("stata"),
-    ".sav": _FRAME.format("spss"),
-    **dict.fromkeys((".pkl", ".pickle"), _FRAME.format("pickle")),
-    ".joblib": "numpy.savez('data.npz', x=…, y=…) of what joblib.load gives",
-    ".mat": "numpy.savez('data.npz', x=…, y=…) of what scipy.io.loadmat gives",
-    ".arff": "pandas.DataFrame(scipy.io.arff.loadarff(path)[0]).to_parquet('data.parquet')",
-    **dict.fromkeys(
-        (".pt", ".pth", ".bin", ".ckpt"),
-        "safetensors.torch.save_file({'x': …, 'y': …}, 'data.safetensors') after torch.load",
-    ),
-    **dict.fromkeys((".yaml", ".yml"), "json.dump of what yaml.safe_load gives"),
-    **dict.fromkeys((".db", ".sqlite", ".sqlite3"), "sqlite3 -header -csv with a query"),
-    **dict.fromkeys((".zip", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z", ".rar"), _UNPACK),
-    **dict.fromkeys((".svm", ".libsvm"), "sklearn.datasets.load_svmlight_file and numpy.savez"),
-    **dict.fromkeys((".vec", ".glove"), "numpy.savez('data.npz', x=…, y=…) of its numbers"),
-}
-"""What makes files of these formats into ones that are read."""

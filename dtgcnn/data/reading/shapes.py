@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain, combinations, product
 from typing import Any, Literal, TypeAlias
 
+from .field_names import NAMES, SEVERAL, VECTOR_NAMES, folded, key_of, matching
 from .raw import TRIPLET_FIELDS, Record, kind_of, listed
 from .source import Source
 from .vectors import is_vector
@@ -22,34 +22,12 @@ Held: TypeAlias = Literal["triplets", "pairs", "labelled", "texts"]
 SCORED = ("sentence1", "sentence2", "score")
 MATCHED = TRIPLET_FIELDS[:2]
 
-NAMES = {
-    "anchor": r"anchor|query|sent0",
-    "positive": r"(positive|pos|sent1)(_\d+)?",
-    "negative": r"(negative|neg|hard_neg)(_\d+)?",
-    "sentence1": r"sentence1",
-    "sentence2": r"sentence2",
-    "score": r"score|label",
-    "text": r"text",
-    "label": r"label",
-    "split": r"split",
-    "group": r"group",
-}
-"""How a field may be called that holds each thing. Of positives and negatives there may be several
-in a record, by numbers or in lists."""
-
-VECTOR_NAMES = {
-    "text": r"x|embeddings?|vectors?|features?",
-    "label": r"labels?|y|target|class",
-}
-"""And where rows are vectors."""
-
 _ROLES: dict[Held, tuple[str, ...]] = {
     "triplets": (*TRIPLET_FIELDS, "group"),
     "pairs": (*MATCHED, *SCORED),
     "labelled": ("text", "label", "split", "group"),
     "texts": ("text", "label", "split", "group"),
 }
-SEVERAL = ("positive", "negative")
 
 
 @dataclass(frozen=True)
@@ -104,7 +82,7 @@ def shaped(
     shape = shape_of(source, row if source.header is None else source.header, given, columns or {})
     if shape.unread:
         what = "fields" if source.header is None else "columns"
-        note = f"the {what} {listed(shape.unread)} are not read{_advice(shape, _folded(given))}"
+        note = f"the {what} {listed(shape.unread)} are not read{_advice(shape, folded(given))}"
         source = replace(source, notes=(*source.notes, note))
     names = {role: own[0] for role, own in shape.fields.items() if len(own) == 1}
     source = replace(source, names=names, unread=shape.unread)
@@ -113,12 +91,12 @@ def shaped(
 
 def shape_of(source: Source, row: int, given: Mapping[str, object], columns: Columns) -> Shape:
     """What a record is, by its fields."""
-    record = _folded(given)
+    record = folded(given)
     chosen = _chosen(source, row, record, columns)
     if "set" in record and isinstance(record["set"], list) and not chosen:
         others = tuple(name for name in record if name != "set")
         return Shape("pairs", row, {"set": ("set",)}, others)
-    found = {role: _matching(record, pattern) for role, pattern in NAMES.items()} | chosen
+    found = {role: matching(record, own, role in SEVERAL) for role, own in NAMES.items()} | chosen
     held = _held(source, row, record, found, chosen)
     if held in ("labelled", "texts") and not found["text"]:
         found |= _of_vectors(source, row, record, found, chosen)
@@ -182,10 +160,10 @@ def _of_vectors(
 ) -> dict[str, tuple[str, ...]]:
     """The fields of a record that has a vector; an error where it has none, or several."""
     vectors = [name for name, value in record.items() if is_vector(value)]
-    named = [name for name in _matching(record, VECTOR_NAMES["text"]) if name in vectors]
+    named = [name for name in matching(record, VECTOR_NAMES["text"]) if name in vectors]
     text = named if len(vectors) > 1 else vectors
     if len(text) == 1:
-        label = found["label"] or _matching(record, VECTOR_NAMES["label"])
+        label = found["label"] or matching(record, VECTOR_NAMES["label"])
         return {"text": tuple(text), "label": chosen.get("label", label)}
     if vectors:
         raise source.error(
@@ -203,25 +181,14 @@ def _advice(shape: Shape, record: Mapping[str, object]) -> str:
     return f"; --text-column {vectors[0]} trains on its vectors" if vectors else ""
 
 
-def _matching(record: Mapping[str, object], pattern: str) -> tuple[str, ...]:
-    """The fields that are so called, in the order of the pattern's names, then of numbers."""
-    ways = [re.sub(r"[()?]|_\\d\+", "", way) for way in re.split(r"\|", pattern)]
-
-    def place(name: str) -> tuple[int, int]:
-        stem, _, number = name.partition("_") if name[-1:].isdigit() else (name, "", "0")
-        return (ways.index(stem) if stem in ways else 0, int(number or 0))
-
-    return tuple(sorted((name for name in record if re.fullmatch(pattern, name)), key=place))
-
-
 def _renamed(source: Source, shape: Shape, records: Iterable[Record]) -> Iterator[Record]:
     roles = {role: (role,) for role in _ROLES[shape.held]} | shape.fields
     several = [role for role in SEVERAL if role in shape.fields]
     for row, given in records:
-        record = _folded(given)
+        record = folded(given)
         if len(record) < len(given):
-            name = next(n for n in given if [_key(other) for other in given].count(_key(n)) > 1)
-            raise source.error("the key must occur once in an object", row, _key(name))
+            name = next(n for n in given if [key_of(other) for other in given].count(key_of(n)) > 1)
+            raise source.error("the key must occur once in an object", row, key_of(name))
         if "set" in shape.fields:
             yield from _pairs_of(source, row, record)
             continue
@@ -271,12 +238,3 @@ def _pairs_of(source: Source, row: int, record: Mapping[str, object]) -> Iterato
         raise source.error("must be a list of two texts or more", row, "set")
     for pair in combinations(texts, 2):
         yield row, dict(zip(MATCHED, pair, strict=True))
-
-
-def _folded(record: Mapping[str, object]) -> dict[str, Any]:
-    """The record with names of fields in lower case."""
-    return {_key(name): value for name, value in record.items()}
-
-
-def _key(name: object) -> str:
-    return str(name).strip().lower()
