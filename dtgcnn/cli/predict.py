@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ..data import SUFFIXES, TripletDataset, check_table, write_table
+from ..data import SUFFIXES, TripletDataset, check_table, is_data_path, write_table
 from ..model import DTGCNN, VOTES, Answers
 from ..training import Ensemble, load_embedder
 from .main import main
@@ -111,7 +111,7 @@ def predict(
 
 def _file(inputs: Sequence[str]) -> TripletDataset | None:
     """The rows of the one file; None where all are texts."""
-    files = [name for name in inputs if _is_file(name)]
+    files = [name for name in inputs if is_data_path(name)]
     if files and len(inputs) > 1:
         raise ValueError(f"give one FILE, or texts, not both or several: {files[0]} is a file")
     if files:
@@ -125,13 +125,6 @@ def _file(inputs: Sequence[str]) -> TripletDataset | None:
                 f"text {number} of {len(inputs)}: must not be blank, received {text!r}"
             )
     return None
-
-
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).is_file()
-    except (OSError, ValueError):  # a text may be longer than a name, or hold what none may
-        return False
 
 
 def _unknown(rows: Sequence[int], texts: Sequence[str] | None, refused: bool) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ..data import SUFFIXES
+from ..data import SUFFIXES, is_data_path
 from ..evaluation import Hit, Ranking, SearchIndex
 from ..storage import WEIGHTS, holds_index
 from .main import main
@@ -61,7 +61,7 @@ def search(
     that is taken for another class finds its own among the input vectors.
     """
     indexed = holds_index(model / WEIGHTS)
-    has_file = not indexed or (len(arguments) > 1 and Path(arguments[0]).is_file())
+    has_file = not indexed or (len(arguments) > 1 and is_data_path(arguments[0]))
     given = arguments[1:] if has_file else arguments
     if not given:
         raise ValueError(

@@ -33,7 +33,7 @@ from .label_spreading import SpreadLabels, spread_labels
 from .pseudo_labels import PseudoLabels, fit_encoder, with_pseudo_labels
 from .reading.blocks import Block, read_blocks
 from .reading.pairs import Pairs, holds_pairs, read_pairs
-from .reading.readers import SUFFIXES, RawData, read_file, read_records
+from .reading.readers import SUFFIXES, RawData, is_data_path, read_file, read_records
 from .sample import load_sample, sample_path
 from .writing.files import check_format, record_format, write_file
 from .writing.table import check_table, write_table
@@ -79,6 +79,7 @@ __all__ = [
     "fit_encoder",
     "halves",
     "holds_pairs",
+    "is_data_path",
     "join",
     "load_encoder",
     "load_sample",

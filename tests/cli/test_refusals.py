@@ -170,3 +170,22 @@ def test_check_tells_what_training_would_warn_of(tmp_path: Path) -> None:
     assert "not read" in done.output
     again = run("check", file)
     assert "pieces" not in again.output
+
+
+def test_a_saved_folder_is_a_file_to_predict_and_search(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    texts, labels = sentences()
+    made = pa.table({"text": texts, "label": labels})
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    with pa.ipc.new_stream(folder / "data.arrow", made.schema) as file:
+        file.write_table(made)
+    (folder / "state.json").write_text('{"_data_files": [{"filename": "data.arrow"}]}')
+    model = tmp_path / "m"
+    quick = ("--backend", "numpy", "--no-map", "--epochs", 1, "--quiet")
+    assert run("train", folder, "--output", model, *quick).exit_code == 0
+    assert "84 rows with a label" in run("predict", model, folder).output
+    assert run("check", folder).exit_code == 0
+    found = run("search", model, folder, "the cat and the dog")
+    assert found.exit_code == 0
+    assert "animals" in found.output

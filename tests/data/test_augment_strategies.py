@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -370,6 +371,21 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def swapped(text: str) -> str:
     return " ".join(SWAPPED[WORDS.index(word)] for word in text.split())
+
+
+def test_texts_that_a_model_cuts_are_counted(
+    model_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = shutil.copytree(model_folder, tmp_path / "short")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    settings["model_max_length"] = 3
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
+    model = Seq2Seq(str(folder), versions=1)
+    model(["where is my card", "lost parcel"])
+    assert "1 of 2 texts have more than its 3 tokens; what comes after is not read" in caplog.text
+    caplog.clear()
+    Seq2Seq(str(model_folder), versions=1)(["where is my card"])
+    assert "not read" not in caplog.text
 
 
 def test_a_model_gives_several_versions_of_each_text(model_folder: Path) -> None:

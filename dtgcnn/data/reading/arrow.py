@@ -16,6 +16,7 @@ from .raw import Record
 from .source import Source
 
 __all__ = ["limited", "pyarrow_of", "read_arrow", "read_folder", "records_of"]
+__all__ += ["is_saved_folder"]
 
 _SPLITS, _STATE = "dataset_dict.json", "state.json"
 """What ``datasets`` writes into the folder of several splits, and of one."""
@@ -43,6 +44,11 @@ def read_arrow(source: Source, file: BinaryIO) -> tuple[Source, Iterator[Record]
     return records_of(source, *_opened(source, pyarrow, file))
 
 
+def is_saved_folder(folder: Path) -> bool:
+    """Whether ``save_to_disk`` of ``datasets`` wrote the folder."""
+    return any((folder / name).is_file() for name in (_SPLITS, _STATE))
+
+
 def read_folder(source: Source, folder: Path) -> tuple[Source, Iterator[Record]]:
     """The rows of a folder that ``save_to_disk`` of ``datasets`` wrote, of all its splits.
 
@@ -50,7 +56,7 @@ def read_folder(source: Source, folder: Path) -> tuple[Source, Iterator[Record]]
         DataError: it is another folder, or damaged.
         MissingExtraError: pyarrow is not installed.
     """
-    if not any((folder / name).is_file() for name in (_SPLITS, _STATE)):
+    if not is_saved_folder(folder):
         raise source.error(
             "cannot be read: it is a folder, and none that save_to_disk of the library datasets "
             "wrote"

@@ -10,7 +10,7 @@ from typing import BinaryIO, Self, TypeAlias
 
 from ...errors import DataError
 from .array_files import read_npy, read_npz, read_safetensors
-from .arrow import read_arrow, read_folder
+from .arrow import is_saved_folder, read_arrow, read_folder
 from .conversions import CONVERTED
 from .json_records import read_json, read_jsonl
 from .lines import format_of, open_bytes
@@ -25,6 +25,7 @@ __all__ = [
     "SUFFIXES",
     "RawData",
     "Records",
+    "is_data_path",
     "not_pairs",
     "open_shaped",
     "read_file",
@@ -32,6 +33,14 @@ __all__ = [
 ]
 
 _Found: TypeAlias = tuple[Source, Iterator[Record]]
+
+
+def is_data_path(name: str | PathLike[str]) -> bool:
+    """Whether there is a file of this name, or a folder that ``read_file`` reads."""
+    try:
+        return Path(name).is_file() or is_saved_folder(Path(name))
+    except (OSError, ValueError):  # a text may be longer than a name, or hold what none may
+        return False
 
 
 def read_file(
