@@ -11,6 +11,7 @@ __all__ = [
     "CheckpointError",
     "DTGCNNError",
     "DataError",
+    "DistributedError",
     "MissingExtraError",
     "TrainingError",
 ]
@@ -30,6 +31,11 @@ class CheckpointError(DTGCNNError, ValueError):
 
 class DataError(DTGCNNError, ValueError):
     """Bad data: the message names the file, the place in it, the rule and what was found."""
+
+
+class DistributedError(DTGCNNError, RuntimeError):
+    """Processes of one run that cannot go on together: they were given unlike things, went
+    different ways, or were started by what their backend cannot join."""
 
 
 class MissingExtraError(DTGCNNError, ImportError):

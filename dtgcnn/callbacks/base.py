@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from ..array import HostArray, Tree
 from ..config import DTGCNNConfig
@@ -54,7 +54,13 @@ class Callback:
     ``trainer`` gives ``model``, ``config``, ``history``, ``global_step``, ``steps_per_epoch``,
     ``train_loader`` and ``val_loader``; setting ``trainer.should_stop`` ends training after the
     running epoch. An error that a hook raises ends training.
+
+    Where several processes train together, a callback is called on the first of them alone, which
+    prints and saves; one that changes what is trained, or on what, sets ``every_process``.
     """
+
+    every_process: ClassVar[bool] = False
+    """Whether it is called on every process."""
 
     def on_train_begin(self, trainer: TrainerView) -> None:
         """Before any work, texts not yet encoded. An error raised here stops training."""

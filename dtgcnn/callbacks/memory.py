@@ -28,6 +28,8 @@ class MemoryManager(Callback):
         ValueError: an argument is below 0.
     """
 
+    every_process = True
+
     def __init__(self, clear_every: int = 10, cache_limit: int | None = None) -> None:
         if clear_every < 0:
             raise ValueError(f"clear_every must be at least 0, received {clear_every}")

@@ -12,6 +12,7 @@ from typing import Any
 import click
 from typing_extensions import override
 
+from ..distributed import current_world
 from ..errors import DTGCNNError
 
 __all__ = ["INTERRUPTED", "main"]
@@ -52,13 +53,16 @@ class _Commands(click.Group):
         except BrokenPipeError:
             raise
         except (ValueError, OSError, ImportError, DTGCNNError) as error:
+            current_world().fail(error)
             raise _Refusal(_one_message(error)) from error
         except click.UsageError as error:
             error.message = _shortened(error.message)
             raise
         except MemoryError as error:
+            current_world().fail(error)
             raise _Refusal(f"not enough memory{f': {error}' if str(error) else ''}") from error
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            current_world().fail(error)
             click.echo("\ninterrupted", err=True)
             sys.exit(INTERRUPTED)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 
 import click
 
+from ..array import ArrayOps
 from ..config import DTGCNNConfig, parse_value
 from ..data import TripletDataset
+from ..distributed import World, joined
 
 __all__ = [
     "about",
@@ -25,7 +28,7 @@ __all__ = [
     "model_argument",
     "named",
 ]
-__all__ += ["overwrite_option", "parse_settings", "rows_of", "shorten"]
+__all__ += ["overwrite_option", "parse_settings", "rows_of", "shorten", "together"]
 
 _COLUMNS = "dtgcnn.columns"
 
@@ -144,6 +147,14 @@ def rows_of(file: Path, *roles: str) -> TripletDataset:
     if dataset.triplets is not None:
         raise ValueError(f"{file}: holds triplets; give a file of single texts or vectors")
     return dataset
+
+
+def together(ops: ArrayOps, timeout: float | None = None) -> World:
+    """The processes that a launcher started, of which the first alone prints."""
+    world = joined(ops, timeout)
+    if not world.is_first:
+        sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - to the end
+    return world
 
 
 def shorten(text: str, limit: int = 60) -> str:

@@ -56,6 +56,7 @@ from .options import (
     overwrite_option,
     parse_settings,
     rows_of,
+    together,
 )
 
 __all__ = ["train"]
@@ -174,7 +175,6 @@ def train(
     if quiet:
         logging.getLogger("dtgcnn").setLevel(logging.WARNING)
     state_dir = output / STATE
-    unfinished = _check_output(output, resume, overwrite)
     if init is not None and output.resolve() == init.resolve():
         raise ValueError(f"--output must be another folder than --init, received {output} twice")
     if init is not None and encoder_spec is not None:
@@ -196,6 +196,9 @@ def train(
         chosen = PIECES | chosen
     config = DTGCNNConfig.from_dict(chosen)
     ops = load_ops(backend, **device_option(config))
+    world = together(ops, config.process_timeout)
+    quiet |= not world.is_first
+    unfinished = world.from_first("--output", lambda: _check_output(output, resume, overwrite))
     initial = None if init is None else _initial(init, ops, not no_cache, quiet)
     dataset = dataset_of(file)
     if unlabelled is not None:
@@ -238,7 +241,7 @@ def train(
         suits = _by_size(config, chosen, cautious, rows, loader)
         epochs = chosen.get("num_epochs", suits["num_epochs"])
         model, initial.config = initial, config.replace(num_epochs=epochs)
-    if unfinished and not resume:
+    if unfinished and not resume and world.is_first:
         remove_states(state_dir)
     saving = SaveEveryEpoch(output, overwrite=overwrite)
     trainer = Trainer(
@@ -261,18 +264,22 @@ def train(
                     given = cautious | chosen
                     _, fresh = _inputs(dataset, given, encoder_spec, not no_cache, quiet)
                 final = _finish(trainer, dataset, fresh)
-            final.model.save(output, overwrite=True)
+            if world.is_first:
+                final.model.save(output, overwrite=True)
             if len(dataset.split_items("test")):
                 measured = final
-        _report(trainer, measured, output, draw=not no_map)
-    except KeyboardInterrupt:
+        if world.is_first:
+            _report(trainer, measured, output, draw=not no_map)
+    except KeyboardInterrupt as error:
+        world.fail(error)
         done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch
         saved = saving.last_epoch > 0 or trainer.best_epoch is not None
         kept = f"{output} holds the model of epoch {done}" if saved else "nothing was saved"
         more = "; --resume goes on" if holds_state(state_dir) else ""
         click.echo(f"\ninterrupted: {kept}{more}", err=True)
         sys.exit(INTERRUPTED)
-    remove_states(state_dir)
+    if world.is_first:
+        remove_states(state_dir)
     _inform(trainer, f"model saved in {output}")
 
 

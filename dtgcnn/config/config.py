@@ -106,6 +106,10 @@ class DTGCNNConfig:
             encoded part by part with cached gradients (batch norm sees one part at a time);
             ``"plain"``: the mean of their gradients, each batch mining among its own rows only, so
             that the negatives of the others are lost.
+        batch_parts: parts of about the same size that the rows of a step are cut into, encoded one
+            after the other with cached gradients, or each by one of the processes of a run (see
+            docs/distributed.md). The bits of a run depend on them and not on the number of
+            processes. None makes as many as the run is begun with processes.
         samples_per_class: rows of one class in a labelled batch of the loader.
         num_epochs: passes over the training data.
         optimizer: what makes steps of gradients: ``"adamw"``, ``"adam"`` or ``"sgd"``.
@@ -139,6 +143,7 @@ class DTGCNNConfig:
         device: ``"cpu"``, ``"gpu"``, or ``"auto"``: the backend's preferred one.
         num_threads: most threads of the BLAS library in training; None for its own number. MLX has
             threads of its own.
+        process_timeout: seconds that the processes of a run wait for one of them before all end.
         seed: source of every random choice.
     """
 
@@ -177,6 +182,7 @@ class DTGCNNConfig:
     batch_size: int = 128
     gradient_accumulation_steps: int = 1
     gradient_accumulation: Literal["cached", "plain"] = "cached"
+    batch_parts: int | None = None
     samples_per_class: int = 4
     num_epochs: int = 30
     optimizer: OptimizerName = "adamw"
@@ -201,6 +207,7 @@ class DTGCNNConfig:
     persistent_workers: bool = False
     device: str = "auto"
     num_threads: int | None = None
+    process_timeout: float = 600.0
     seed: int = 0
     hidden_dim: InitVar[int | None] = None
 

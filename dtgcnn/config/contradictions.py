@@ -44,6 +44,13 @@ _NEEDS = (
 )
 """A setting, the number that it needs, the least that gives it an effect, and why."""
 
+_PARTED = (
+    ("graph_scope", "bank", "a graph of the batch links the rows of all parts"),
+    ("gradient_accumulation", "cached", "the parts are one batch to loss and mining"),
+    ("adaptive_batch_size", False, "one process alone would make its parts smaller"),
+)
+"""What a step in parts needs: a setting, its value, and why."""
+
 
 def unused_with(name: str, value: str) -> set[str]:
     """The settings that ``name`` = ``value`` makes no use of."""
@@ -76,6 +83,10 @@ def check_together(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> 
         rule = f"must be {defaults[name]}: {number} = {settings[number]} {why}"
         enough = (settings[number] or 0) >= least
         refuse_unless(enough or not given(name), name, rule, settings[name])
+    if (settings["batch_parts"] or 1) > 1:
+        for name, wanted, why in _PARTED:
+            rule = f"must be {wanted!r} where a step is cut into parts (batch_parts): {why}"
+            refuse_unless(settings[name] == wanted, name, rule, settings[name])
     steps, epochs = settings["warmup_steps"], settings["warmup_epochs"]
     rule = f"must not be given beside warmup_epochs = {epochs}"
     refuse_unless(steps is None or not given("warmup_epochs"), "warmup_steps", rule, steps)

@@ -45,7 +45,7 @@ _WHOLE = {
     **dict.fromkeys(("input_dim", "output_dim", "num_gcn_layers"), 1),
     **dict.fromkeys(("dynamic_graph_update_freq", "bank_size", "batch_size", "num_epochs"), 1),
     **dict.fromkeys(("scheduler_step_size", "gradient_accumulation_steps"), 1),
-    "graph_k_neighbors": 1,
+    **dict.fromkeys(("graph_k_neighbors", "batch_parts"), 1),
     **dict.fromkeys(("early_stopping_patience", "num_threads", "prefetch_factor"), 1),
     **dict.fromkeys(("seed", "warmup_steps", "clear_cache_every", "cache_limit", "num_workers"), 0),
     "propagation_hops": 0,
@@ -70,6 +70,7 @@ _FLAGS = (
 _OPTIONAL = {
     *("graph_self_weight", "scheduler_gamma", "target_margin", "warmup_steps"),
     *("early_stopping_patience", "num_threads", "cache_limit", "num_gcn_layers", "vocab_size"),
+    "batch_parts",
 }
 """What may be None."""
 
@@ -93,6 +94,7 @@ _RANGES = {
     "weight_decay": (0.0, _INF, "[)"),
     "warmup_epochs": (0.0, 1e6, "[]"),
     "gradient_clip_val": (0.0, _INF, "(]"),
+    "process_timeout": (0.0, _INF, "()"),
 }
 
 _CHOICES: dict[str, tuple[Any, ...]] = {

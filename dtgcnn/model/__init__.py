@@ -7,6 +7,7 @@ from .classifier import VOTES, Answers, Classifier
 from .dtgcnn import DTGCNN, ENCODE_ROWS, create_model
 from .embedder import Embedder
 from .graph import EfficientGraphConstructor, Graph, graph_figures, knn
+from .layers import BatchNorm
 from .multitask import MultiTaskDTGCNN
 from .network import Network
 from .parameters import device_option
@@ -17,6 +18,7 @@ __all__ = [
     "VOTES",
     "Answers",
     "Bank",
+    "BatchNorm",
     "Calibration",
     "Classifier",
     "EfficientGraphConstructor",

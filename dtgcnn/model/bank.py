@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING, ClassVar
 
 from ..array import Array, ArrayOps, HostArray, Tree
+from ..distributed import ALONE, World, shared_blocks
 from .graph import BLOCK_ROWS as LINKED_ROWS
 from .graph import EfficientGraphConstructor, Graph
 from .leading import Leading
@@ -95,11 +96,9 @@ def attached(
     return Graph(neighbors, weights, own, None)
 
 
-def _blocks(graph: Graph, count: int) -> Iterator[tuple[slice, Graph]]:
-    """The ``count`` nodes of a graph to a bank, and their links, block by block."""
-    for start in range(0, count, BLOCK_ROWS):
-        rows = slice(start, start + BLOCK_ROWS)
-        yield rows, Graph(graph.neighbors[rows], graph.weights[rows], graph.own[rows], None)
+def _linked(graph: Graph, rows: slice) -> Graph:
+    """The links of some of the nodes of a graph to a bank."""
+    return Graph(graph.neighbors[rows], graph.weights[rows], graph.own[rows], None)
 
 
 @dataclass
@@ -169,16 +168,24 @@ class Bank:
         return [self._row_of.get(self._digest(row), -1) for row in host_x]
 
     def refresh(
-        self, ops: ArrayOps, network: Network, params: Tree, state: Tree, hops: int = 0
+        self,
+        ops: ArrayOps,
+        network: Network,
+        params: Tree,
+        state: Tree,
+        hops: int = 0,
+        world: World = ALONE,
     ) -> None:
-        """Recompute the states with these parameters, in evaluation, those of ``hops`` too."""
+        """Recompute the states with these parameters, in evaluation, those of ``hops`` too; the
+        processes of ``world`` share the work."""
         before, states = self.states, [nodes_of(ops, network, params, self.x)]
         if self.graph is None or not before or before[0] is not states[0]:
             self.link(ops, network, states[0])
         for index in range(len(network.layers) - 1):
-            states.append(self._output(ops, network, params, state, index, states[-1]))
+            h = states[-1]
+            states.append(self._output(ops, network, params, state, index, h, world))
         self.states = states  # at once: another thread may encode
-        self.hop_states = self._hops(ops, network, params, state, hops)[:-1] if hops else []
+        self.hop_states = self._hops(ops, network, params, state, hops, world)[:-1] if hops else []
         gate = {} if self.gate is None else {"gate": self.gate}
         ops.evaluate(self.x, gate, *self.states, *self.hop_states)
 
@@ -190,10 +197,17 @@ class Bank:
         return self._hops(ops, network, params, state, hops)[-1]
 
     def _hops(
-        self, ops: ArrayOps, network: Network, params: Tree, state: Tree, hops: int
+        self,
+        ops: ArrayOps,
+        network: Network,
+        params: Tree,
+        state: Tree,
+        hops: int,
+        world: World = ALONE,
     ) -> list[Array]:
         """The embeddings of all rows before propagation and after each hop."""
-        h = self._output(ops, network, params, state, len(network.layers) - 1, self.states[-1])
+        last = len(network.layers) - 1
+        h = self._output(ops, network, params, state, last, self.states[-1], world)
         f = network.added(ops, params, self.states[0], h, self.gate)
         states = [f]
         if not hops:
@@ -201,11 +215,12 @@ class Bank:
         unit = network.linked_by(ops, f)
         graph = attached(ops, network.propagation, unit, unit, ops.arange(len(self)))
         for _ in range(hops):
-            blocks = []
-            for rows, links in _blocks(graph, len(self)):
-                blocks.append(network.hop(ops, f[rows], links, states[-1]))
-                ops.evaluate(blocks[-1])
-            states.append(ops.concat(blocks))
+            before = states[-1]
+
+            def hop(rows: slice, before: Array = before) -> Array:
+                return network.hop(ops, f[rows], _linked(graph, rows), before)
+
+            states.append(shared_blocks(world, ops, "a hop", len(self), BLOCK_ROWS, hop))
         return states
 
     def link(self, ops: ArrayOps, network: Network, nodes: Array | None = None) -> None:
@@ -234,12 +249,16 @@ class Bank:
         state: Tree,
         index: int,
         h: Array,
+        world: World = ALONE,
     ) -> Array:
         """The output of one layer for all rows, from their input ``h``."""
-        name, layer, blocks = str(index), network.layers[index], []
-        assert self.graph is not None
-        for rows, links in _blocks(self.graph, len(self)):
+        name, layer, graph = str(index), network.layers[index], self.graph
+        assert graph is not None
+
+        def output(rows: slice) -> Array:
+            links = _linked(graph, rows)
             out, _ = layer(ops, params["gcn"][name], state["gcn"][name], h[rows], links, h)
-            ops.evaluate(out)
-            blocks.append(out)
-        return ops.concat(blocks)
+            return out
+
+        what = f"the bank's states of layer {name}"
+        return shared_blocks(world, ops, what, len(self), BLOCK_ROWS, output)

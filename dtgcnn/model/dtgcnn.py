@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..array import Array, ArrayOps, HostArray, load_ops, numerics
 from ..config import DTGCNNConfig
+from ..distributed import ALONE, World
 from ..losses import Objective
 from .bank import Bank, attached, choose_rows, nodes_of
 from .changing import ChangingModel
@@ -173,11 +174,12 @@ class DTGCNN(ChangingModel):
         other.build_bank(host_x, [0] * len(host_x)).labels = None
         return other
 
-    def refresh_bank(self) -> None:
-        """Compute the bank's states anew from the parameters as they are."""
+    def refresh_bank(self, world: World = ALONE) -> None:
+        """Compute the bank's states anew from the parameters as they are; the processes of a world
+        share the work."""
         hops = self.config.propagation_hops
         bank = self.trained_bank()
-        bank.refresh(self.ops, self.network, self.params, self.state, hops)
+        bank.refresh(self.ops, self.network, self.params, self.state, hops, world)
 
     def bank_embeddings(self) -> HostArray:
         """Embeddings (M, output_dim) of the bank's rows, made together: those that ``encode``

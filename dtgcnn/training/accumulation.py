@@ -4,15 +4,20 @@ Plain accumulation adds the gradients of batches that never meet: a row is compa
 batch only. With cached gradients (Gao et al. 2021, arXiv:2101.06983) the batches are one large
 batch to mining and loss, while only one of them is differentiated at a time: all are embedded, the
 gradient of the loss in the embeddings is taken, and each batch is embedded once more to carry its
-rows of that gradient on to the parameters.
+rows of that gradient on to the parameters. Several processes share the parts: embeddings are
+gathered, every process takes the gradient of the loss over all rows, and the parts' gradients are
+gathered and added in the order of the parts, so that every number of processes gives the same bits.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
-from ..array import Array, ArrayOps, Tree, split, tree_map
+from ..array import Array, ArrayOps, Tree, flatten, split, tree_map, unflatten
+from ..distributed import ALONE, World, bounds_of
 from .step import TrainingStep
 
 __all__ = ["AccumulatedStep"]
@@ -24,10 +29,20 @@ class AccumulatedStep:
     Args:
         step: what it is made of.
         compiled: compiles a pure function; the identity to keep it as it is.
+        world: the processes that share the parts of ``cached``.
+        loss_has_parameters: whether the loss uses parameters itself, beside the embeddings.
     """
 
-    def __init__(self, step: TrainingStep, compiled: Callable[[Any], Any] | None = None) -> None:
+    def __init__(
+        self,
+        step: TrainingStep,
+        compiled: Callable[[Any], Any] | None = None,
+        world: World = ALONE,
+        loss_has_parameters: bool = False,
+    ) -> None:
         make = compiled or (lambda fn: fn)
+        self.world = world
+        self._width, self._loss_has_parameters = step.config.output_dim, loss_has_parameters
         self.ops: ArrayOps = step.ops
         self._differentiate = make(step.differentiate)
         self._embed = make(step.embed)
@@ -35,6 +50,7 @@ class AccumulatedStep:
         self._differentiate_rows = make(step.differentiate_rows)
         self.update = make(step.update)
         """``(params, optimizer_state, gradients, learning_rate)``, see ``TrainingStep.update``."""
+        self._replay = step.replay
         self.settle = step.settle
         """``(state, moved, metrics)``, see ``TrainingStep.settle``."""
 
@@ -70,27 +86,77 @@ class AccumulatedStep:
     ) -> tuple[Tree, Tree, Tree]:
         """The gradient of the loss of all parts as one batch, the new running state and metrics.
 
-        ``parts`` hold rows, ``joint`` the labels, items and triplets of all rows together.
+        ``parts`` hold rows, ``joint`` the labels, items and triplets of all rows together. Of W
+        processes the r-th embeds and differentiates the parts from n·r//W to n·(r + 1)//W alone.
         """
-        ops, keys, pieces = self.ops, self._keys(key, len(parts)), []
-        new_state = state
-        for part, own_key in zip(parts, keys, strict=True):
-            z, new_state = self._embed(params, new_state, part, sources, own_key)
-            ops.evaluate(z, new_state)
+        ops, world, keys = self.ops, self.world, self._keys(key, len(parts))
+        cuts = bounds_of(len(parts), world.size)
+        own = range(cuts[world.rank], cuts[world.rank + 1])
+        pieces, moved = [], []
+        still = tree_map(lambda leaf: leaf * 0.0, state)
+        for i in own:
+            z, part_state = self._embed(params, still, parts[i], sources, keys[i])
+            ops.evaluate(z, part_state)
             pieces.append(z)
-        total, seeds, metrics = self._differentiate_loss(params, ops.concat(pieces), joint)
+            moved.append(part_state)
+        starts = [0]
+        for part in parts:
+            starts.append(starts[-1] + part["x"].shape[0])
+        embeddings = self._gathered("embeddings", pieces, [starts[cut] for cut in cuts])
+        new_state = self._replay(params, state, self._parts_of("running state", moved, still, cuts))
+        total, seeds, metrics = self._differentiate_loss(params, embeddings, joint)
         if scale is not None:
             total, seeds = tree_map(lambda g: g * scale, total), seeds * scale
         ops.evaluate(total, seeds, metrics)
-        start = 0
-        for part, own_key in zip(parts, keys, strict=True):
-            stop = start + part["x"].shape[0]
-            gradients = self._differentiate_rows(
-                params, state, part, sources, own_key, seeds[start:stop]
-            )
-            total, start = _add(total, self._summable(gradients, scale), 1.0), stop
-            ops.evaluate(total)
+        gradients = []
+        for i in own:
+            rows = slice(starts[i], starts[i + 1])
+            found = self._differentiate_rows(params, state, parts[i], sources, keys[i], seeds[rows])
+            gradients.append(self._summable(found, scale))
+            if world.size == 1:
+                total = _add(total, gradients.pop(), 1.0)
+            ops.evaluate(total if world.size == 1 else gradients[-1])
+        if world.size > 1:
+            if self._loss_has_parameters:
+                # That of unlike processors may differ in its last bits: rank 0's is that of all.
+                first = [0] + [1] * world.size
+                given = [total] if world.is_first else []
+                total = self._parts_of("loss", given, total, first)[0]
+            for found in self._parts_of("gradients", gradients, total, cuts):
+                total = _add(total, found, 1.0)
+                ops.evaluate(total)
         return total, new_state, metrics
+
+    def _gathered(self, name: str, pieces: list[Array], bounds: list[int]) -> Array:
+        """The rows of all processes in order, of which this one has ``pieces``: process r those
+        from ``bounds[r]`` to ``bounds[r + 1]``."""
+        ops, world = self.ops, self.world
+        if world.size == 1:
+            return ops.concat(pieces)
+        counts = [stop - start for start, stop in pairwise(bounds)]
+        lacking = max(counts) - counts[world.rank]
+        padded = [*pieces, *([ops.zeros((lacking, self._width))] if lacking else [])]
+        found = world.all_gather(name, ops.concat(padded))
+        return ops.concat([found[r][:count] for r, count in enumerate(counts) if count])
+
+    def _parts_of(self, name: str, own: list[Tree], like: Tree, cuts: Sequence[int]) -> list[Tree]:
+        """The trees of all parts in order, of which this process has its ``own``; each is shaped
+        like ``like``."""
+        ops, world = self.ops, self.world
+        if world.size == 1:
+            return own
+        leaves = flatten(like)
+        if not leaves:
+            return [like for _ in range(cuts[-1])]
+        length = sum(_count(leaf) for leaf in leaves.values())
+        most = max(stop - start for start, stop in pairwise(cuts))
+        rows = [ops.concat([ops.reshape(x, (-1,)) for x in flatten(t).values()]) for t in own]
+        rows += [ops.zeros((length,))] * (most - len(rows))
+        found = world.all_gather(name, ops.reshape(ops.concat(rows), (most, length)))
+        trees = []
+        for rank, (start, stop) in enumerate(pairwise(cuts)):
+            trees += [_unpacked(ops, found[rank][i], leaves) for i in range(stop - start)]
+        return trees
 
     def _summable(self, gradients: Tree, scale: Array | None) -> Tree:
         """Where a scaled gradient overflowed, NaN: infinities of both signs would not add up. The
@@ -102,6 +168,20 @@ class AccumulatedStep:
 
     def _keys(self, key: Array, count: int) -> list[Array]:
         return [key] if count == 1 else split(self.ops, key, count)
+
+
+def _count(leaf: Array) -> int:
+    return math.prod(leaf.shape)
+
+
+def _unpacked(ops: ArrayOps, row: Array, leaves: dict[str, Array]) -> Tree:
+    """The tree whose leaves' entries follow each other in ``row``."""
+    tree, start = {}, 0
+    for name, leaf in leaves.items():
+        stop = start + _count(leaf)
+        tree[name] = ops.reshape(row[start:stop], leaf.shape)
+        start = stop
+    return unflatten(tree)
 
 
 def _add(total: Tree | None, tree: Tree, share: float) -> Tree:

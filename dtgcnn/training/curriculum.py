@@ -32,6 +32,8 @@ class CurriculumScheduler(Callback):
             there are more stages than epochs.
     """
 
+    every_process = True
+
     def __init__(self, num_stages: int = 4, *, cumulative: bool = True) -> None:
         if num_stages < 1:
             raise ValueError(f"num_stages must be at least 1, received {num_stages}")

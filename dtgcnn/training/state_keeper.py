@@ -9,8 +9,10 @@ from typing import Any
 
 from ..array import HostArray
 from ..callbacks import Callback, CollapseWatch, ProgressBar, TrainerView
+from ..distributed import ALONE, World
 from ..errors import CheckpointError
 from ..losses import LossFunction
+from .together import agreed
 from .training_run import TrainingRun
 from .training_state import LOCK, Place, TrainingState, content_of, fingerprint, record_run
 
@@ -76,6 +78,7 @@ class StateKeeper:
         trainer, run, hooks: whose state it is.
         vectors: (num_items, input_dim), of the training data, by which these are known again.
         loss: the trainer's own loss, if any.
+        world: the processes of the run, of which the first alone saves.
     """
 
     def __init__(
@@ -86,13 +89,16 @@ class StateKeeper:
         hooks: list[Callback],
         vectors: HostArray,
         loss: LossFunction | None = None,
+        world: World = ALONE,
     ) -> None:
         self.directory, self.trainer, self.run, self.loss = directory, trainer, run, loss
+        self.world = world
         self.hooks = [hook for hook in hooks if not isinstance(hook, _STATELESS)]
         self.made_with: dict[str, Any] = {}
         self.data = ""
         self.origin: str | None = None
-        if self.directory is not None and trainer.train_loader is not None:
+        kept = self.directory is not None or world.size > 1
+        if kept and trainer.train_loader is not None:
             self.made_with = trainer.model.made_with()
             if trainer.model.origin is not None:
                 self.origin = trainer.model.origin.digest(trainer.model.ops)
@@ -107,10 +113,13 @@ class StateKeeper:
         Raises:
             ValueError: the state is that of another run.
             CheckpointError: it lacks something.
+            DistributedError: the processes were given unlike things.
         """
+        trainer, frozen = self.trainer, sorted(self.trainer.model.frozen)
+        agreed(self.world, trainer.config, self.data, self._model(), frozen, self.made_with)
+        place = Place() if state is None else self._restore(state)
         if self.directory is None:
-            return Place()
-        place = Place() if state is None else self._restore(state, self.directory)
+            return place
         record_run(self.directory, self.trainer.config, self.made_with)
         if state is None:
             self.save(place)
@@ -143,16 +152,17 @@ class StateKeeper:
         own = {} if loss is None else {"loss": getattr(loss, "__qualname__", type(loss).__name__)}
         return {"class": type(model).__name__, **model.extras(), **own}
 
-    def _restore(self, state: TrainingState, directory: Path) -> Place:
+    def _restore(self, state: TrainingState) -> Place:
         trainer, frozen = self.trainer, sorted(self.trainer.model.frozen)
         state.check_origin(self.origin)
         state.check(trainer.config, self.data, self._model(), frozen, self.hooks, self.made_with)
         try:
             self.run.load_state_dict(state.run, state.arrays)
         except KeyError as error:
-            raise CheckpointError(f"{directory}: the state has no {error}") from None
+            raise CheckpointError(f"{self.directory}: the state has no {error}") from None
         trainer.history, trainer.global_step = state.history, state.global_step
         trainer.should_stop = state.finished
         for hook, (_, known) in zip(self.hooks, state.callbacks, strict=True):
-            hook.load_state_dict(known)
+            if self.world.is_first or hook.every_process:
+                hook.load_state_dict(known)
         return state.place

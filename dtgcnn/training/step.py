@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -18,7 +19,7 @@ from ..array import (
 )
 from ..config import DTGCNNConfig
 from ..losses import Objective, config_objective
-from ..model import Graph, Network, graph_figures
+from ..model import BatchNorm, Graph, Network, graph_figures
 from ..optim import Optimizer, apply_updates, clip_by_global_norm
 
 __all__ = ["TrainingStep"]
@@ -169,6 +170,14 @@ class TrainingStep:
             return moved
         skipped = metrics["skipped_steps"] > 0
         return tree_map(lambda new, old: self.ops.where(skipped, old, new), moved, state)
+
+    def replay(self, params: Tree, state: Tree, moved: Sequence[Tree]) -> Tree:
+        """The running state after passes one after the other, each of which moved one that was 0:
+        ``(1 − momentum) state + moved``, see ``BatchNorm``."""
+        keep, new_state = 1.0 - BatchNorm.momentum, state
+        for one in moved:
+            new_state = tree_map(lambda old, own: keep * old + own, new_state, one)
+        return self._keep(params, state, new_state)
 
     def _all_finite(self, gradients: Tree) -> Array:
         bad = self.ops.zeros((), "int32")

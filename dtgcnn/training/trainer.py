@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, TypeGuard
 from ..array import HostArray, limit_threads
 from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, ProgressBar
 from ..config import DTGCNNConfig, refuse_unless
+from ..distributed import ALONE, joined, shared_rows
 from ..errors import TrainingError
 from ..losses import LossFunction, Objective, as_objective, config_objective
 from ..model import DTGCNN, Calibration
 from .best_epoch import chosen_by
 from .calibration import calibrate
 from .state_keeper import StateKeeper, hold, saved_state
+from .together import shared_state, with_parts
 from .training_run import TrainingRun
 from .training_state import Place
 from .validation import retrieval, validate
@@ -123,6 +125,8 @@ class Trainer:
         """What validation gave before the first step, of a model with a start or a loaded one."""
         self.resumed = False
         """Whether the run goes on from a saved state."""
+        self.world = ALONE
+        """The processes that train together, from ``train`` on."""
         self._vectors: list[tuple[Items, HostArray]] = []
 
     def train(
@@ -154,20 +158,26 @@ class Trainer:
         for side in (loader, val_loader):
             if side is not None and len(side) > 0:
                 self.model.check_data(side)
+        self.world = joined(self.model.ops, self.config.process_timeout)
+        state_dir = self.state_dir if self.world.is_first else None
         with (
-            hold(self.state_dir),
+            self.world.guard(),
+            hold(state_dir),
             limit_threads(self.config.num_threads),
             ExitStack() as ending,
         ):
-            state = saved_state(self.state_dir, resume)
+            state = saved_state(state_dir, resume) if self.world.is_first else None
+            state = shared_state(self.world, self.model.ops, state)
             self.should_stop, self.global_step, self.history = False, 0, []
             self.best_epoch, self.start_metrics = None, {}
             self.resumed = state is not None
             self.config = self.config.replace(
                 batch_size=loader.batch_size, samples_per_class=loader.samples_per_class
             )
+            self.config = with_parts(self.config, self.world, state)
             self.model.config = self.config
-            hooks = self._hooks(callbacks, val_loader)
+            all_hooks = self._hooks(callbacks, val_loader)
+            hooks = [h for h in all_hooks if self.world.is_first or h.every_process]
             together = self.config.gradient_accumulation_steps
             self.steps_per_epoch = -(-len(loader) // min(together, max(len(loader), 1)))
             for hook in hooks:
@@ -175,16 +185,18 @@ class Trainer:
                 ending.callback(hook.on_train_end, self)  # one's error keeps no other from ending
                 ending.push(partial(self._tell, hook))
             vectors = self._vectors_of(loader)
-            run = TrainingRun(self.model, self.config, loader, vectors, self._objective())
+            objective = self._objective()
+            run = TrainingRun(self.model, self.config, loader, vectors, objective, self.world)
             ending.callback(run.close)
             ending.push(partial(_leave_ready, run))
-            keeper = StateKeeper(self.state_dir, self, run, hooks, vectors, self.loss)
+            keeper = StateKeeper(state_dir, self, run, all_hooks, vectors, self.loss, self.world)
             place = keeper.begin(state)
             begun = self.config.has_start or self.model.origin is not None
             if place == Place() and begun and _has_rows(val_loader):
                 run.best.start = self._validate(val_loader, hooks)
                 self._offer(run, 0, run.best.start)
             self.start_metrics = run.best.start
+            self.should_stop = self.world.from_first("beginning", lambda: self.should_stop)
             while place.epoch <= self.config.num_epochs and not (
                 self.should_stop and place.step == 0
             ):
@@ -194,7 +206,8 @@ class Trainer:
             if self.keep_best and run.best.restore():
                 run.refresh_bank()
                 self.best_epoch = run.best.epoch
-            self._calibrate(val_loader)
+            if self.world.is_first:
+                self._calibrate(val_loader)
         return self.history
 
     def _calibrate(self, val_loader: TripletLoader | None) -> None:
@@ -229,7 +242,7 @@ class Trainer:
     ) -> list[Callback]:
         """The callbacks that were given, between those that the config asks for."""
         config, hooks = self.config, [*self.callbacks, *callbacks]
-        if self.progress:
+        if self.progress and self.world.is_first:
             hooks.insert(0, ProgressBar())
         named = any(isinstance(hook, CollapseWatch) for hook in hooks)
         if self.loss is None and CollapseWatch.watches(config) and not named:
@@ -278,13 +291,26 @@ class Trainer:
         self.history.append(metrics)
         for hook in hooks:
             hook.on_epoch_end(self, metrics)
+        # What depends on time, or on what only the first process looks at, is as it is there.
+        told = self.world.from_first("end of the epoch", lambda: [metrics, self.should_stop])
+        self.history[-1], self.should_stop = told
 
     def _validate(self, loader: TripletLoader, hooks: list[Callback]) -> dict[str, float]:
         for hook in hooks:
             hook.on_validation_begin(self)
-        metrics = {f"val_{name}": value for name, value in self.validate(loader).items()}
-        for hook in hooks:
-            hook.on_validation_end(self, metrics)
+        embeddings = self._embed_together(loader)
+
+        def measured() -> dict[str, float]:
+            found = self._measure(loader, embeddings)
+            metrics = {f"val_{name}": value for name, value in found.items()}
+            for hook in hooks if self.world.is_first else []:
+                hook.on_validation_end(self, metrics)
+            return metrics
+
+        metrics: dict[str, float] = self.world.from_first("validation", measured)
+        if not self.world.is_first:
+            for hook in hooks:
+                hook.on_validation_end(self, metrics)
         return metrics
 
     def _tell(self, hook: Callback, kind: object, error: BaseException | None, _: object) -> None:
@@ -299,12 +325,20 @@ class Trainer:
         """Embeddings of ``loader.items``, in order, under the present model."""
         return self.model.encode(self._vectors_of(loader)[loader.items])
 
+    def _embed_together(self, loader: TripletLoader) -> HostArray:
+        """The same as ``embed_side``, its rows shared out over the processes."""
+        rows = self._vectors_of(loader)[loader.items]
+        ops, encode = self.model.ops, self.model.encode
+        return shared_rows(self.world, ops, "embeddings of held-out rows", rows, encode)
+
     def validate(self, loader: TripletLoader | None) -> dict[str, float]:
         """The loss and its metrics over a loader's batches, embedded as ``encode`` does, each batch
         weighted by its triplets, and what ``retrieval`` finds. Empty without rows."""
         if not _has_rows(loader):
             return {}
-        embeddings = self.embed_side(loader)
+        return self._measure(loader, self.embed_side(loader))
+
+    def _measure(self, loader: TripletLoader, embeddings: HostArray) -> dict[str, float]:
         metrics: dict[str, float] = {}
         if len(loader) > 0:
             metrics = validate(self.model, self.config, self._objective(), loader, embeddings)
@@ -325,7 +359,8 @@ class Trainer:
             texts = [dataset.texts[item] for item in loader.items]
             _log.info("fitting a text encoder on %d texts", len(texts))
             model.encoder = default_encoder(model.config).fit(texts)
-        self._vectors.append((dataset, model.vectors(dataset.inputs)))
+        vectors = shared_rows(self.world, model.ops, "vectors", dataset.inputs, model.vectors)
+        self._vectors.append((dataset, vectors))
         return self._vectors[-1][1]
 
 
@@ -348,6 +383,7 @@ def _check_kinds(loader: object, val_loader: object, hooks: Sequence[object], lo
 def _leave_ready(run: TrainingRun, kind: object, error: BaseException | None, _: object) -> None:
     """Let a model whose training broke off encode as its weights are by now."""
     if error is not None:
+        run.world = ALONE  # the other processes may be gone
         with suppress(Exception):  # of the two errors the first one tells what went wrong
             run.refresh_bank()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..array import Array, HostArray, Tree, derive_key, flatten, refill, tree_map, unflatten
 from ..config import DTGCNNConfig
+from ..distributed import ALONE, World, bounds_of
 from ..errors import TrainingError
 from ..losses import Objective
 from ..model import DTGCNN, Network
@@ -34,6 +35,7 @@ class TrainingRun:
         loader: gives the batches.
         vectors: (num_items, input_dim), the vectors of the loader's dataset.
         objective: what is minimised; the config's loss where not given.
+        world: the processes that share the work.
 
     Raises:
         TrainingError: the loader has no batch.
@@ -47,9 +49,11 @@ class TrainingRun:
         loader: TripletLoader,
         vectors: HostArray,
         objective: Objective | None = None,
+        world: World = ALONE,
     ) -> None:
         from ..data import Prefetcher
 
+        self.world = world
         self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
         if len(loader) == 0:
             raise TrainingError("the training side has no batch: the data are too few to train on")
@@ -92,7 +96,8 @@ class TrainingRun:
         ops.evaluate(model.params, model.state, optimizer_state)
         self._optimizer_state = self._at_rest(optimizer_state)
         self._step = ops.compile(step.__call__)
-        self._accumulated = AccumulatedStep(step, ops.compile)
+        own = bool(model.extras())  # heads of tasks
+        self._accumulated = AccumulatedStep(step, ops.compile, self.world, own)
 
     def groups(self, epoch: int, start: int = 0) -> Iterator[list[Batch]]:
         """The batches of each step of ``epoch`` = 1, 2, …, from step ``start`` = 0, 1, … on."""
@@ -130,7 +135,8 @@ class TrainingRun:
         learning_rate = ops.asarray(rate)
         if config.graph_scope == "batch" and config.gradient_accumulation == "cached":
             group = [joint]  # one graph links all rows
-        if len(group) * parts == 1 and not config.offload_optimizer:
+        cut = config.batch_parts or 1
+        if len(group) * parts == 1 and cut == 1 and not config.offload_optimizer:
             params, state, optimizer_state, metrics = self._step(
                 model.params,
                 model.state,
@@ -150,6 +156,7 @@ class TrainingRun:
             metrics = self._take_parted(group, joint, epoch, parts, key, learning_rate)
         self.count += 1
         figures = {name: float(ops.to_numpy(value)) for name, value in metrics.items()}
+        figures = self.world.from_first("metrics", lambda: figures)
         if config.target_margin is not None:
             figures["margin"] = self._inputs.margin(epoch)
         return {**figures, "learning_rate": rate}
@@ -168,10 +175,15 @@ class TrainingRun:
         scale = self._optimizer_state.get("loss_scale")
         scale = None if scale is None else ops.asarray(scale)
         start = (model.params, model.state)
-        if len(group) * parts > 1 and self.config.gradient_accumulation == "cached":
+        cut = min(self.config.batch_parts or 1, len(joint.items))
+        if cut > 1:
+            slices = _slices(joint.items, cut)
+        else:
+            slices = [items for batch in group for items in _slices(batch.items, parts)]
+        if len(slices) > 1 and self.config.gradient_accumulation == "cached":
             gradients, state, metrics = run.cached(
                 *start,
-                [inputs.rows(items) for batch in group for items in _slices(batch.items, parts)],
+                [inputs.rows(items) for items in slices],
                 {
                     "x": inputs.rows(joint.items)["x"],
                     **inputs.loss_arrays(joint, epoch, self.count),
@@ -212,7 +224,7 @@ class TrainingRun:
 
     def refresh_bank(self) -> None:
         """Compute the bank's states anew from the parameters as they are."""
-        self.model.refresh_bank()
+        self.model.refresh_bank(self.world)
 
     def close(self) -> None:
         """End the threads that assemble batches."""
@@ -291,5 +303,4 @@ class TrainingRun:
 
 def _slices(items: HostArray, count: int) -> list[HostArray]:
     """``items`` in ``count`` runs of about the same length."""
-    bounds = [round(i * len(items) / count) for i in range(count + 1)]
-    return [items[start:stop] for start, stop in pairwise(bounds)]
+    return [items[start:stop] for start, stop in pairwise(bounds_of(len(items), count))]

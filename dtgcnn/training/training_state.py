@@ -25,8 +25,16 @@ if TYPE_CHECKING:
     from ..callbacks import Callback
     from ..data import TripletLoader
 
-__all__ = ["Place", "TrainingState", "content_of", "fingerprint", "holds_state", "record_run"]
-__all__ += ["remove_states"]
+__all__ = [
+    "OF_THE_MACHINE",
+    "Place",
+    "TrainingState",
+    "content_of",
+    "fingerprint",
+    "holds_state",
+    "record_run",
+    "remove_states",
+]
 
 _log = logging.getLogger("dtgcnn")
 
@@ -34,9 +42,9 @@ _KEPT = 2
 LOCK = "lock"
 """The file that keeps a second process from training in the same folder."""
 
-_OF_THE_MACHINE = {
+OF_THE_MACHINE = {
     *("device", "num_threads", "num_workers", "prefetch_factor", "persistent_workers"),
-    *("adaptive_batch_size", "offload_optimizer"),
+    *("adaptive_batch_size", "offload_optimizer", "process_timeout"),
 }
 """Settings that a resumed run may have changed: what is computed stays the same."""
 
@@ -172,7 +180,7 @@ class TrainingState:
             ValueError: names what differs.
         """
         for name, value in config.to_dict().items():
-            if self.config.get(name) != value and name not in _OF_THE_MACHINE:
+            if self.config.get(name) != value and name not in OF_THE_MACHINE:
                 raise ValueError(
                     f"{name} must be {self.config.get(name)!r}, as in the run to be resumed, "
                     f"received {value!r}"

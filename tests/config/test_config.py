@@ -36,6 +36,7 @@ OTHERS: dict[str, Any] = {
     **{"vocab_size": 100, "max_length": 7},
     **{"start": "none", "code_weight": 0.0, "start_weight": 0.5, "propagation_hops": 2},
     **{"persistent_workers": True, "device": "cpu", "num_threads": 1, "seed": 2**40},
+    **{"batch_parts": 4, "process_timeout": 5.0},
 }
 """For every field another value than its default."""
 NEEDED: dict[str, dict[str, Any]] = {

@@ -125,6 +125,7 @@ EFFECTS: dict[str, tuple[dict[str, Any], Any, Any, str]] = {
     "batch_size": ({}, 24, 16, "rows"),
     "gradient_accumulation_steps": ({}, 1, 2, "weights"),
     "gradient_accumulation": ({"gradient_accumulation_steps": 2}, "cached", "plain", "weights"),
+    "batch_parts": ({}, None, 2, "weights"),
     "samples_per_class": ({"batch_size": 12}, 4, 6, "weights"),
     "num_epochs": ({}, 3, 2, "history"),
     "optimizer": ({}, "adamw", "sgd", "weights"),
@@ -155,6 +156,7 @@ ELSEWHERE = {
     "adaptive_batch_size": f"{HARDWARE}::test_the_epoch_goes_on_in_halves",
     "offload_optimizer": f"{HARDWARE}::test_offload_keeps_the_state_on_the_host",
     "device": "model/test_device.py::test_a_device_that_is_not_there_is_refused",
+    "process_timeout": "distributed/test_faults.py::test_a_process_that_stops_is_named",
     "prefetch_factor": "data/test_prefetch.py::test_no_more_are_in_flight_than_allowed",
 }
 """Fields whose effect another test shows: nothing in the outcome of a run tells of it."""

@@ -105,20 +105,28 @@ in_the_core(
         "dtgcnn.training.accumulation:AccumulatedStep.cached": [
             (
                 "other dropout masks the second time",
-                "sources, own_key, seeds[start:stop]",
-                "sources, key, seeds[start:stop]",
+                "sources, keys[i], seeds[rows]",
+                "sources, key, seeds[rows]",
                 "training/cached_gradients_with_dropout",
             ),
             (
                 "the mean of the parts",
-                "self._summable(gradients, scale), 1.0)",
-                "self._summable(gradients, scale), 1.0 / len(parts))",
+                "_add(total, gradients.pop(), 1.0)",
+                "_add(total, gradients.pop(), 1.0 / len(parts))",
                 "training/cached_gradients",
             ),
             (
-                "each part starts from the old running state",
-                "self._embed(params, new_state,",
+                "a part's statistics hold the old ones already",
+                "self._embed(params, still,",
                 "self._embed(params, state,",
+                "training/cached_gradients_with_dropout",
+            ),
+        ],
+        "dtgcnn.training.step:TrainingStep.replay": [
+            (
+                "the parts' statistics are added to the old ones",
+                "keep * old + own",
+                "old + own",
                 "training/cached_gradients_with_dropout",
             ),
         ],

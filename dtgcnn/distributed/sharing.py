@@ -1,0 +1,75 @@
+"""Rows shared out over the processes of a world: each makes some, and all have all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+from ..array import Array, ArrayOps, HostArray
+from .world import World
+
+__all__ = ["bounds_of", "shared_blocks", "shared_rows"]
+
+
+def bounds_of(count: int, parts: int) -> list[int]:
+    """Where ``count`` rows are cut into ``parts``: part i is from the i-th to the next of these."""
+    return [count * i // parts for i in range(parts + 1)]
+
+
+def shared_blocks(
+    world: World,
+    ops: ArrayOps,
+    name: str,
+    count: int,
+    height: int,
+    make: Callable[[slice], Array],
+) -> Array:
+    """Arrays of ``count`` rows, made in blocks of ``height``, one after the other.
+
+    The blocks are the same for any number of processes, and with them every bit.
+
+    Args:
+        world: whose processes share the blocks.
+        ops: the backend.
+        name: of the collective.
+        count: rows, at least 1.
+        height: rows of a block; of the last one those that are left.
+        make: gives the rows of a block.
+    """
+    starts = range(0, count, height)
+    cuts = bounds_of(len(starts), world.size)
+    rows = [min(cut * height, count) for cut in cuts]
+    own = starts[cuts[world.rank] : cuts[world.rank + 1]]
+    blocks = []
+    for start in own:
+        blocks.append(make(slice(start, min(start + height, count))))
+        ops.evaluate(blocks[-1])
+    if world.size == 1:
+        return blocks[0] if len(blocks) == 1 else ops.concat(blocks)
+    shape, dtype = _alike(world, name, blocks)
+    most = max(stop - start for start, stop in pairwise(rows))
+    made = sum(block.shape[0] for block in blocks)
+    if made < most:
+        blocks.append(ops.zeros((most - made, *shape), dtype))
+    gathered = world.all_gather(name, blocks[0] if len(blocks) == 1 else ops.concat(blocks))
+    return ops.concat([gathered[r][: rows[r + 1] - rows[r]] for r in range(world.size)])
+
+
+def shared_rows(
+    world: World, ops: ArrayOps, name: str, x: HostArray, make: Callable[[HostArray], HostArray]
+) -> HostArray:
+    """``make`` of host rows, or of a list of texts, where no row depends on the others: each
+    process makes those of its part, (count, D) float32, and has all of them in the end."""
+    if world.size == 1 or len(x) == 0:
+        return make(x)
+    part = max(1, -(-len(x) // world.size))
+    made = shared_blocks(world, ops, name, len(x), part, lambda rows: ops.asarray(make(x[rows])))
+    return ops.to_numpy(made)
+
+
+def _alike(world: World, name: str, blocks: list[Array]) -> tuple[tuple[int, ...], str]:
+    """The shape of a row and its dtype, which a process without a block learns of the others."""
+    own = [[*b.shape[1:], str(b.dtype).rpartition(".")[2]] for b in blocks[:1]]
+    told = [given[0] for given in world.gather_values(f"{name}: shape", own) if given]
+    *shape, dtype = told[0]
+    return tuple(shape), dtype
