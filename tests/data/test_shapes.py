@@ -242,6 +242,25 @@ def test_what_is_missing_later_is_named_as_the_file_has_it(tmp_path: Path) -> No
             read_pairs(path)
 
 
+def test_keys_beside_the_records_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    triplet = dict(zip(("anchor", "positive", "negative"), "abc", strict=True))
+    document = {"triplets": [triplet], "more": [triplet], "note": "x"}
+    assert len(read_file(write(tmp_path, "a.json", json.dumps(document))).rows) == 1
+    assert "a.json: the keys more, note are not read" in caplog.text
+
+
+def test_a_record_of_many_texts_uses_each(tmp_path: Path) -> None:
+    """Not each with all others, which would be a quarter of a million from one line."""
+    texts = [f"text {i}" for i in range(500)]
+    path = write(tmp_path, "a.jsonl", lines({"query": "a", "pos": texts, "neg": ["b", "c"] * 300}))
+    raw = read_file(path)
+    assert len(raw.rows) == 600
+    assert set(raw.texts or []) == {*texts, "a", "b", "c"}
+    pairs = read_pairs(write(tmp_path, "b.jsonl", lines({"set": texts})))
+    assert len(pairs.first) == 500
+    assert set(pairs.first) == set(pairs.second) == set(texts)
+
+
 # -- Arrays
 
 

@@ -218,9 +218,11 @@ def _labels(
     if y.dtype.kind not in "iu":
         raise source.error(f"must be integers, indices into labels, received {y.dtype}", field=name)
     names = column(source, "labels", labels, labels.size)
+    seen: set[str] = set()
     for row, label in enumerate(names):
-        if label in names[:row]:
+        if label in seen:
             raise source.error(f"must name a class once, received {label!r} again", row, "labels")
+        seen.add(label)
     check_length(source, name, y, count)
     outside = (y < -1) | (y >= len(names))
     if outside.any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -19,7 +19,7 @@ _COLUMNS = {"text", "anchor", "query", "sentence1"}
 """A list of these names makes an object one of columns."""
 
 
-def read_json(source: Source, file: BinaryIO) -> Iterator[Record]:
+def read_json(source: Source, file: BinaryIO) -> tuple[Source, Iterator[Record]]:
     """Records of one document: a list of objects, of texts or of lists of two or three texts; that
     list under ``triplets``; such lists, or lists of a text and its label, by the names of splits;
     or an object of columns.
@@ -30,38 +30,43 @@ def read_json(source: Source, file: BinaryIO) -> Iterator[Record]:
     content = _parse(source, "".join(read_lines(replace(source, unit="line"), file)))
     if isinstance(content, dict):
         _check_keys(source, content)
-        content = _list_of(source, content)
+        source, content = _list_of(source, content)
     if not isinstance(content, list):
         raise source.error(f"must hold a list of records, received {shorten(content)}")
     if content and all(isinstance(entry, str) for entry in content):
         content = [{"text": entry} for entry in content]
-    for row, entry in enumerate(content):
-        yield row, _object(source, row, entry)
+    return source, ((row, _object(source, row, entry)) for row, entry in enumerate(content))
 
 
-def _list_of(source: Source, content: dict[str, Any]) -> Any:
-    """The list of records that an object holds."""
+def _list_of(source: Source, content: dict[str, Any]) -> tuple[Source, Any]:
+    """The list of records that an object holds, and the source, which tells of its other keys."""
     if "triplets" in content:
-        return content["triplets"]
+        return _telling(source, content, ["triplets"]), content["triplets"]
     lists = {name: value for name, value in content.items() if isinstance(value, list)}
     if any(name.casefold().startswith("train") for name in lists):
-        return [
-            _of_split(source, row, name, entry)
-            for row, (name, entry) in enumerate((n, e) for n, own in lists.items() for e in own)
-        ]
+        rows = [_of_split(name, entry) for name, own in lists.items() for entry in own]
+        return _telling(source, content, lists), rows
     if {name.strip().lower() for name in lists} & _COLUMNS:
         lengths = {name: len(value) for name, value in lists.items()}
         if len(set(lengths.values())) > 1:
             sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
             raise source.error(f"columns must be of one length, received {sizes}")
-        return [dict(zip(lists, values)) for values in zip(*lists.values())]
+        rows = [dict(zip(lists, values)) for values in zip(*lists.values())]
+        return _telling(source, content, lists), rows
     raise source.error(
         "must be a list, an object with 'triplets', with the splits 'train' and others, or of "
         f"columns; found keys: {listed(content)}"
     )
 
 
-def _of_split(source: Source, row: int, split: str, entry: Any) -> Any:
+def _telling(source: Source, content: dict[str, Any], read: Collection[str]) -> Source:
+    unread = [name for name in content if name not in read]
+    if not unread:
+        return source
+    return replace(source, notes=(*source.notes, f"the keys {listed(unread)} are not read"))
+
+
+def _of_split(split: str, entry: Any) -> Any:
     if isinstance(entry, list) and len(entry) == 2:
         return {"text": entry[0], "label": entry[1], "split": split}
     return {"split": split, **entry} if isinstance(entry, dict) else entry

@@ -212,7 +212,7 @@ def _tsv(source: Source, file: BinaryIO) -> _Found:
 
 
 def _json(source: Source, file: BinaryIO) -> _Found:
-    return source, read_json(source, file)
+    return read_json(source, file)
 
 
 def _jsonl(source: Source, file: BinaryIO) -> _Found:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from itertools import chain, combinations, product
+from itertools import chain, combinations, cycle, islice, product
+from math import prod
 from typing import Any, Literal, TypeAlias
 
 from .field_names import NAMES, SEVERAL, VECTOR_NAMES, folded, key_of, matching
@@ -21,6 +22,9 @@ Held: TypeAlias = Literal["triplets", "pairs", "labelled", "texts"]
 
 SCORED = ("sentence1", "sentence2", "score")
 MATCHED = TRIPLET_FIELDS[:2]
+
+MOST = 10_000
+"""Triplets or pairs that one record gives at most, if all its texts go with all others."""
 
 _ROLES: dict[Held, tuple[str, ...]] = {
     "triplets": (*TRIPLET_FIELDS, "group"),
@@ -63,7 +67,8 @@ def shaped(
     """The records with our names of fields, and with them the source, which knows the others.
 
     A record of several positives or negatives gives one record for each of both; a ``set``, one for
-    each pair in it.
+    each pair in it. Where that is more than ``MOST``, each text is used once or more: the texts of
+    a set go with their neighbours in it.
 
     Args:
         source: of the records.
@@ -184,8 +189,12 @@ def _advice(shape: Shape, record: Mapping[str, object]) -> str:
 def _renamed(source: Source, shape: Shape, records: Iterable[Record]) -> Iterator[Record]:
     roles = {role: (role,) for role in _ROLES[shape.held]} | shape.fields
     several = [role for role in SEVERAL if role in shape.fields]
+    plain: Set[str] = set()
     for row, given in records:
-        record = folded(given)
+        record: Mapping[str, Any] = given
+        if given.keys() != plain:
+            record = folded(given)
+            plain = given.keys() if record.keys() == given.keys() else plain
         if len(record) < len(given):
             name = next(n for n in given if [key_of(other) for other in given].count(key_of(n)) > 1)
             raise source.error("the key must occur once in an object", row, key_of(name))
@@ -201,7 +210,8 @@ def _renamed(source: Source, shape: Shape, records: Iterable[Record]) -> Iterato
         if not several or all(_plain(record, shape.fields[role]) for role in several):
             yield row, one
             continue
-        for values in product(*(_several(source, row, record, shape, role) for role in several)):
+        lists = [_several(source, row, record, shape, role) for role in several]
+        for values in _together(lists):
             yield row, one | dict(zip(several, values, strict=True))
 
 
@@ -236,5 +246,16 @@ def _pairs_of(source: Source, row: int, record: Mapping[str, object]) -> Iterato
     texts = record.get("set")
     if not isinstance(texts, list) or len(texts) < 2:
         raise source.error("must be a list of two texts or more", row, "set")
-    for pair in combinations(texts, 2):
+    pairs: Iterable[tuple[Any, Any]] = combinations(texts, 2)
+    if len(texts) * (len(texts) - 1) > 2 * MOST:
+        pairs = zip(texts, [*texts[1:], texts[0]], strict=True)
+    for pair in pairs:
         yield row, dict(zip(MATCHED, pair, strict=True))
+
+
+def _together(lists: list[list[Any]]) -> Iterable[tuple[Any, ...]]:
+    """Each of one list with each of the other; of more than ``MOST``, each of both once or more."""
+    if prod(map(len, lists)) <= MOST:
+        return product(*lists)
+    longest = max(map(len, lists))
+    return islice(zip(*map(cycle, lists)), longest)
