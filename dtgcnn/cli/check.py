@@ -35,6 +35,9 @@ from .train import PIECES, TEXT_INPUT_DIM, prepared, usual_split
 __all__ = ["check"]
 
 NOT_TRAINABLE = "not trainable"
+MOST = 10
+"""Figures of one name in a line, such as splits."""
+
 SOME = 1000
 """Rows that training is tried with, where no encoder is named."""
 
@@ -225,7 +228,7 @@ def _shown(value: dict[str, Any]) -> str:
             parts.append(f"{name} {entry['name']} ({_number(entry['rows'])})")
         else:
             parts.append(f"{name} {_number(entry)}")
-    return ", ".join(parts)
+    return ", ".join(parts[:MOST] + ["…"] * (len(parts) > MOST))
 
 
 def _number(value: Any) -> str:

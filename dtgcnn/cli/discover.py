@@ -30,6 +30,9 @@ __all__ = ["discover"]
 TYPICAL = 3
 """Texts that are shown of a group."""
 
+SHOWN = 100
+"""Groups that are shown, the largest."""
+
 
 @main.command()
 @model_argument
@@ -79,11 +82,14 @@ def discover(
         found = find_groups(loaded, dataset.inputs, groups, seed)
     texts = dataset.texts
     click.echo("size   share  group")
-    for group in found.groups:
+    largest = sorted(range(len(found.groups)), key=lambda i: -len(found.groups[i].rows))[:SHOWN]
+    for group in (found.groups[i] for i in sorted(largest)):
         count = len(group.rows)
         click.echo(f"{count:5,}  {count / len(found.assigned):6.1%}  {group.name}")
         for row in group.rows[:TYPICAL].tolist():
             click.echo(f"               {f'row {row}' if texts is None else shorten(texts[row])}")
+    if len(found.groups) > SHOWN:
+        click.echo(f"and {len(found.groups) - SHOWN:,} smaller groups, which --json names")
     new = [group for group in found.groups if not group.known]
     click.echo(
         f"{len(found.groups):,} groups, {len(new):,} of them new with "

@@ -133,7 +133,7 @@ def _columns(raw: RawData) -> dict[str, Any]:
     those that are not."""
     names, unread = raw.source.names, raw.source.unread
     read = [name if name == role else f"{name} ({role})" for role, name in names.items()]
-    figures: dict[str, Any] = {"columns": ", ".join(read)} if read else {}
+    figures: dict[str, Any] = {"columns": listed(read)} if read else {}
     return figures | ({"not read": listed(unread)} if unread else {})
 
 
@@ -195,9 +195,9 @@ def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Fin
     median = float(np.median(list(counts.values())))
     few = {name: n for name, n in counts.items() if n < max(FEW, RARE * median)}
     if few:
-        listed = ", ".join(f"{name} ({n})" for name, n in sorted(few.items()))
+        some = listed(f"{name} ({n})" for name, n in sorted(few.items()))
         rows = [row for row in train if labels[row] in few]
-        message = f"{len(few)} classes have few rows to train on, the median {median:g}: {listed}"
+        message = f"{len(few)} classes have few rows to train on, the median {median:g}: {some}"
         yield Finding("warning", "small classes", message, _places(raw, rows))
     ratio = max(counts.values()) / min(counts.values())
     if ratio > UNEVEN:
@@ -205,7 +205,7 @@ def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Fin
         yield Finding("warning", "uneven classes", message)
     untrained = sorted(set(labels) - {UNLABELLED} - counts.keys())
     if untrained:
-        message = f"{len(untrained)} classes have no row to train on: {', '.join(untrained)}"
+        message = f"{len(untrained)} classes have no row to train on: {listed(untrained)}"
         yield Finding("warning", "untrained classes", message)
 
 

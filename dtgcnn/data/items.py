@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .classes import consistent, names_in_order
 from .reading.equality import components
-from .reading.raw import UNLABELLED, FloatArray, IntArray, Kind, RawData, listed
+from .reading.raw import UNLABELLED, FloatArray, IntArray, Kind, RawData, listed, unread
 from .reading.source import Source
 
 __all__ = ["VALIDATION", "Items"]
@@ -192,16 +192,16 @@ class Items:
         """
         source = Source(self.source)
         if self.labels is None:
-            unread = f"; the columns {listed(self.unread)} are not read" if self.unread else ""
+            more = f"; {unread('column', self.unread)}" if self.unread else ""
             raise source.error(
-                f"has no labels and no triplets, so there is nothing to train on{unread}; "
+                f"has no labels and no triplets, so there is nothing to train on{more}; "
                 "--label-column, or columns={'label': …}, names a column of labels"
             )
         if self.triplets is not None:
             return np.arange(self.num_items)
         items = np.arange(self.num_items) if self.splits is None else self.split_items("train")
         if not len(items):
-            names = ", ".join(sorted(set(self.splits or [])))
+            names = listed(sorted(set(self.splits or [])))
             raise source.error(f"no item is in the split 'train'; found the splits {names}")
         count, items = len(items), items[self.labels[items] >= 0]
         if not len(items):

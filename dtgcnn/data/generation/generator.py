@@ -16,7 +16,7 @@ from ..encoders.encoder import Encoder
 from ..encoders.encoding import progress_bar
 from ..encoders.registry import make_encoder
 from ..reading.pairs import PairSource, as_pairs
-from ..reading.raw import FloatArray
+from ..reading.raw import FloatArray, listed
 from ..reading.source import Source
 from ..writing.files import record_format
 from ..writing.triplets import Triplet, write_triplets
@@ -204,7 +204,7 @@ class TripletGenerator:
         if report.single:
             _log.warning(
                 "TripletGenerator: %d classes have one text, which gives no anchor: %s",
-                *(len(report.single), ", ".join(report.single)),
+                *(len(report.single), listed(report.single)),
             )
         return _Task(relations, report, count, unit)
 
