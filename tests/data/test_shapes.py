@@ -249,6 +249,25 @@ def test_keys_beside_the_records_are_told(tmp_path: Path, caplog: pytest.LogCapt
     assert "a.json: the keys more, note are not read" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "held"),
+    [
+        ("a.csv", "anchor,positive,negative,split\na,b,c,train\na,b,d,test\n", "triplets"),
+        ("a.json", json.dumps({"train": [["a", "b", "c"]], "test": [["a", "b", "d"]]}), "triplets"),
+        ("a.csv", "anchor,positive,split\na,b,train\nc,d,test\n", "pairs"),
+    ],
+)
+def test_splits_that_cannot_be_kept_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, content: str, held: str
+) -> None:
+    path = write(tmp_path, name, content)
+    if held == "pairs":
+        assert len(read_pairs(path).first) == 2
+    else:
+        assert len(read_file(path).rows) == 2
+    assert f"split is not read; {held} of all splits are taken" in caplog.text
+
+
 def test_a_record_of_many_texts_uses_each(tmp_path: Path) -> None:
     """Not each with all others, which would be a quarter of a million from one line."""
     texts = [f"text {i}" for i in range(500)]
@@ -360,7 +379,7 @@ def test_a_text_goes_before_a_vector_unless_it_is_named(
     records = [{"text": "a", "label": "x", "v": [1.0, 2]}, {"text": "b", "label": "y", "v": [0, 1]}]
     path = write(tmp_path, "a.jsonl", lines(*records))
     assert read_file(path).texts == ["a", "b"]
-    assert "the fields v are not read; --text-column v trains on its vectors" in caplog.text
+    assert "the field v is not read; --text-column v trains on its vectors" in caplog.text
     found = read_file(path, columns={"text": "v"})
     np.testing.assert_array_equal(found.features, [[1, 2], [0, 1]])
     assert found.labels == ["x", "y"]

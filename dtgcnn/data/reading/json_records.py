@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from ...errors import DataError
 from .limits import record_limit
 from .lines import read_lines
-from .raw import TRIPLET_FIELDS, Record, listed
+from .raw import TRIPLET_FIELDS, Record, listed, unread
 from .source import Source, shorten
 
 __all__ = ["read_json", "read_jsonl"]
@@ -60,15 +60,15 @@ def _list_of(source: Source, content: dict[str, Any]) -> tuple[Source, Any]:
 
 
 def _telling(source: Source, content: dict[str, Any], read: Collection[str]) -> Source:
-    unread = [name for name in content if name not in read]
-    if not unread:
-        return source
-    return replace(source, notes=(*source.notes, f"the keys {listed(unread)} are not read"))
+    others = [name for name in content if name not in read]
+    return replace(source, notes=(*source.notes, unread("key", others))) if others else source
 
 
 def _of_split(split: str, entry: Any) -> Any:
     if isinstance(entry, list) and len(entry) == 2:
         return {"text": entry[0], "label": entry[1], "split": split}
+    if isinstance(entry, list) and len(entry) == 3:
+        return {**dict(zip(TRIPLET_FIELDS, entry)), "split": split}
     return {"split": split, **entry} if isinstance(entry, dict) else entry
 
 

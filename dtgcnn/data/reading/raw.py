@@ -34,6 +34,7 @@ __all__ = [
     "listed",
     "no_label",
     "tell_minus_one",
+    "unread",
 ]
 
 IntArray: TypeAlias = NDArray[np.int64]
@@ -320,6 +321,13 @@ def _stripped(source: Source, row: int, value: str, field: str) -> str:
         message = f"must be valid Unicode, received {shorten(value)} ({error.reason})"
         raise source.error(message, row, field) from None
     return text
+
+
+def unread(what: str, names: Sequence[str]) -> str:
+    """That fields, columns or keys are not read."""
+    if len(names) == 1:
+        return f"the {what} {listed(names)} is not read"
+    return f"the {what}s {listed(names)} are not read"
 
 
 def listed(names: Iterable[object]) -> str:

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, Literal, TypeAlias
 
 from .field_names import NAMES, SEVERAL, VECTOR_NAMES, folded, key_of, matching
-from .raw import TRIPLET_FIELDS, Record, kind_of, listed
+from .raw import TRIPLET_FIELDS, Record, kind_of, listed, unread
 from .source import Source
 from .vectors import is_vector
 
@@ -86,8 +86,8 @@ def shaped(
     row, given = first
     shape = shape_of(source, row if source.header is None else source.header, given, columns or {})
     if shape.unread:
-        what = "fields" if source.header is None else "columns"
-        note = f"the {what} {listed(shape.unread)} are not read{_advice(shape, folded(given))}"
+        what = "field" if source.header is None else "column"
+        note = unread(what, shape.unread) + _advice(shape, folded(given))
         source = replace(source, notes=(*source.notes, note))
     names = {role: own[0] for role, own in shape.fields.items() if len(own) == 1}
     source = replace(source, names=names, unread=shape.unread)
@@ -181,7 +181,9 @@ def _of_vectors(
 
 
 def _advice(shape: Shape, record: Mapping[str, object]) -> str:
-    """How to have what is not read."""
+    """How to have what is not read, or what comes of it."""
+    if shape.held in ("triplets", "pairs") and "split" in shape.unread:
+        return f"; {shape.held} of all splits are taken"
     vectors = [name for name in shape.unread if is_vector(record[name])]
     return f"; --text-column {vectors[0]} trains on its vectors" if vectors else ""
 
