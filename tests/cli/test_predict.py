@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from dtgcnn import DTGCNN, Ensemble, TripletDataset
+from dtgcnn import DTGCNN, Ensemble, MultiTaskDTGCNN, Trainer, TripletDataset
 from dtgcnn.cli import main
 from dtgcnn.data import load_sample
 
@@ -300,3 +300,21 @@ def test_a_file_of_blank_labels_is_one_without_labels(folder: Path, tmp_path: Pa
     refused = run("train", blank, "--output", tmp_path / "o")
     assert refused.exit_code == 2
     assert "holds no label: every one is blank" in refused.output
+
+
+def test_a_model_of_several_tasks_is_asked_alike(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 4
+    x = (rng.normal(size=(4, 12))[y] + 0.3 * rng.normal(size=(80, 12))).astype(np.float32)
+    loader, _ = TripletDataset.from_arrays(x, y).create_dataloaders(16, 1.0)
+    model = MultiTaskDTGCNN(num_classes=4, backend="numpy", input_dim=12, hidden_dims=[8])
+    Trainer(model, train_loader=loader, epochs=1, progress=False).train()
+    model.save(tmp_path / "m")
+    np.save(tmp_path / "new.npy", x + 0.1)
+    for command in (["predict"], ["discover", "--groups", "4"], ["next", "--count", "3"]):
+        done = run(command[0], tmp_path / "m", tmp_path / "new.npy", *command[1:])
+        assert done.exit_code == 0, done.output
+    np.savez(tmp_path / "v.npz", x=x, y=y)
+    done = run("train", tmp_path / "v.npz", "--init", tmp_path / "m", "--output", tmp_path / "o")
+    assert done.exit_code == 2
+    assert "must hold a DTGCNN, it holds a MultiTaskDTGCNN" in done.output
