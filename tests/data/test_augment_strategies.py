@@ -210,6 +210,31 @@ def test_wordnet_gives_the_synonyms_of_the_most_frequent_sense(wordnet_folder: P
     assert list(synonyms("unknown")) == []
 
 
+def test_a_name_is_another_word_in_wordnet(wordnet_folder: Path) -> None:
+    import wn
+
+    words = [
+        entry("china", "n", (2, 1)),
+        entry("porcelain", "n", (2, 1)),
+        entry("China", "n", (3, 9)),
+        entry("Cathay", "n", (3, 1)),
+        entry("march", "v", (1, 1)),
+        entry("parade", "v", (1, 1)),
+    ]
+    (wordnet_folder / "tiny.xml").write_text(LEXICON % "".join(words))
+    wn.add(wordnet_folder / "tiny.xml", progress_handler=None)
+    synonyms = read_thesaurus("wordnet")
+    assert list(synonyms("china")) == ["porcelain"]
+    assert list(synonyms("China")) == []  # which of the two cannot be told
+    assert list(synonyms("Cathay")) == list(synonyms("cathay")) == []
+    assert list(synonyms("March")) == ["parade"]
+    strategy = SynonymReplacement(synonyms, rate=1.0)
+    rngs = [np.random.default_rng(0)] * 2
+    versions = strategy.propose(["a china plate", "the wall of China"], rngs)
+    assert set(versions[0]) == {"a porcelain plate"}
+    assert versions[1] == []
+
+
 def test_wordnet_without_data_says_what_to_install(wordnet_folder: Path) -> None:
     with pytest.raises(MissingExtraError, match="python -m wn download oewn:2024; or name a thes"):
         TripletAugmenter(["synonym_replacement"])

@@ -25,7 +25,7 @@ TRIES = 3
 """Versions proposed of a text, of which the first that will do is taken."""
 
 Thesaurus: TypeAlias = Callable[[str], Sequence[str]]
-"""The synonyms of a word in lower case, none where it is not known."""
+"""The synonyms of a word as a text has it, none where it is not known."""
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
@@ -49,7 +49,7 @@ class SynonymReplacement:
 
     def _versions(self, text: str, rng: np.random.Generator) -> list[str]:
         words = list(_WORD.finditer(text))
-        known = [(match, own) for match in words if (own := self.thesaurus(match[0].lower()))]
+        known = [(match, own) for match in words if (own := self.thesaurus(match[0]))]
         if not known:
             return []
         count = min(len(known), max(1, round(self.rate * len(words))))
@@ -93,7 +93,7 @@ def read_thesaurus(
         source, records = read_records(thesaurus)
         with records:
             table = _table(source, records)
-    return lambda word: table.get(word, ())
+    return lambda word: table.get(word.lower(), ())
 
 
 def _pairs(thesaurus: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
@@ -140,7 +140,8 @@ def wordnet() -> Thesaurus:
 
     A word has the synonyms of its most frequent sense (a baseline that is hard to beat: McCarthy et
     al. 2004), by the counts of the lexicon or else by the order of its senses. Function words have
-    none, nor have inflected forms, whose synonyms would come uninflected.
+    none, nor have inflected forms, whose synonyms would come uninflected, nor names: "china" has
+    those of porcelain, and "China", which may begin a sentence, none.
 
     Raises:
         MissingExtraError: ``wn`` or scikit-learn is not installed, or no English lexicon.
@@ -158,9 +159,15 @@ def wordnet() -> Thesaurus:
 
     @lru_cache(maxsize=1 << 16)
     def synonyms(word: str) -> tuple[str, ...]:
-        if word in stop_words or len(word) < 2:
+        plain = word.lower()
+        if plain in stop_words or len(word) < 2:
             return ()
-        return _of_first_sense(lexicon.senses(word), word)
+        # The library matches words of any case, of which a name is another word.
+        found = [(sense, sense.word().lemma()) for sense in lexicon.senses(plain)]
+        own = [sense for sense, form in found if form == plain or form.lower() != plain]
+        if word != plain and len(own) < len(found):
+            return ()
+        return _of_first_sense(own, plain)
 
     return synonyms
 
@@ -176,7 +183,7 @@ def _of_first_sense(senses: list[wn.Sense], word: str) -> tuple[str, ...]:
         place = rank[lemma.id] = rank.get(lemma.id, -1) + 1
         ranked.append((-sum(map(int, sense.counts())), place, lemma.id, sense))
     best = min(ranked, key=lambda entry: entry[:3])[3]
-    if best.word().lemma().lower() != word:
+    if best.word().lemma() != word:
         return ()
     lemmas = (str(lemma).replace("_", " ") for lemma in best.synset().lemmas())
     return tuple(lemma for lemma in lemmas if lemma.lower() != word)
