@@ -173,7 +173,7 @@ in_the_core(
         "dtgcnn.model.dtgcnn:DTGCNN._attach": [
             (
                 "a row of the bank is its own neighbour",
-                "self.trained_bank().rows_of(host_x)",
+                "bank.rows_of(host_x)",
                 "[-1] * len(host_x)",
                 "training/embeddings_agree",
             ),
