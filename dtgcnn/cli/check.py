@@ -85,11 +85,12 @@ def check(
     """
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
-    raw = read_file(file, columns=columns_named())
+    raw, odd = _read(file)
     if raw.features is not None and encoder_spec is not None:
         raise ValueError(f"--encoder goes with texts, {file} holds vectors")
     closer = check_labels(raw, _encoder_of(encoder_spec)) if labels else None
     found = examine(raw, batch_size)
+    found.findings += odd
     if not any(finding.rule == NOT_TRAINABLE for finding in found.findings):
         told = [finding.message for finding in found.findings]
         more = _rehearsed(raw, batch_size, encoder_spec)
@@ -129,6 +130,16 @@ class _Warnings(logging.Handler):
     def __exit__(self, *_: object) -> None:
         self._log.removeHandler(self)
         self._log.propagate = True
+
+
+def _read(file: Path) -> tuple[RawData, list[Finding]]:
+    """The file, and what is odd in it; how it was taken is shown at once."""
+    with _Warnings() as warned:
+        raw = read_file(file, columns=columns_named())
+    odd = dict.fromkeys(_own(raw, message) for message in warned.messages)
+    for note in raw.source.notes:
+        click.echo(f"{file}: {note}", err=True)
+    return raw, [Finding("warning", "reading", m) for m in odd if m not in raw.source.notes]
 
 
 def _rehearsed(raw: RawData, batch_size: int, spec: str | None) -> list[Finding]:

@@ -56,8 +56,9 @@ class Comparison:
             "protocol": self.protocol,
             "input": self.input,
             "trained": self.trained,
-            "rows_of_the_bank": self.known,
         }
+        if self.known:
+            figures["rows_of_the_bank"] = self.known
         if self.rivals is None:
             return figures
         return {**figures, "rivals": self.rivals.to_dict(), "verdict": self.rivals.verdict}

@@ -8,9 +8,11 @@ import logging
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dtgcnn.cli import main
 from dtgcnn.data import TripletDataset, read_blocks, read_file, read_pairs, write_file
 from dtgcnn.errors import DataError
 
@@ -89,6 +91,17 @@ def test_rows_of_commas_that_quotes_join_are_told(
     with caplog.at_level(logging.WARNING, "dtgcnn"):
         assert len(read_file(path).rows) == 2
     assert not caplog.text
+
+
+def test_check_tells_both(tmp_path: Path) -> None:
+    tabs, commas = tmp_path / "a.tsv", tmp_path / "a.csv"
+    tabs.write_text(plain(ROWS * 4, "text", "label"))
+    commas.write_text(plain(ROWS * 4, "text", "label").replace("\t", ","))
+    done = CliRunner().invoke(main, ["check", str(tabs)])
+    assert "items           20\n" in done.output
+    assert "quotes are read as characters of the texts" in done.stderr
+    done = CliRunner().invoke(main, ["check", str(commas)])
+    assert "warning: reading: rows of several lines, each of which would be a row" in done.stdout
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
