@@ -135,6 +135,15 @@ def test_labels_of_pairs_tell_positives_from_negatives(tmp_path: Path) -> None:
         read_pairs(other)
 
 
+def test_the_label_of_pairs_may_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "sentence1,sentence2,duplicate\na b,c d,1\na b,e f,0\n")
+    pairs = read_pairs(path, {"label": "duplicate"})
+    assert pairs.judged_by_labels
+    assert pairs.judged(None, None)[1].tolist() == [False, True]
+    with pytest.raises(DataError, match="score is missing, found sentence1, sentence2"):
+        read_pairs(path)
+
+
 LABELLED: list[tuple[str, str]] = [
     ("a.json", json.dumps({"train": [["t1", "x"], ["t2", "y"]], "test": [["t3", "x"]]})),
     (

@@ -155,7 +155,7 @@ def _from_records(source: Source, records: Iterable[Record]) -> Pairs:
         *columns,
         np.array(scores) if scores else None,
         fields[:2] == MATCHED,
-        source.names.get("score") == "label" and set(scores) <= {0.0, 1.0},
+        source.names.get("score", "score") != "score" and set(scores) <= {0.0, 1.0},
     )
 
 

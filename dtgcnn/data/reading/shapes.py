@@ -105,6 +105,8 @@ def shape_of(source: Source, row: int, given: Mapping[str, object], columns: Col
     held = _held(source, row, record, found, chosen)
     if held in ("labelled", "texts") and not found["text"]:
         found |= _of_vectors(source, row, record, found, chosen)
+    if held == "pairs" and "label" in chosen:
+        found["score"] = chosen.get("score", chosen["label"])
     if held == "labelled" and not found["label"]:
         held = "texts"
     fields = {
@@ -203,8 +205,8 @@ def _renamed(source: Source, shape: Shape, records: Iterable[Record]) -> Iterato
         if "set" in shape.fields:
             yield from _pairs_of(source, row, record)
             continue
-        one = {name: value for name, value in record.items() if name not in roles}
-        one |= {role: record[own[0]] for role, own in roles.items() if own[0] in record}
+        one = {role: record[own[0]] for role, own in roles.items() if own[0] in record}
+        one |= {name: value for name, value in record.items() if name not in roles}
         names = source.class_names.get(roles.get("label", ("",))[0])
         if names is not None and isinstance(one.get("label"), int) and shape.held == "labelled":
             number = one["label"]
