@@ -73,6 +73,11 @@ class MlxOps:
         """Bound the memory that MLX keeps for reuse, in bytes, and return the former bound."""
         return int(mx.set_cache_limit(limit))
 
+    def out_of_memory(self, error: Exception) -> bool:
+        """MLX raises a RuntimeError, which its text tells from others."""
+        said = str(error).lower()
+        return isinstance(error, RuntimeError) and any(sign in said for sign in _FULL)
+
     # -- creation and conversion
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
         if not isinstance(x, mx.array):
@@ -182,6 +187,10 @@ class MlxOps:
     def layer_norm(self, x: Any, weight: Any, bias: Any, eps: float) -> Any:
         return mx.fast.layer_norm(x, weight, bias, eps)
 
+
+_FULL = ("out of memory", "insufficient memory", "unable to allocate", "attempting to allocate")
+_FULL += ("[metal::malloc]", "alloc_failed")
+"""What MLX on Metal, CUDA and the CPU says where memory ran out, in lower case."""
 
 _DTYPES = {
     "float32": mx.float32,

@@ -86,6 +86,8 @@ class ArrayOps(Protocol):
     calls it in place of the derived one. It may tell of itself by ``made_with()``, a dict of
     versions and settings, and ``memory()``, bytes by name such as ``active`` and ``peak``, and let
     memory that its library keeps be managed by ``clear_cache()`` and ``set_cache_limit(bytes)``.
+    ``out_of_memory(error)`` tells which of its library's exceptions mean that memory ran out, so
+    that training goes on in smaller parts; ``MemoryError`` always does.
     None of these is required.
     """
 

@@ -43,7 +43,7 @@ class DebugCallback(Callback):
     mean cosine above ``max_mean_cosine`` (all point the same way) are reported. So is a graph
     convolution that makes its rows alike: one whose outputs' mean cosine is above
     ``max_layer_cosine`` (over-smoothing; Li et al. 2018, arXiv:1801.07606; Chen et al. 2020,
-    arXiv:1909.03211).
+    arXiv:1909.03211), and a graph more than ``max_isolated`` of whose rows have no link.
 
     Args:
         every_n_epochs: look at embeddings after epochs n, 2n, … only.
@@ -53,6 +53,7 @@ class DebugCallback(Callback):
             about as many dimensions as classes, so lower it for data of two classes.
         max_mean_cosine: see ``dtgcnn.evaluation.mean_cosine``.
         max_layer_cosine: the same of each graph convolution's outputs.
+        max_isolated: share of the training rows, the epoch's ``isolated_nodes``.
         debug_dir: where to keep what there is to know of a step that is not finite, see
             ``save_debug_info``; nowhere where not given. It costs the memory of the parameters
             once more, as those before the step are held.
@@ -70,6 +71,7 @@ class DebugCallback(Callback):
         max_mean_cosine: float = 0.95,
         max_layer_cosine: float = 0.95,
         debug_dir: str | Path | None = None,
+        max_isolated: float = 0.5,
     ) -> None:
         if every_n_epochs < 1:
             raise ValueError(f"every_n_epochs must be at least 1, received {every_n_epochs}")
@@ -83,6 +85,7 @@ class DebugCallback(Callback):
         self.min_effective_rank = min_effective_rank
         self.max_mean_cosine = max_mean_cosine
         self.max_layer_cosine = max_layer_cosine
+        self.max_isolated = max_isolated
         self.findings: list[Finding] = []
         """All that was reported, in order."""
         self.debug_dir = None if debug_dir is None else Path(debug_dir)
@@ -181,9 +184,21 @@ class DebugCallback(Callback):
         bank = trainer.model.bank
         if self._epoch % self.every_n_epochs or bank is None or len(bank) < 2:
             return
+        self._check_graph(trainer, metrics)
         stride = -(-len(bank) // self.sample)
         self._check_layers(trainer, bank, stride)
         self._check_embeddings(trainer, trainer.model.encode(bank.host_x[::stride]))
+
+    def _check_graph(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
+        alone = metrics.get("isolated_nodes", 0.0)
+        if alone > self.max_isolated:
+            self._report(
+                trainer,
+                "isolated_nodes",
+                alone,
+                f"{100 * alone:.0f}% of the rows have no link in the graph, more than "
+                f"{100 * self.max_isolated:g}%: lower graph_similarity_threshold",
+            )
 
     def _check_layers(self, trainer: TrainerView, bank: Bank, stride: int) -> None:
         from ..evaluation import mean_cosine

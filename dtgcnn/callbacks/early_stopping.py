@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from typing_extensions import override
@@ -11,11 +12,14 @@ from .monitor import Mode, Monitor
 
 __all__ = ["EarlyStopping"]
 
+_log = logging.getLogger("dtgcnn")
+
 
 class EarlyStopping(Callback):
-    """End training after ``patience`` epochs in a row without a better ``monitor``.
+    """End training after ``patience`` epochs in a row without a better ``monitor``, and say so.
 
-    The model stays as the last epoch left it; ``ModelCheckpoint`` keeps the best one.
+    ``Trainer(keep_best=True)`` keeps the best epoch's weights: by what held-out rows say, or by the
+    loss where there are none.
 
     Args:
         monitor: the metric of the epoch that is watched.
@@ -74,3 +78,9 @@ class EarlyStopping(Callback):
         if self._waited >= self.patience:
             self.stopped_epoch = epoch
             trainer.should_stop = True
+            _log.info(
+                "stopped early, after epoch %d of %d: %s has not been better than %.4g, that of "
+                "epoch %d, for %d epochs",
+                *(epoch, trainer.config.num_epochs, self.monitor.name, self.best),
+                *(self.best_epoch, self.patience),
+            )

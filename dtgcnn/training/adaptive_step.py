@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..array import ArrayOps
+
 if TYPE_CHECKING:
     from ..data import Batch
 
@@ -13,19 +15,15 @@ __all__ = ["AdaptiveStep", "out_of_memory"]
 
 _log = logging.getLogger("dtgcnn")
 
-_SIGNS = (
-    *("out of memory", "insufficient memory", "unable to allocate", "attempting to allocate"),
-    *("[metal::malloc]", "resource_exhausted", "alloc_failed"),
-)
-"""What MLX on Metal, CUDA and the CPU, PyTorch, JAX and cuBLAS say, in lower case."""
-
 PART_ROWS = 16
 """Rows of a part of a batch, at least."""
 
 
-def out_of_memory(error: Exception) -> bool:
-    """Whether a backend means by ``error`` that memory ran out."""
-    return isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _SIGNS)
+def out_of_memory(ops: ArrayOps, error: Exception) -> bool:
+    """Whether memory ran out: ``error`` is a ``MemoryError``, or the backend's ``out_of_memory``
+    says so."""
+    own: Callable[[Exception], bool] | None = getattr(ops, "out_of_memory", None)
+    return isinstance(error, MemoryError) or (own is not None and own(error))
 
 
 class AdaptiveStep:
@@ -35,6 +33,7 @@ class AdaptiveStep:
     Where it cannot, or that is not enough, its batches are halved, and each half is a step.
 
     Args:
+        ops: the backend, which knows its library's errors.
         take: takes one step of these batches in an epoch, each batch encoded in so many parts, and
             returns its metrics. Where it raises, it has changed nothing.
         least_rows: a half of a batch holds so many rows at least.
@@ -43,11 +42,12 @@ class AdaptiveStep:
 
     def __init__(
         self,
+        ops: ArrayOps,
         take: Callable[[list[Batch], int, int], dict[str, float]],
         least_rows: int = 1,
         in_parts: bool = False,
     ) -> None:
-        self._take = take
+        self._ops, self._take = ops, take
         self._least = least_rows
         self._in_parts = in_parts
         self.parts = 1
@@ -69,7 +69,7 @@ class AdaptiveStep:
             try:
                 done.append(self._take(todo[0], epoch, self.parts))
             except Exception as error:
-                if not out_of_memory(error):
+                if not out_of_memory(self._ops, error):
                     raise
                 rows = min(len(batch.items) for batch in todo[0])
                 if self._in_parts and rows // (2 * self.parts) >= PART_ROWS:

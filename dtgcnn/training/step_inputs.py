@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["TrainingInputs", "loss_arrays"]
 
+_log = logging.getLogger("dtgcnn")
+
 _LISTS = ("neighbors", "weights", "own")
 """What links to a bank are made of."""
+
+MOST_ISOLATED = 0.5
+"""The share of rows without a link from which on a graph is told to be none."""
 
 
 class TrainingInputs:
@@ -59,6 +65,14 @@ class TrainingInputs:
             self.ops.evaluate(*(getattr(self._left_out_links, name) for name in _LISTS))
         self.graph_figures = self._figures(host_x)
         """The homophily of the links to the bank; empty in batch scope."""
+        alone = self.graph_figures.get("isolated_nodes", 0.0)
+        if alone > MOST_ISOLATED:
+            _log.warning(
+                "%.0f%% of the training rows have no neighbour in the graph: no row is as similar "
+                "as graph_similarity_threshold, %g, so graph convolutions mix nothing there; lower "
+                "it (TF-IDF vectors allow 0 to 0.2)",
+                *(100 * alone, config.graph_similarity_threshold),
+            )
         self._margin = AdaptiveMarginScheduler(
             config.triplet_margin, config.target_margin or config.triplet_margin
         )

@@ -58,7 +58,8 @@ class Trainer:
         keep_best: whether the model ends with the weights of the epoch that did best on held-out
             rows, by MAP@R where they have classes, by the AUC of pairs where they are triplets;
             the start, or the model that was loaded, before the first step is one of them. Without
-            held-out rows the last epoch's are kept.
+            held-out rows the last epoch's are kept, or with ``early_stopping_patience`` those of
+            the least loss.
         loss: a loss of one's own in place of the config's: a function ``(ops, embeddings, batch)``
             of the embeddings (B, D) and of ``batch["labels"]``, ``batch["items"]`` and, where the
             data are triplets, ``batch["triplets"]`` (T, 3), to a scalar, or to a scalar and a dict
@@ -205,7 +206,8 @@ class Trainer:
                 keeper.save(place)
             if self.keep_best and run.best.restore():
                 run.refresh_bank()
-                self.best_epoch = run.best.epoch
+                if _has_rows(val_loader):
+                    self.best_epoch = run.best.epoch
             if self.world.is_first:
                 self._calibrate(val_loader)
         return self.history
@@ -287,6 +289,8 @@ class Trainer:
         if _has_rows(val_loader):
             metrics |= self._validate(val_loader, hooks)
             self._offer(run, epoch, metrics)
+        elif self.config.early_stopping_patience is not None:
+            run.best.offer(epoch, metrics["loss"], lower=True)
         metrics |= {"epoch": float(epoch), "seconds": time.perf_counter() - begin}
         self.history.append(metrics)
         for hook in hooks:

@@ -77,7 +77,7 @@ class TrainingRun:
         one_graph = config.graph_scope == "batch"
         in_parts = config.gradient_accumulation == "cached" and not one_graph
         least_rows = config.graph_k_neighbors + 1 if one_graph else 1
-        self._adaptive = AdaptiveStep(self._take, least_rows, in_parts)
+        self._adaptive = AdaptiveStep(self.ops, self._take, least_rows, in_parts)
 
     def _prepare(self, objective: Objective | None) -> None:
         config, model, ops = self.config, self.model, self.ops

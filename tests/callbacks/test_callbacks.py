@@ -148,6 +148,53 @@ def test_training_stops_after_patience_epochs_without_a_better_value(
     assert (stopping.best, stopping.best_epoch) == (0.4, 4)
 
 
+def test_an_early_stop_is_told(labelled: TripletDataset, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="dtgcnn")
+    run_scripted(labelled, [0.9, 0.5, 0.6, 0.7, 0.1], EarlyStopping(patience=2))
+    assert (
+        "stopped early, after epoch 4 of 5: val_loss has not been better than 0.5, that of epoch "
+        "2, for 2 epochs"
+    ) in caplog.text
+
+
+def test_an_early_stop_without_held_out_rows_keeps_the_epoch_of_the_least_loss(
+    tmp_path: Path,
+) -> None:
+    class Look(Callback):
+        def on_epoch_end(self, trainer: Any, metrics: dict[str, float]) -> None:
+            seen.append((metrics["loss"], trainer.model.params["head"]["weight"]))
+
+    def trainer() -> Trainer:
+        loader, _ = TripletDataset.from_arrays(*blobs()).create_dataloaders(24, 1.0)
+        config = {**SETTINGS, "num_epochs": 8, "learning_rate": 10.0, "seed": 1}
+        config |= {"early_stopping_patience": 2, "scheduler": "constant"}
+        model = DTGCNN(backend="numpy", **config)
+        return Trainer(model, train_loader=loader, progress=False, state_dir=tmp_path / "state")
+
+    seen: list[tuple[float, Any]] = []
+    run = trainer()
+    run.train(callbacks=[Look()])
+    best = min(range(len(seen)), key=lambda epoch: seen[epoch][0])
+    assert best < len(seen) - 1
+    np.testing.assert_array_equal(run.model.params["head"]["weight"], seen[best][1])
+    again = trainer()
+    again.train(callbacks=[Look()], resume=True)  # it has ended, and knows its best epoch
+    np.testing.assert_array_equal(again.model.params["head"]["weight"], seen[best][1])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.99999])
+def test_a_graph_without_links_is_told(threshold: float, caplog: pytest.LogCaptureFixture) -> None:
+    loader, _ = TripletDataset.from_arrays(*blobs()).create_dataloaders(24, 1.0)
+    model = DTGCNN(backend="numpy", **SETTINGS, graph_similarity_threshold=threshold)
+    debug = DebugCallback()
+    trainer = Trainer(model, train_loader=loader, callbacks=[debug], progress=False)
+    trainer.train()
+    told = threshold > 0
+    message = "100% of the training rows have no neighbour in the graph: no row is as similar as"
+    assert (message in caplog.text) == told
+    assert ("isolated_nodes" in {found.kind for found in debug.findings}) == told
+
+
 def test_training_that_keeps_helping_is_not_stopped(labelled: TripletDataset) -> None:
     stopping = EarlyStopping(patience=1, monitor="val_triplet_accuracy")
     trainer = run_scripted(labelled, [0.1, 0.2, 0.3], stopping)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from dtgcnn_numpy import NumpyOps
 from threadpoolctl import threadpool_info
 
 from dtgcnn import DTGCNN, Callback, Trainer, TripletDataset, load_ops
@@ -17,6 +19,17 @@ from dtgcnn.training.adaptive_step import out_of_memory
 from dtgcnn.training.training_run import TrainingRun
 
 from ..conftest import PLAIN, blobs
+
+
+@pytest.fixture(autouse=True)
+def _a_library_with_errors_of_its_own() -> Iterator[None]:
+    def out_of_memory(self: NumpyOps, error: Exception) -> bool:
+        return str(error) == METAL
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(NumpyOps, "out_of_memory", out_of_memory, raising=False)
+        yield
+
 
 METAL = (
     "[metal::malloc] Attempting to allocate 18253611008 bytes which is greater than the maximum "
@@ -245,7 +258,12 @@ def test_a_batch_that_cannot_be_halved(
 def test_what_libraries_say_when_memory_runs_out() -> None:
     with pytest.raises(MemoryError) as caught:
         np.ones(10**15)
-    assert out_of_memory(caught.value)
+    assert out_of_memory(NumpyOps(), caught.value)
+
+
+@pytest.mark.mlx
+def test_what_mlx_says_when_memory_runs_out() -> None:
+    ops = pytest.importorskip("dtgcnn_mlx").MlxOps()
     for text in (
         METAL,
         "[METAL] Command buffer execution failed: Insufficient Memory "
@@ -254,8 +272,9 @@ def test_what_libraries_say_when_memory_runs_out() -> None:
         "[malloc] Unable to allocate 1073741824 bytes.",
         "cudaMallocAsync(&data, size, stream) failed: out of memory",
     ):
-        assert out_of_memory(RuntimeError(text))
-    assert not out_of_memory(RuntimeError("index 7 is out of bounds"))
+        assert out_of_memory(ops, RuntimeError(text))
+    assert not out_of_memory(ops, RuntimeError("index 7 is out of bounds"))
+    assert not out_of_memory(ops, ValueError("a text that says out of memory"))
 
 
 # -- The optimiser's state on the host --------------------------------------------------------

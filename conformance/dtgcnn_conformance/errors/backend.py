@@ -9,6 +9,7 @@ from typing import Any
 
 from dtgcnn.array import numerics
 from dtgcnn.array.ops import Array, Tree
+from dtgcnn.training.adaptive_step import out_of_memory
 
 from ..comparison import ConformanceFailure, require
 from ..probe import Probe, normal
@@ -108,6 +109,20 @@ def unknown_dtypes(probe: Probe) -> None:
         refuses(probe, f"astype to {name!r}", ops.astype, x, name)
         refuses(probe, f"asarray of dtype {name!r}", ops.asarray, normal(3), name)
         refuses(probe, f"zeros of dtype {name!r}", ops.zeros, (2, 3), name)
+
+
+@check("errors")
+def memory_that_runs_out(probe: Probe) -> None:
+    """``out_of_memory``, where there is one, knows errors that are not of memory from others."""
+    ops, x = probe.ops, probe.array(normal(3, 4))
+    calls = {"a product": lambda: x @ x, "a reshape": lambda: ops.reshape(x, (5,))}
+    for what, call in calls.items():
+        try:
+            ops.evaluate(call())
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            require(not out_of_memory(ops, error), f"{what} that does not fit gave {said}")
+    require(out_of_memory(ops, MemoryError()), "a MemoryError is none of memory")
 
 
 @check("errors")

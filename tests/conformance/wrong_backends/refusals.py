@@ -28,6 +28,14 @@ class AnyDtype(NumpyOps):
         return super().zeros(shape, dtype if known else None)
 
 
+@rejected_by("errors/memory_that_runs_out")
+class AllIsMemory(NumpyOps):
+    """``out_of_memory`` holds for every error."""
+
+    def out_of_memory(self, error: Exception) -> bool:
+        return True
+
+
 @rejected_by("errors/more_than_a_row_holds")
 class AsManyAsThereAre(NumpyOps):
     """``top_k`` gives fewer where the row is shorter than k."""

@@ -49,6 +49,10 @@ class JaxOps:
         precision = jax.config.jax_default_matmul_precision
         return {"jax": jax.__version__, "matmul_precision": precision}
 
+    def out_of_memory(self, error: Exception) -> bool:
+        """XLA's status, with which the text of its error begins."""
+        return str(error).startswith("RESOURCE_EXHAUSTED")
+
     # -- creation and conversion
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
         if not isinstance(x, jax.Array):

@@ -46,6 +46,10 @@ class TorchOps:
         tf32 = self._device.type == "cuda" and torch.backends.cuda.matmul.allow_tf32
         return {"torch": torch.__version__, "torch_device": str(self._device), "tf32": tf32}
 
+    def out_of_memory(self, error: Exception) -> bool:
+        """A type of its own on accelerators, and on the CPU a RuntimeError of its allocator."""
+        return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
     # -- creation and conversion
     def asarray(self, x: Any, dtype: str | None = None) -> Any:
         if not isinstance(x, torch.Tensor):
