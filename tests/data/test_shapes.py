@@ -540,3 +540,23 @@ def test_a_folder_is_told_before_its_suffix(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         with pytest.raises(DataError, match=rf"{name}: cannot be read: it is a folder"):
             read_file(tmp_path / name)
+
+
+def test_damaged_arrow_files_are_refused_or_harmless(tmp_path: Path) -> None:
+    """What its offsets lead to outside of the file is never read: that ends the process."""
+    pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    rng = np.random.default_rng(0)
+    made = pa.table({"text": [f"text {i}" for i in range(50)], "label": ["a", "b"] * 25})
+    path = tmp_path / "a.arrow"
+    with pa.ipc.new_stream(path, made.schema) as file:
+        file.write_table(made, 20)
+    whole, refused = path.read_bytes(), 0
+    for _ in range(300):
+        damaged = bytearray(whole)
+        damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        try:
+            read_file(path)
+        except DataError:
+            refused += 1
+    assert 30 < refused < 300

@@ -113,8 +113,9 @@ def _records(
         try:
             batch = next(batches, None)
             columns = [] if batch is None else [_values(column) for column in batch.columns]
-        except (ArrowException, OSError, ValueError) as error:
-            raise source.error(f"is not a readable {what}: {error}") from None
+        except (ArrowException, OSError, ValueError, MemoryError) as error:
+            said = error if str(error) else "it asks for more memory than there is"
+            raise source.error(f"is not a readable {what}: {said}") from None
         if batch is None:
             return
         for values in zip(*columns, strict=True):
@@ -165,9 +166,10 @@ def _opened(source: Source, pyarrow: Any, file: Any) -> tuple[Any, Iterator[Any]
             file.seek(0)
             stream = pyarrow.ipc.open_stream(file)
             return stream.schema, limited(source, stream, file)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         file.close()
-        raise source.error(f"is not a readable Arrow file: {error}") from None
+        said = error if str(error) else "it asks for more memory than there is"
+        raise source.error(f"is not a readable Arrow file: {said}") from None
 
 
 def _blocks(found: Any) -> Iterator[Any]:
@@ -184,6 +186,7 @@ def limited(source: Source, batches: Iterable[Any], file: Any) -> Iterator[Any]:
     size = 0
     with file:
         for batch in batches:
+            batch.validate(full=True)  # damaged offsets would lead outside of it
             size += batch.nbytes
             if size > unpacked_limit():
                 raise source.error(
