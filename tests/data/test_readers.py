@@ -313,3 +313,10 @@ def test_long_values_are_cut_in_messages(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_file(path)
     assert len(re.sub(r"^.*a\.json", "", str(caught.value))) < 200
+
+
+def test_a_signalling_nan_is_refused_as_one(tmp_path: Path) -> None:
+    x = X.copy()
+    x.view(np.uint32)[2, 1] = 0x7FA00000
+    with pytest.raises(DataError, match=r"row 2 .*'x': must be finite in float32, received nan"):
+        read_file(write(tmp_path, "a.npy", npy(x)))

@@ -146,7 +146,7 @@ def as_features(source: Source, name: str, array: object) -> FloatArray:
         raise source.error(
             f"must have the shape (N, D), both at least 1, received {array.shape}", field=name
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         # Adding 0 turns −0.0 into 0.0, so that equal rows have equal bytes.
         features = np.ascontiguousarray(array, dtype=np.float32) + np.float32(0)
     finite = np.isfinite(features).all(axis=1)

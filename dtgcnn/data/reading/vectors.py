@@ -46,7 +46,7 @@ class VectorRule:
         if len(value) != self._width:
             message = f"must have the {self._width} numbers of the first record"
             raise self._source.error(f"{message}, received {len(value)}", row, field)
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             try:
                 found = np.asarray(value, np.float64).astype(np.float32) + np.float32(0)
             except OverflowError:
