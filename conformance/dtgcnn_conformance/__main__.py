@@ -1,5 +1,7 @@
 """``python -m dtgcnn_conformance --backend NAME``: put a backend to the checks.
 
+Started several times by a launcher, it puts the launcher's engine to those of ``--tier groups``.
+
 The exit status is 0 where all passed, 1 where any failed, and 2 where a backend cannot be loaded.
 """
 
@@ -7,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from dtgcnn.distributed import joined
 from dtgcnn.errors import BackendError
 
 from .registry import TIERS
@@ -24,6 +28,9 @@ except ModuleNotFoundError as error:
         raise
     print("the suite draws examples: pip install 'dtgcnn[conformance]'", file=sys.stderr)
     sys.exit(2)
+
+TIMEOUT = 60.0
+"""Seconds that a process of several waits for the others."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BackendError, ValueError) as error:
         print(f"cannot load the backend: {error}", file=sys.stderr)
         return 2
+    world = joined(backends[0], TIMEOUT)
+    if not world.is_first:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - to the end
     reports = []
     for ops in backends:
         reports.append(
@@ -66,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(reports[-1].table(), end="\n\n" if len(backends) > 1 else "\n", flush=True)
     if len(reports) > 1:
         print(summary(reports))
-    if options.json is not None:
+    if options.json is not None and world.is_first:
         told = json.dumps({"reports": [report.to_dict() for report in reports]}, indent=2)
         options.json.write_text(told + "\n", encoding="utf-8")
     return 0 if all(report.passed for report in reports) else 1

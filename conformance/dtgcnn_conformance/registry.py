@@ -22,6 +22,7 @@ TIERS = (
     "losses",
     "optimisers",
     "training",
+    "groups",
     "determinism",
     "errors",
 )

@@ -89,6 +89,12 @@ _FLOAT32 = {
         True,
         "one whole step from equal numbers: graph, layers, mining, loss and their gradients",
     ),
+    "groups": TierTolerance(
+        _EXACT,
+        _EXACT,
+        False,
+        "arrays are sent as they are, and sums are added in the order of the parts",
+    ),
     "determinism": TierTolerance(
         Tolerance(1e-6, 1e-6),
         _EXACT,

@@ -43,7 +43,7 @@ class World:
         group: ProcessGroup | None = None,
         watch: Watch | None = None,
     ) -> None:
-        self._ops, self._group, self.watch = ops, group, watch
+        self.ops, self._group, self.watch = ops, group, watch
         self.rank = 0 if group is None else group.rank
         self.size = 1 if group is None else group.size
         self._count = 0
@@ -92,8 +92,8 @@ class World:
     def barrier(self, name: str) -> None:
         """Wait until all processes are here."""
         if self._group is not None:
-            assert self._ops is not None
-            self.all_gather(name, self._ops.zeros((1,), "int32"))
+            assert self.ops is not None
+            self.all_gather(name, self.ops.zeros((1,), "int32"))
 
     def gather_values(self, name: str, value: Any) -> list[Any]:
         """Values of JSON's types from all processes, in rank order."""
@@ -172,13 +172,13 @@ class World:
 
     def _pack(self, raw: bytes, words: int) -> Array:
         """Bytes as an array (words,) of int32, cut or filled up with zeros."""
-        assert self._ops is not None
+        assert self.ops is not None
         padded = raw[: 4 * words].ljust(4 * words, b"\0")
-        return self._ops.asarray(list(struct.unpack(f"<{words}i", padded)), "int32")
+        return self.ops.asarray(list(struct.unpack(f"<{words}i", padded)), "int32")
 
     def _unpack(self, gathered: Array) -> list[bytes]:
-        assert self._ops is not None
-        rows = self._ops.to_numpy(gathered).tolist()
+        assert self.ops is not None
+        rows = self.ops.to_numpy(gathered).tolist()
         return [struct.pack(f"<{len(row)}i", *row) for row in rows]
 
 

@@ -15,6 +15,7 @@ from . import (  # noqa: F401
     differentiation,
     elementwise,
     gradients,
+    groups,
     native_forms,
     neighbour_sums,
     refusals,

@@ -136,14 +136,14 @@ in_the_core(
         "dtgcnn.model.bank:Bank._hops": [
             (
                 "each hop starts from the last one",
-                "network.hop(ops, f[rows], links, states[-1])",
-                "network.hop(ops, states[-1][rows], links, states[-1])",
+                "network.hop(ops, f[rows], _linked(graph, rows), before)",
+                "network.hop(ops, before[rows], _linked(graph, rows), before)",
                 "training/hops_of_the_bank",
             ),
             (
                 "each hop is over the first states",
-                "network.hop(ops, f[rows], links, states[-1])",
-                "network.hop(ops, f[rows], links, f)",
+                "network.hop(ops, f[rows], _linked(graph, rows), before)",
+                "network.hop(ops, f[rows], _linked(graph, rows), f)",
                 "training/hops_of_the_bank",
             ),
             (
@@ -162,16 +162,16 @@ in_the_core(
         "dtgcnn.model.bank:Bank.refresh": [
             (
                 "a hop too many",
-                "hops)[:-1] if",
-                "hops) if",
+                "world)[:-1] if",
+                "world) if",
                 "training/hops_of_the_bank",
             ),
         ],
         "dtgcnn.model.dtgcnn:DTGCNN._propagate": [
             (
                 "links to the nodes of the bank",
-                "unit, others), f",
-                "unit, self.trained_bank().states[0][:, : f.shape[1]]), f",
+                'unit, others, "hops"), f',
+                'unit, self.trained_bank().states[0][:, : f.shape[1]], "hops"), f',
                 "training/encode_with_hops",
             ),
             (

@@ -145,19 +145,19 @@ in_the_core(
         "dtgcnn.model.bank:Bank.refresh": [
             (
                 "states are made once",
-                "before = self.states",
-                "if self.states:\n        return\n    before = self.states",
+                "before, states = self.states,",
+                "if self.states:\n        return\n    before, states = self.states,",
                 "training/bank_follows_the_parameters",
             ),
             (
                 "every layer is fed the rows",
-                "self.states[-1]",
-                "self.x",
+                "h = states[-1]",
+                "h = self.x",
                 "training/bank_follows_the_parameters",
             ),
             (
                 "the links stay where an embedding layer moves the rows",
-                "before[0] is not self.states[0]",
+                "before[0] is not states[0]",
                 "False",
                 "training/bank_of_pieces_follows_the_layer",
             ),
