@@ -12,8 +12,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dtgcnn.cli import main
+from dtgcnn.data import write_file
+from dtgcnn.training import rehearse as real
 
-from ..conftest import sentences
+from ..conftest import blobs, sentences, text_triplets
 from ..data.test_readers import FAULTS
 
 CASES = (str.lower, str.upper, str.title, str.capitalize, str.swapcase)
@@ -50,6 +52,7 @@ UNTRAINABLE: list[tuple[str, str | bytes, str]] = [
     ("x.npy", b"", "empty"),
     ("x.npz", npz(x=X), "no labels"),
     ("two.csv", csv("text,label", *["hello,greet", "bye,part"] * 6), "k must be below the number"),
+    ("many.csv", csv("text,label", *["hello,greet", "bye,part"] * 600), "k must be below the num"),
     (
         "same.csv",
         csv("text,label", *SAME),
@@ -156,6 +159,38 @@ def test_columns_are_named_for_every_command(tmp_path: Path) -> None:
         assert "--text-column" not in done.output, (command, done.output)
         if command[0] not in ("next", "add", "remove", "plot"):
             assert done.exit_code == 0, (command, done.output)
+
+
+@pytest.mark.parametrize("kind", ["texts", "vectors", "triplets", "triplets of vectors"])
+def test_some_of_many_rows_are_tried(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dtgcnn.cli.check.SOME", 40)
+    tried: list[int] = []
+
+    def rehearse(model: Any, loader: Any, val_loader: Any) -> None:
+        tried.append(loader.dataset.num_items)
+        real(model, loader, val_loader)
+
+    monkeypatch.setattr("dtgcnn.cli.check.rehearse", rehearse)
+    x, y = blobs()
+    path = tmp_path / ("a.npz" if "vectors" in kind else "a.csv")
+    if kind == "texts":
+        rows = zip(*sentences(), strict=True)
+        path.write_text(csv("text,label,split", *[f"{t},{c},train" for t, c in rows]))
+    elif kind == "vectors":
+        np.savez(path, x=x, y=np.where(np.arange(80) % 9 == 0, -1, y))
+    elif kind == "triplets":
+        data = text_triplets(90)
+        write_file(data, path)
+    else:
+        own, other = np.arange(60), np.arange(60) + 20
+        np.savez(path, anchor=x[own], positive=x[own ^ 1], negative=x[other])
+    done = run("check", path)
+    assert done.exit_code == 0, done.output
+    assert len(tried) == 1
+    assert tried[0] <= 120
+    assert "warning: training" not in done.output
 
 
 def test_check_tells_what_training_would_warn_of(tmp_path: Path) -> None:
