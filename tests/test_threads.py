@@ -151,3 +151,17 @@ def test_eight_threads_encode_texts(backend: str, tmp_path: Path) -> None:
     loaded = elsewhere(lambda: DTGCNN.load(tmp_path / "model", backend=backend))
     for found in at_once(lambda: loaded.encode(texts[:20])):
         np.testing.assert_array_equal(found, model.encode(texts[:20]))
+
+
+def test_eight_threads_ask_a_large_bank_one_row_each(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dtgcnn.model.bank.LARGE_BANK", 10)
+    monkeypatch.setattr("dtgcnn.model.leading.CANDIDATES", (16, 32))
+    folder = saved(backend, "one layer and hops", tmp_path)
+    expected = DTGCNN.load(folder, backend=backend).encode(OTHERS[:1])
+    model = elsewhere(lambda: DTGCNN.load(folder, backend=backend))
+    for _ in range(3):  # what a query leaves for the next ones is made at the second
+        elsewhere(lambda: model.encode(OTHERS[:1]))
+        for found in at_once(lambda: model.encode(OTHERS[:1])):
+            np.testing.assert_array_equal(found, expected)

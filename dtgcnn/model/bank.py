@@ -160,6 +160,7 @@ class Bank:
             found = None
         elif found is None:
             found = Leading.of(ops, source)
+            ops.evaluate(found.columns, found.rest)  # for any thread
         self._leading[name] = source, found
         return found
 
