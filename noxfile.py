@@ -26,6 +26,7 @@ def check(session: nox.Session) -> None:
     _lint(session)
     _test(session, "-m", "not mlx and not umap")
     _wrong_backends(session)
+    _groups(session, "numpy", "mpiexec", "-n", "{size}", "python", "-m", "mpi4py", "-m")
     session.install("-e", ".[dev,mlx,umap]")
     # Where one of them is missing its tests would be skipped, and pass.
     have = "from importlib.metadata import version as v; print(v('mlx'), v('umap-learn'))"
@@ -33,6 +34,7 @@ def check(session: nox.Session) -> None:
     session.run("mypy")
     _test(session, "-m", "mlx or umap")
     session.run("pytest", *SUITE, "--backend", "mlx", "--numprocesses", "auto", env=ONE_THREAD)
+    _groups(session, "mlx", "mlx.launch", "-n", "{size}", "--", "python", "-m")
 
 
 @nox.session
@@ -99,6 +101,8 @@ def ports(session: nox.Session, port: str) -> None:
     # JAX compiles every operation anew for every shape, so processes share the checks.
     processes = "auto" if port == "jax" else "0"
     session.run("pytest", *SUITE, "--backend", port, "--numprocesses", processes)
+    if port == "torch":
+        _groups(session, "torch", "torchrun", "--nproc-per-node", "{size}", "-m")
     folder = Path(session.create_tmp())
     sample, model = str(folder / "sample.csv"), str(folder / "model")
     session.run("dtgcnn", "sample", sample, "--overwrite")
@@ -135,6 +139,18 @@ def _lint(session: nox.Session) -> None:
 def _test(session: nox.Session, *arguments: str) -> None:
     shared = ("--numprocesses", "auto", "--dist", "loadgroup")
     session.run("pytest", *shared, *arguments, env=ONE_THREAD)
+
+
+def _groups(session: nox.Session, backend: str, *launch: str) -> None:
+    """The conformance of a backend's process group, as two and as three processes."""
+    report = Path(session.create_tmp()) / "groups.json"
+    suite = ("dtgcnn_conformance", "--backend", backend, "--tier", "groups", "--json", str(report))
+    for size in ("2", "3"):
+        report.unlink(missing_ok=True)
+        session.run(*(part.format(size=size) for part in launch), *suite, env=ONE_THREAD)
+        # mlx.launch exits with 0 whatever becomes of its processes.
+        told = f"import json; assert json.load(open({str(report)!r}))['reports'][0]['passed']"
+        session.run("python", "-c", told, silent=True)
 
 
 def _wrong_backends(session: nox.Session) -> None:

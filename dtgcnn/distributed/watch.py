@@ -249,7 +249,7 @@ class Watch:
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(Exception):
                     stream.flush()
-            time.sleep(GRACE / 4)  # what was sent arrives before the connection ends
+            time.sleep(1.5 * GRACE)  # a launcher ends the others with it: they tell of it before
             os._exit(EXIT_CODE)  # an engine would wait for the others here
         self._hold()
         self._over = True

@@ -8,8 +8,6 @@ from typing import ClassVar
 import torch
 import torch.distributed as dist
 
-from dtgcnn.array.ops import Array, ArrayOps
-
 __all__ = ["TorchGroup"]
 
 
@@ -18,16 +16,15 @@ class TorchGroup:
 
     launchers: ClassVar[tuple[str, ...]] = ("torchrun",)
 
-    def __init__(self, ops: ArrayOps) -> None:
+    def __init__(self, ops: object) -> None:
         if not dist.is_initialized():
             # Gloo's own limit is never reached: dtgcnn's names the process that is waited for.
             dist.init_process_group("gloo", timeout=timedelta(days=1))
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
-    def all_gather(self, x: Array) -> Array:
+    def all_gather(self, x: torch.Tensor) -> torch.Tensor:
         """By way of the host's memory, where Gloo works."""
-        given = torch.as_tensor(x)
-        own = given.detach().cpu().contiguous()
+        own = x.detach().cpu().contiguous()
         gathered = [torch.empty_like(own) for _ in range(self.size)]
         dist.all_gather(gathered, own)
-        return torch.stack(gathered).to(given.device)
+        return torch.stack(gathered).to(x.device)
