@@ -188,8 +188,10 @@ class MlxOps:
         return mx.fast.layer_norm(x, weight, bias, eps)
 
 
-_FULL = ("out of memory", "insufficient memory", "unable to allocate", "attempting to allocate")
-_FULL += ("[metal::malloc]", "alloc_failed")
+_FULL = (
+    *("out of memory", "insufficient memory", "unable to allocate", "attempting to allocate"),
+    *("[metal::malloc]", "alloc_failed"),
+)
 """What MLX on Metal, CUDA and the CPU says where memory ran out, in lower case."""
 
 _DTYPES = {

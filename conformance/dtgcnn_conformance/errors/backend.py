@@ -115,7 +115,10 @@ def unknown_dtypes(probe: Probe) -> None:
 def memory_that_runs_out(probe: Probe) -> None:
     """``out_of_memory``, where there is one, knows errors that are not of memory from others."""
     ops, x = probe.ops, probe.array(normal(3, 4))
-    calls = {"a product": lambda: x @ x, "a reshape": lambda: ops.reshape(x, (5,))}
+    calls: dict[str, Callable[[], Array]] = {
+        "a product": lambda: x @ x,
+        "a reshape": lambda: ops.reshape(x, (5,)),
+    }
     for what, call in calls.items():
         try:
             ops.evaluate(call())
