@@ -105,9 +105,10 @@ class Watch:
 
     def _connect(self, world: World) -> None:
         here = {"host": socket.gethostname(), "pid": os.getpid(), "token": secrets.token_hex(8)}
-        peers = world.gather_values("who", here)
+        peers = world.gather_values("who", {**here, "launcher": _launcher()})
         told = hashlib.sha256(json.dumps(peers).encode()).hexdigest()
-        if len(set(world.gather_values("tokens", told))) > 1:
+        mixed = len(set(world.gather_values("tokens", told))) > 1
+        if mixed or len({peer["launcher"] for peer in peers}) > 1:
             raise DistributedError(
                 f"rank {self.rank}: processes of two runs are connected with each other: give each "
                 "run ports of its own"
@@ -285,6 +286,16 @@ def _addresses() -> list[str]:
         hosts = json.loads(Path(os.environ["MLX_HOSTFILE"]).read_text(encoding="utf-8"))
         found += [address.rpartition(":")[0] for address in hosts[0]]
     return list(dict.fromkeys(name for name in found if not name.startswith("127.")))
+
+
+def _launcher() -> int:
+    """The process of a launcher that started all processes on this machine; 0 where others may
+    have. On one port the ring of two such runs joins whom it meets."""
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        hosts = json.loads(Path(os.environ["MLX_HOSTFILE"]).read_text(encoding="utf-8"))
+        if all(address.startswith("127.") for host in hosts for address in host):
+            return os.getppid()
+    return 0
 
 
 def _reach(hosts: list[str], port: int, key: bytes) -> Connection | None:

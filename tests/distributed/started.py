@@ -31,14 +31,14 @@ def has_mpi() -> bool:
     return find_spec("mpi4py") is not None and (BIN / "mpiexec").exists()
 
 
-def command_of(backend: str, size: int, program: list[str]) -> list[str]:
+def command_of(backend: str, size: int, program: list[str], port: int | None = None) -> list[str]:
     """What starts a Python program in ``size`` processes; in one without a launcher."""
     if size == 1:
         return [sys.executable, *program]
     if backend == "mlx":
-        port = str(20_000 + os.getpid() % 20_000 + int(time.time() * 10) % 97 * 8)
+        port = port or 20_000 + (os.getpid() * 97 + int(time.time() * 10)) % 8_000
         return [
-            *(str(BIN / "mlx.launch"), "-n", str(size), "--starting-port", port, "--"),
+            *(str(BIN / "mlx.launch"), "-n", str(size), "--starting-port", str(port), "--"),
             *(sys.executable, *program),
         ]
     return [str(BIN / "mpiexec"), "-n", str(size), sys.executable, "-m", "mpi4py", *program]
@@ -56,13 +56,18 @@ class Ended:
 
 
 def run(
-    backend: str, size: int, program: list[str], limit: float = LIMIT, **environment: str
+    backend: str,
+    size: int,
+    program: list[str],
+    limit: float = LIMIT,
+    port: int | None = None,
+    **environment: str,
 ) -> Ended:
     """Start a program in several processes and wait for its end."""
     begin = time.monotonic()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "DTGCNN_RUN": str(begin), **environment}
     process = subprocess.Popen(
-        command_of(backend, size, program),
+        command_of(backend, size, program, port),
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,

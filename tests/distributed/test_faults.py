@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,27 @@ def test_processes_of_two_runs_that_are_connected(tmp_path: Path) -> None:
     ended = run("numpy", 2, [str(program)])
     assert ended.code != 0
     assert "processes of two runs are connected with each other" in ended.text
+
+
+@pytest.mark.mlx
+@pytest.mark.xdist_group("ring")
+def test_two_runs_on_one_port() -> None:
+    """MLX's ring joins whom it meets there: no process goes on with one of the other run."""
+    pytest.importorskip("mlx.core")
+    program = (
+        "import os; from dtgcnn import load_ops; from dtgcnn.distributed import joined\n"
+        "world = joined(load_ops('mlx'), 20.0)\n"
+        "told = world.gather_values('run', os.environ['RUN'])\n"
+        "print('together' if len(set(told)) == 1 else 'MIXED')\n"
+    )
+    with ThreadPoolExecutor() as pool:
+        runs = [
+            pool.submit(run, "mlx", 2, ["-c", program], port=27_400, RUN=name) for name in "ab"
+        ]
+        texts = [ended.result().text for ended in runs]
+    for text in texts:
+        assert "MIXED" not in text
+        assert "together" in text or "processes of two runs" in text or "Error" in text
 
 
 def test_no_launcher_imports_no_engine() -> None:
