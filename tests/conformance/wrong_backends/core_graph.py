@@ -31,7 +31,7 @@ in_the_core(
                 "divided by rows and columns",
                 "else (x.shape[axis],)",
                 "else x.shape",
-                "gradients/numerics_functions",
+                "ops/long_means",
             ),
         ],
         "dtgcnn.array.numerics:var": [
@@ -114,7 +114,7 @@ in_the_core(
                 "the sum of norms",
                 "total + ops.sum(leaf * leaf)",
                 "ops.sqrt(ops.sum(leaf * leaf)) + total",
-                "gradients/numerics_functions",
+                "ops/long_means",
             ),
         ],
         "dtgcnn.model.graph:propagate": [
