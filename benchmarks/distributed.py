@@ -162,13 +162,13 @@ def kills(data: Path, times: int) -> None:
     draw = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         whole = result(Path(folder), data, "numpy", 1)
-    same = left = 0
-    for i in range(times):
-        size, after = 2 + i % 2, 1 + i % 3
+    same = left = done = 0
+    while done < times:
+        size, after = 2 + done % 2, 1 + done % 3
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             given = ("run", str(data), "--folder", name, "--backend", "numpy")
-            process, moment = start("numpy", size, *given), draw.uniform(2.0, 9.0)
+            process, moment = start("numpy", size, *given), draw.uniform(1.5, 6.0)
             time.sleep(moment)
             rank, ranks = draw.randrange(size), _ranks(name)
             if rank in ranks:
@@ -176,13 +176,12 @@ def kills(data: Path, times: int) -> None:
             process.wait()
             time.sleep(3.0)
             lingering = len(_ranks(name))
-            done = (folder / "out.json").exists()
-            told = result(folder, data, "numpy", after, resume=True) if not done else whole
-            equal = told == whole
-            same, left = same + equal, left + lingering
-            how = "had ended" if done else "killed"
+            if (folder / "out.json").exists():  # it had ended before
+                continue
+            equal = result(folder, data, "numpy", after, resume=True) == whole
+            done, same, left = done + 1, same + equal, left + lingering
             print(
-                f"{size} processes, rank {rank} {how} after {moment:.1f} s, resumed on {after}: "
+                f"{size} processes, rank {rank} killed after {moment:.1f} s, resumed on {after}: "
                 f"{'equal bits' if equal else 'OTHER BITS'}, {lingering} processes left",
                 flush=True,
             )
