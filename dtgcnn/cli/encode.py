@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
 
+from ..array import load_ops
+from ..distributed import shared_rows
 from ..storage import replace_file
 from ..training import load_embedder
 from .main import main
@@ -19,6 +24,7 @@ from .options import (
     model_argument,
     overwrite_option,
     rows_of,
+    together,
 )
 
 __all__ = ["encode"]
@@ -34,15 +40,33 @@ def encode(model: Path, file: Path, output: Path, backend: str, overwrite: bool)
     """Write the embeddings of FILE's rows as a float32 array, one row each, in order.
 
     FILE may be labelled or plain: a .txt file of one text a line, a column "text", or vectors.
+    Processes that a launcher started share the rows, and the first writes them.
     """
     if output.suffix != ".npy":
         raise ValueError(f"--output must end in .npy, received {output}")
-    check_file("--output", output, overwrite)
+    ops = load_ops(backend)
+    world = together(ops)
+    world.from_first("--output", lambda: check_file("--output", output, overwrite))
     dataset = rows_of(file)
     loaded = load_embedder(model, backend=backend)
     check_rows(model, loaded, dataset)
-    embeddings = loaded.encode(dataset.inputs)
+    if world.size > 1:
+        world.check_same("what is encoded", _told(dataset.inputs, loaded.encode))
+    embeddings = shared_rows(world, ops, "embeddings", dataset.inputs, loaded.encode)
+    if not world.is_first:
+        return
     buffer = io.BytesIO()
     np.save(buffer, embeddings)
     replace_file(output, buffer.getvalue())
     click.echo(f"{output}: {embeddings.shape[0]} rows of {embeddings.shape[1]}")
+
+
+def _told(inputs: Any, encode: Callable[[Any], Any]) -> dict[str, str | int]:
+    """What tells rows and models apart."""
+    texts = isinstance(inputs, list)
+    content = "\0".join(inputs).encode("utf-8", "surrogatepass") if texts else inputs.tobytes()
+    return {
+        "number of rows": len(inputs),
+        "rows (a digest of them)": sha256(content).hexdigest(),
+        "model (a digest of the first row's embedding)": sha256(encode(inputs[:1])).hexdigest(),
+    }

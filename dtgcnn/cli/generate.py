@@ -7,9 +7,18 @@ from typing import get_args
 
 import click
 
+from ..array import load_ops
 from ..data import NegativeSampling, TripletGenerator, holds_pairs, read_pairs, record_format
 from .main import main
-from .options import check_file, columns_named, dataset_of, file_argument, overwrite_option
+from .options import (
+    backend_option,
+    check_file,
+    columns_named,
+    dataset_of,
+    file_argument,
+    overwrite_option,
+    together,
+)
 
 __all__ = ["generate"]
 
@@ -51,6 +60,7 @@ __all__ = ["generate"]
 )
 @click.option("--negative-score", type=float, help="And up to here they are negative.")
 @click.option("--seed", default=0, show_default=True, help="Source of every random choice.")
+@backend_option
 @overwrite_option
 def generate(
     file: Path,
@@ -64,6 +74,7 @@ def generate(
     positive_score: float | None,
     negative_score: float | None,
     seed: int,
+    backend: str,
     overwrite: bool,
 ) -> None:
     """Write triplets of the labelled texts, or of the pairs, in FILE.
@@ -71,6 +82,7 @@ def generate(
     Labelled texts with a split column: of the rows "train" alone. Pairs are records of anchor and
     positive, or of sentence1, sentence2 and score; in place of a score they may have a label, 1 of
     pairs that belong together and 0 of others. The same seed gives the same file.
+    Processes that a launcher started by --backend encode together, and the first writes.
 
     \b
     Examples:
@@ -78,7 +90,8 @@ def generate(
       dtgcnn generate tickets.csv --output triplets.csv.gz --negatives semi_hard
       dtgcnn generate pairs.csv --output triplets.jsonl --positive-score 4 --negative-score 1
     """
-    check_file("--output", output, overwrite)
+    world = together(load_ops(backend))
+    world.from_first("--output", lambda: check_file("--output", output, overwrite))
     record_format(output)
     generator = TripletGenerator(
         threshold,
@@ -87,6 +100,7 @@ def generate(
         encoder=encoder,
         balance_classes=balance,
         seed=seed,
+        world=world,
     )
     if holds_pairs(file, columns_named()):
         if balance:

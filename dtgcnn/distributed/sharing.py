@@ -10,6 +10,15 @@ from .world import World
 
 __all__ = ["bounds_of", "shared_blocks", "shared_rows"]
 
+TEXTS = 1024
+"""Texts of a block. Encoders sort them by length and fill batches, which takes some hundreds."""
+
+ROWS = 256
+"""Other rows of a block."""
+
+AT_ONCE = 8
+"""Blocks that a process makes before it gathers them: none waits long for one that is slower."""
+
 
 def bounds_of(count: int, parts: int) -> list[int]:
     """Where ``count`` rows are cut into ``parts``: part i is from the i-th to the next of these."""
@@ -59,12 +68,25 @@ def shared_rows(
     world: World, ops: ArrayOps, name: str, x: HostArray, make: Callable[[HostArray], HostArray]
 ) -> HostArray:
     """``make`` of host rows, or of a list of texts, where no row depends on the others: each
-    process makes those of its part, (count, D) float32, and has all of them in the end."""
+    process makes some, and has all of them in the end, (count, D) float32.
+
+    Several processes make blocks that are the same for any number of them. One makes all at once:
+    that gives the same where a row is the same in any company, bit for bit.
+    """
     if world.size == 1 or len(x) == 0:
         return make(x)
-    part = max(1, -(-len(x) // world.size))
-    made = shared_blocks(world, ops, name, len(x), part, lambda rows: ops.asarray(make(x[rows])))
-    return ops.to_numpy(made)
+    height = ROWS if hasattr(x, "dtype") else TEXTS
+    step = AT_ONCE * height * world.size
+    made = []
+    for start in range(0, len(x), step):
+        part = x[start : start + step]
+        made.append(
+            shared_blocks(
+                *(world, ops, name, len(part), height),
+                lambda rows, part=part: ops.asarray(make(part[rows])),  # type: ignore[misc]
+            )
+        )
+    return ops.to_numpy(made[0] if len(made) == 1 else ops.concat(made))
 
 
 def _alike(world: World, name: str, blocks: list[Array]) -> tuple[tuple[int, ...], str]:

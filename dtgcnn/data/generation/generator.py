@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...distributed import ALONE, World
 from ...errors import DataError
 from ..encoders.encoder import Encoder
 from ..encoders.encoding import progress_bar
@@ -62,6 +63,7 @@ class TripletGenerator:
             the texts of small classes anchor more, those of large ones fewer. Otherwise a label's
             share is that of its texts.
         seed: decides what is drawn.
+        world: processes that encode together, each calling the same method; the first alone writes.
 
     Attributes:
         report: what the last call found and made; None before the first.
@@ -81,6 +83,7 @@ class TripletGenerator:
         encoder: Encoder | str = "tfidf",
         balance_classes: bool = False,
         seed: int = 0,
+        world: World = ALONE,
     ) -> None:
         self.similarity_threshold = _cosine("similarity_threshold", similarity_threshold)
         self.strategy = strategy_of(negative_sampling_strategy)
@@ -90,6 +93,7 @@ class TripletGenerator:
         self.encoder = encoder
         self.balance_classes = balance_classes
         self.seed = _whole("seed", seed, 0)
+        self.world = world
 
     def generate_triplets(
         self,
@@ -146,8 +150,7 @@ class TripletGenerator:
         """
         record_format(Path(path))
         task = self._labelled("write_triplets", sentences, labels, num_triplets_per_anchor, vectors)
-        write_triplets(path, self._texts(task, progress))
-        return task.report
+        return self._write(path, task, progress)
 
     def generate_from_pairs(
         self,
@@ -188,8 +191,7 @@ class TripletGenerator:
         """As ``generate_from_pairs``, but into a file, as ``write_triplets`` does."""
         record_format(Path(path))
         task = self._paired(pairs, num_triplets_per_anchor, positive_score, negative_score)
-        write_triplets(path, self._texts(task, progress))
-        return task.report
+        return self._write(path, task, progress)
 
     def _labelled(
         self, method: str, sentences: Any, labels: Any, count: int, vectors: NDArray[Any] | None
@@ -216,6 +218,14 @@ class TripletGenerator:
         relations = PairRelations(as_pairs(pairs), positive, negative, report)
         return _Task(relations, report, count)
 
+    def _write(self, path: str | PathLike[str], task: _Task, progress: bool) -> GenerationReport:
+        texts = self._texts(task, progress)
+        if self.world.is_first:
+            write_triplets(path, texts)
+        else:
+            next(texts)  # all is encoded before the first
+        return task.report
+
     def _texts(self, task: _Task, progress: bool = False) -> Iterator[Triplet]:
         """The texts of the triplets; ``self.report`` is there when they end."""
         rng, texts = np.random.default_rng(self.seed), task.relations.texts
@@ -224,7 +234,7 @@ class TripletGenerator:
         if self.strategy == "random" and thresholds == (None, None):
             unit = None
         elif unit is None:
-            unit = encoded_rows(self.encoder, texts, rng)
+            unit = encoded_rows(self.encoder, texts, rng, self.world)
         counts = triplet_counts(task.relations, task.per_anchor, self.balance_classes, rng)
         generation = Generation(
             task.relations, unit, counts, self.strategy, *thresholds, task.report, rng

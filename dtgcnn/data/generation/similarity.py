@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
+from ...distributed import ALONE, World, shared_rows
 from ..encoders.encoder import Encoder
+from ..encoders.encoding import digest
 from ..encoders.registry import make_encoder
 from ..reading.arrays import as_features
 from ..reading.raw import FloatArray, IntArray
@@ -41,17 +44,27 @@ def unit_rows(vectors: FloatArray) -> FloatArray:
 
 
 def encoded_rows(
-    encoder: Encoder | str, texts: Sequence[str], rng: np.random.Generator
+    encoder: Encoder | str, texts: Sequence[str], rng: np.random.Generator, world: World = ALONE
 ) -> FloatArray:
-    """(N, D) ``unit_rows`` of texts, by an encoder or by one that is made and learns from them."""
+    """(N, D) ``unit_rows`` of texts, by an encoder or by one that is made and learns from them.
+    The processes of a world share the texts.
+
+    Raises:
+        DistributedError: the processes have unlike encoders, or texts.
+    """
     if isinstance(encoder, str):
         encoder = make_encoder(encoder, min(DIM, len(texts)))
         sample = np.sort(rng.permutation(len(texts))[:FIT_TEXTS])
         encoder.fit([texts[i] for i in sample])
+    encode = encoder.encode
+    if (ops := world.ops) is not None:
+        given = {"encoder": getattr(encoder, "fingerprint", None), "texts": digest(*texts)}
+        world.check_same("what is encoded", given)
+        encode = partial(shared_rows, world, ops, "vectors", make=encoder.encode)
     unit = np.empty((len(texts), encoder.dim), np.float32)
     for start in range(0, len(texts), ENCODED):
         part = slice(start, start + ENCODED)
-        unit[part] = unit_rows(encoder.encode(texts[part]))
+        unit[part] = unit_rows(encode(texts[part]))
     return unit
 
 
