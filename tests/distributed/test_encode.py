@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dtgcnn_conformance.processes import together
+from numpy.typing import NDArray
 
-from dtgcnn import DTGCNN, Trainer, TripletDataset
-from dtgcnn.distributed import sharing
+from dtgcnn import DTGCNN, Trainer, TripletDataset, load_ops
+from dtgcnn.distributed import World, sharing
 
 from .started import has_mpi, run
 
@@ -88,3 +90,38 @@ def test_an_output_that_exists_is_refused_on_all(
     assert not ended.left
     assert "exists; --overwrite replaces it" in ended.text
     assert (folder / output).read_bytes() == b"before"
+
+
+def test_blocks_of_texts_do_not_depend_on_how_many_processes_there_are() -> None:
+    texts = [f"text {i}" for i in range(20 * sharing.TEXTS + 7)]
+    made: dict[int, set[tuple[str, int]]] = {}
+
+    def process(world: World) -> None:
+        def make(part: list[str]) -> NDArray[np.float32]:
+            made.setdefault(world.size, set()).add((part[0], len(part)))
+            return np.array([[float(text.split()[1])] for text in part], np.float32)
+
+        rows = sharing.shared_rows(world, ops, "texts", texts, make)
+        assert rows[:, 0].tolist() == list(range(len(texts)))
+
+    ops = load_ops("numpy")
+    together(ops, process)
+    assert made.keys() == {2, 3}
+    assert made[2] == made[3]
+    assert {count for _, count in made[2]} == {sharing.TEXTS, 7}
+
+
+def test_processes_that_are_given_unlike_rows_are_refused(folder: Path) -> None:
+    x = np.load(folder / "vectors.npz")["x"]
+    for rank in range(2):
+        np.savez(folder / f"own-{rank}.npz", x=x[rank : rank + 50], y=np.arange(50) % 4)
+    given = program(folder, "encode", "unlike.npy", "vectors")[2:]
+    code = (
+        "import os, sys; from dtgcnn.cli.main import main; "
+        f"args = {given!r}; rank = os.environ['PMI_RANK']; "
+        f"main([*args[:2], {str(folder)!r} + f'/own-{{rank}}.npz', *args[2:]])"
+    )
+    ended = run("numpy", 2, ["-c", code], limit=120)
+    assert ended.code != 0
+    assert "must be given the same rows (a digest of them)" in ended.text
+    assert not (folder / "unlike.npy").exists()
