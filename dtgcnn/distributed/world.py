@@ -126,6 +126,8 @@ class World:
                 told = {"value": make()}
             except Exception as error:
                 told, failed = {"error": f"{type(error).__name__}: {error}"}, error
+                if self.watch is not None:
+                    self.watch.failing = True  # it tells of its error itself
         answer = self.gather_values(name, told)[0]
         if failed is not None:
             raise failed

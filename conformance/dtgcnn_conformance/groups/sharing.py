@@ -63,7 +63,7 @@ def steps(probe: Probe) -> None:
     ]
     for kind in kinds:
         task = task_of(probe.reference, graph_scope="bank", **kind)
-        for bounds in BOUNDS:
+        for bounds in BOUNDS[1:2] if kind else BOUNDS:
             alone = step_of(probe.ops, task, bounds)
 
             what = f"{kind} in {len(bounds) - 1} parts"
