@@ -59,9 +59,7 @@ class LabelCheck:
         return {"labels": own, "near_duplicates": near}
 
 
-def check_labels(
-    path: str | PathLike[str] | RawData, encoder: Encoder | None = None
-) -> LabelCheck:
+def check_labels(path: str | PathLike[str] | RawData, encoder: Encoder | None = None) -> LabelCheck:
     """Hold a file's labels against what ``suspect_labels`` and ``near_duplicates`` find.
 
     Args:

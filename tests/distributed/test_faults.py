@@ -141,9 +141,7 @@ def test_two_runs_on_one_port() -> None:
         "print('together' if len(set(told)) == 1 else 'MIXED')\n"
     )
     with ThreadPoolExecutor() as pool:
-        runs = [
-            pool.submit(run, "mlx", 2, ["-c", program], port=27_400, RUN=name) for name in "ab"
-        ]
+        runs = [pool.submit(run, "mlx", 2, ["-c", program], port=27_400, RUN=name) for name in "ab"]
         texts = [ended.result().text for ended in runs]
     for text in texts:
         assert "MIXED" not in text
