@@ -96,10 +96,10 @@ class World:
             self.all_gather(name, self.ops.zeros((1,), "int32"))
 
     def gather_values(self, name: str, value: Any) -> list[Any]:
-        """Values of JSON's types from all processes, in rank order."""
+        """Values of JSON's types, or numbers of a library, from all processes, in rank order."""
         if self._group is None:
             return [value]
-        raw = json.dumps(value).encode()
+        raw = json.dumps(value, default=float).encode()
         short = struct.pack("<i", len(raw)) + raw
         texts = self._unpack(self.all_gather(name, self._pack(short, SHORT_WORDS)))
         sizes = [struct.unpack_from("<i", text)[0] for text in texts]

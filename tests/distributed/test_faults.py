@@ -73,6 +73,20 @@ def test_a_program_that_ends_early() -> None:
     assert not ended.left
 
 
+def test_a_librarys_number_is_gathered_as_a_number() -> None:
+    """A callback of one's own may leave a NumPy scalar in the metrics that the first tells."""
+    program = (
+        "import numpy as np; from dtgcnn import load_ops; from dtgcnn.distributed import joined\n"
+        "world = joined(load_ops('numpy'))\n"
+        "told = world.from_first('end', lambda: {'val_own': np.float32(1.5)})\n"
+        "print(world.rank, told)\n"
+    )
+    ended = run("numpy", 2, ["-c", program])
+    assert ended.code == 0, ended.text
+    for rank in (0, 1):
+        assert f"{rank} {{'val_own': 1.5}}" in ended.text
+
+
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_process_that_stops_is_named(rank: int, tmp_path: Path) -> None:
     given = {"trouble": "SIGSTOP", "rank": rank, "step": 4, "settings": {"process_timeout": 3.0}}
