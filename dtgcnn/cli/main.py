@@ -56,7 +56,7 @@ class _Commands(click.Group):
             current_world().fail(error)
             raise _Refusal(_one_message(error)) from error
         except click.UsageError as error:
-            raise click.UsageError(_shortened(error.message), error.ctx) from error
+            raise click.UsageError(_shortened(error.format_message()), error.ctx) from error
         except MemoryError as error:
             current_world().fail(error)
             raise _Refusal(f"not enough memory{f': {error}' if str(error) else ''}") from error

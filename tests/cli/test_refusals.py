@@ -224,3 +224,17 @@ def test_a_saved_folder_is_a_file_to_predict_and_search(tmp_path: Path) -> None:
     found = run("search", model, folder, "the cat and the dog")
     assert found.exit_code == 0
     assert "animals" in found.output
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["train", "f.csv"], "Missing option '--output'"),
+        (["train", "f.csv", "--output", "m", "--epochs", "q"], "Invalid value for '--epochs': 'q'"),
+    ],
+    ids=["missing", "invalid"],
+)
+def test_the_option_is_named(given: list[str], message: str) -> None:
+    ended = CliRunner().invoke(main, given)
+    assert ended.exit_code == 2
+    assert message in ended.output
