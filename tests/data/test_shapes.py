@@ -322,6 +322,7 @@ def test_arrays_of_splits(tmp_path: Path, names: str, val: str) -> None:
     assert len(data.validation_items()) == 2
 
 
+@pytest.mark.mlx
 def test_what_mlx_writes(tmp_path: Path) -> None:
     mx = pytest.importorskip("mlx.core", reason="MLX is not installed")
     path = tmp_path / "m.safetensors"
