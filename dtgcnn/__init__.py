@@ -207,9 +207,23 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
 ]
 
 
+_ELSEWHERE = {
+    "AdaptiveBatchSizeTrainer": "DTGCNNConfig(adaptive_batch_size=True)",
+    "CPUOffloadOptimizer": "DTGCNNConfig(offload_optimizer=True)",
+    "DistributedTrainer": "Trainer, started by mlx.launch or mpiexec: see docs/distributed.md",
+    "MixedPrecisionTrainer": 'DTGCNNConfig(mixed_precision="float16") or "bfloat16"',
+    "OptimizedDataLoader": "DTGCNNConfig(num_workers=2, prefetch_factor=2)",
+    "StableDTGCNN": "DTGCNNConfig(use_batch_norm=True), or layer norm, which is the default",
+    "WarmupScheduler": "DTGCNNConfig(warmup_epochs=1) or warmup_steps, with any scheduler",
+}
+"""What does here what a training guide has a class of its own for."""
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return version(__name__)
+    if name in _ELSEWHERE:  # an AttributeError would lose the message in ``from dtgcnn import``
+        raise ImportError(f"{name} is no class of dtgcnn: it is {_ELSEWHERE[name]}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOME[name]}", __name__), name)

@@ -430,6 +430,17 @@ def test_callbacks(guide: Guide) -> None:
     assert all(f"`{hook}`" in section("Callbacks") for hook in hooks)
 
 
+@pytest.mark.parametrize("name", dtgcnn._ELSEWHERE)
+def test_names_that_are_settings_here(name: str) -> None:
+    told = dtgcnn._ELSEWHERE[name]
+    with pytest.raises(ImportError, match=re.escape(f"{name} is no class of dtgcnn: it is {told}")):
+        exec(f"from dtgcnn import {name}")
+    for setting in re.findall(r"(\w+)=", told):
+        assert setting in {field.name for field in dataclasses.fields(DTGCNNConfig)}
+    for arguments in re.findall(r"DTGCNNConfig\((.*?)\)", told):
+        DTGCNNConfig(**eval(f"dict({arguments})"))
+
+
 # -- Performance
 
 
