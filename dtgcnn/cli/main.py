@@ -53,15 +53,15 @@ class _Commands(click.Group):
         except BrokenPipeError:
             raise
         except (ValueError, OSError, ImportError, DTGCNNError) as error:
-            current_world().fail(error)
+            current_world().fail(error, _Refusal.exit_code)
             raise _Refusal(_one_message(error)) from error
         except click.UsageError as error:
             raise click.UsageError(_shortened(error.format_message()), error.ctx) from error
         except MemoryError as error:
-            current_world().fail(error)
+            current_world().fail(error, _Refusal.exit_code)
             raise _Refusal(f"not enough memory{f': {error}' if str(error) else ''}") from error
         except KeyboardInterrupt as error:
-            current_world().fail(error)
+            current_world().fail(error, INTERRUPTED)
             click.echo("\ninterrupted", err=True)
             sys.exit(INTERRUPTED)
 

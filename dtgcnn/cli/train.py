@@ -271,7 +271,7 @@ def train(
         if world.is_first:
             _report(trainer, measured, output, draw=not no_map)
     except KeyboardInterrupt as error:
-        world.fail(error)
+        world.fail(error, INTERRUPTED)
         done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch
         saved = saving.last_epoch > 0 or trainer.best_epoch is not None
         kept = f"{output} holds the model of epoch {done}" if saved else "nothing was saved"

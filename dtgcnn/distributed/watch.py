@@ -21,19 +21,16 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing.connection import Client, Connection, Listener
-from pathlib import Path
+from multiprocessing.connection import Connection, Listener
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DistributedError
+from .links import CONNECTING, addresses, launcher_process, reach
 
 if TYPE_CHECKING:
     from .world import World
 
 __all__ = ["Watch", "end_after"]
-
-CONNECTING = 5.0
-"""Seconds in which a process reaches rank 0, or goes on without a connection to it."""
 
 ANSWERING = 3.0
 """Seconds in which a process that lives answers."""
@@ -59,6 +56,7 @@ class Watch:
         self.rank, self.size, self.timeout = world.rank, world.size, timeout
         self.failing = False
         """Whether this process ends by an error of its own."""
+        self.exit_code = EXIT_CODE
         self._calls, self._name, self._since = 0, "", 0.0
         self._ended: dict[int, int] = {}
         self._answers: dict[int, dict[str, Any]] = {}
@@ -105,7 +103,7 @@ class Watch:
 
     def _connect(self, world: World) -> None:
         here = {"host": socket.gethostname(), "pid": os.getpid(), "token": secrets.token_hex(8)}
-        peers = world.gather_values("who", {**here, "launcher": _launcher()})
+        peers = world.gather_values("who", {**here, "launcher": launcher_process()})
         told = hashlib.sha256(json.dumps(peers).encode()).hexdigest()
         mixed = len(set(world.gather_values("tokens", told))) > 1
         if mixed or len({peer["launcher"] for peer in peers}) > 1:
@@ -121,14 +119,14 @@ class Watch:
         offer: dict[str, Any] = {}
         if self.rank == 0:
             listener = Listener(("127.0.0.1" if local else "0.0.0.0", 0), authkey=key)
-            hosts = ["127.0.0.1"] if local else _addresses()
+            hosts = ["127.0.0.1"] if local else addresses()
             offer = {"hosts": hosts, "port": listener.address[1], "key": key.hex()}
         offer = world.gather_values("where rank 0 is", offer)[0]
         if listener is not None:
             accepting = threading.Thread(target=self._accept, args=(listener,), daemon=True)
             accepting.start()
         else:
-            link = _reach(offer["hosts"], offer["port"], bytes.fromhex(offer["key"]))
+            link = reach(offer["hosts"], offer["port"], bytes.fromhex(offer["key"]))
             if link is not None:
                 self._links[0] = link
                 self._send(0, {"kind": "hello", "rank": self.rank})
@@ -251,7 +249,7 @@ class Watch:
                 with contextlib.suppress(Exception):
                     stream.flush()
             time.sleep(1.5 * GRACE)  # a launcher ends the others with it: they tell of it before
-            os._exit(EXIT_CODE)  # an engine would wait for the others here
+            os._exit(self.exit_code)  # an engine would wait for the others here
         self._hold()
         self._over = True
         self._spread({"kind": "end", "rank": self.rank, "calls": self._calls})
@@ -275,36 +273,6 @@ def end_after(seconds: float, why: str) -> Iterator[None]:
     finally:
         faulthandler.cancel_dump_traceback_later()
         timer.cancel()
-
-
-def _addresses() -> list[str]:
-    """Where this machine may be reached, the likeliest first."""
-    found = [socket.gethostname()]
-    with contextlib.suppress(OSError):
-        found += [str(info[4][0]) for info in socket.getaddrinfo(found[0], None, socket.AF_INET)]
-    with contextlib.suppress(OSError, ValueError, KeyError, IndexError):
-        hosts = json.loads(Path(os.environ["MLX_HOSTFILE"]).read_text(encoding="utf-8"))
-        found += [address.rpartition(":")[0] for address in hosts[0]]
-    return list(dict.fromkeys(name for name in found if not name.startswith("127.")))
-
-
-def _launcher() -> int:
-    """The process of a launcher that started all processes on this machine; 0 where others may
-    have. On one port the ring of two such runs joins whom it meets."""
-    with contextlib.suppress(OSError, ValueError, KeyError):
-        hosts = json.loads(Path(os.environ["MLX_HOSTFILE"]).read_text(encoding="utf-8"))
-        if all(address.startswith("127.") for host in hosts for address in host):
-            return os.getppid()
-    return 0
-
-
-def _reach(hosts: list[str], port: int, key: bytes) -> Connection | None:
-    for host in hosts:
-        with contextlib.suppress(Exception):
-            # Connecting has no time limit of its own there.
-            socket.create_connection((host, port), CONNECTING).close()
-            return Client((host, port), authkey=key)
-    return None
 
 
 def _cut(text: str, most: int = 2_000) -> str:

@@ -159,9 +159,10 @@ class World:
             self.fail(error)
             raise
 
-    def fail(self, error: BaseException) -> None:
+    def fail(self, error: BaseException, exit_code: int = 1) -> None:
         """Tell the other processes that this one ends by ``error``: they end within seconds."""
         if self.watch is not None:
+            self.watch.exit_code = exit_code
             self.watch.fail(f"{type(error).__name__}: {error}".rstrip(": "))
 
     @contextmanager
