@@ -37,6 +37,9 @@ class DistributedError(DTGCNNError, RuntimeError):
     """Processes of one run that cannot go on together: they were given unlike things, went
     different ways, or were started by what their backend cannot join."""
 
+    told_elsewhere: bool = False
+    """Whether it is another process's error, which that one tells of."""
+
 
 class MissingExtraError(DTGCNNError, ImportError):
     """An optional dependency is not installed: the message names the extra that brings it."""

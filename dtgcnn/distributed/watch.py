@@ -71,7 +71,7 @@ class Watch:
         before = sys.excepthook
 
         def hook(kind: Any, error: BaseException, trace: Any) -> None:
-            self.fail(f"{kind.__name__}: {error}".rstrip(": "))
+            self.fail(error)
             before(kind, error, trace)
 
         sys.excepthook = hook
@@ -90,10 +90,13 @@ class Watch:
             self._name = ""
             self._hold()
 
-    def fail(self, why: str) -> None:
+    def fail(self, error: BaseException) -> None:
         """Tell the others that this process ends by an error; it ends by itself."""
-        if not self.failing:
-            self.failing = True
+        if self.failing:
+            return
+        self.failing = True
+        if not getattr(error, "told_elsewhere", False):
+            why = f"{type(error).__name__}: {error}".rstrip(": ")
             self._spread({"kind": "stop", "why": f"rank {self.rank} ended by {_cut(why)}"})
 
     def _hold(self) -> None:

@@ -126,13 +126,13 @@ class World:
                 told = {"value": make()}
             except Exception as error:
                 told, failed = {"error": f"{type(error).__name__}: {error}"}, error
-                if self.watch is not None:
-                    self.watch.failing = True  # it tells of its error itself
         answer = self.gather_values(name, told)[0]
         if failed is not None:
             raise failed
         if "error" in answer:
-            raise DistributedError(f"rank 0: {answer['error']}")
+            failure = DistributedError(f"rank 0: {answer['error']}")
+            failure.told_elsewhere = True
+            raise failure
         return answer["value"]
 
     def check_same(self, name: str, given: Mapping[str, Any]) -> None:
@@ -163,7 +163,7 @@ class World:
         """Tell the other processes that this one ends by ``error``: they end within seconds."""
         if self.watch is not None:
             self.watch.exit_code = exit_code
-            self.watch.fail(f"{type(error).__name__}: {error}".rstrip(": "))
+            self.watch.fail(error)
 
     @contextmanager
     def _watching(self, name: str) -> Iterator[None]:
