@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from datetime import timedelta
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ class TorchGroup:
         if not dist.is_initialized():
             # Gloo's own limit is never reached: dtgcnn's names the process that is waited for.
             dist.init_process_group("gloo", timeout=timedelta(days=1))
+            atexit.register(dist.destroy_process_group)  # or its threads may outlive the process
         self.rank, self.size = dist.get_rank(), dist.get_world_size()
 
     def all_gather(self, x: torch.Tensor) -> torch.Tensor:
