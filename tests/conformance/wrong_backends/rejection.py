@@ -21,12 +21,15 @@ def rejecting_check(fault: Fault, tiers: Sequence[str] = TIERS) -> str | None:
     """The id of a check that rejects the fault, in the first of the tiers in which one does.
 
     In the tier where the fault lies, the check that it names comes first. Checks that never call a
-    function of the core cannot see its faults, and are left out.
+    function of the core cannot see its faults, nor can those that gather nothing see those of a
+    group: they are left out.
     """
     checks = sorted(all_checks(), key=lambda c: (TIERS.index(c.tier), c.id not in fault.checks))
     with fault.backend() as ops:
         for check in checks:
             if check.tier not in tiers:
+                continue
+            if hasattr(ops, "local_group") and check.tier != "groups":
                 continue
             if fault.target is not None and fault.target not in reached(check.tier)[check.id]:
                 continue
