@@ -7,7 +7,7 @@ engine is imported.
 
 from .joining import current_world, joined
 from .process_group import ProcessGroup
-from .sharing import bounds_of, shared_blocks, shared_rows
+from .sharing import bounds_of, gathered_rows, shared_blocks, shared_rows
 from .world import ALONE, World
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "World",
     "bounds_of",
     "current_world",
+    "gathered_rows",
     "joined",
     "shared_blocks",
     "shared_rows",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from ..array import Array, ArrayOps, HostArray
 from .world import World
 
-__all__ = ["bounds_of", "shared_blocks", "shared_rows"]
+__all__ = ["bounds_of", "gathered_rows", "shared_blocks", "shared_rows"]
 
 TEXTS = 1024
 """Texts of a block. Encoders sort them by length and fill batches, which takes some hundreds."""
@@ -53,15 +53,35 @@ def shared_blocks(
     for start in own:
         blocks.append(make(slice(start, min(start + height, count))))
         ops.evaluate(blocks[-1])
+    return gathered_rows(world, ops, name, blocks, rows, *_alike(world, name, blocks))
+
+
+def gathered_rows(
+    world: World,
+    ops: ArrayOps,
+    name: str,
+    own: list[Array],
+    bounds: Sequence[int],
+    shape: tuple[int, ...],
+    dtype: str,
+) -> Array:
+    """The rows of all processes in order, of which this one has its ``own``.
+
+    Args:
+        world: the processes.
+        ops: the backend.
+        name: of the collective.
+        own: arrays, one after the other the rows of this process; none where it has no row.
+        bounds: process r has the rows from the r-th of these to the next.
+        shape, dtype: of a row.
+    """
     if world.size == 1:
-        return blocks[0] if len(blocks) == 1 else ops.concat(blocks)
-    shape, dtype = _alike(world, name, blocks)
-    most = max(stop - start for start, stop in pairwise(rows))
-    made = sum(block.shape[0] for block in blocks)
-    if made < most:
-        blocks.append(ops.zeros((most - made, *shape), dtype))
-    gathered = world.all_gather(name, blocks[0] if len(blocks) == 1 else ops.concat(blocks))
-    return ops.concat([gathered[r][: rows[r + 1] - rows[r]] for r in range(world.size)])
+        return own[0] if len(own) == 1 else ops.concat(own)
+    counts = [stop - start for start, stop in pairwise(bounds)]
+    lacking = max(counts) - counts[world.rank]
+    padded = [*own, *([ops.zeros((lacking, *shape), dtype)] if lacking else [])]
+    found = world.all_gather(name, padded[0] if len(padded) == 1 else ops.concat(padded))
+    return ops.concat([found[rank][:count] for rank, count in enumerate(counts) if count])
 
 
 def shared_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Callable
 from functools import cache
@@ -36,13 +37,7 @@ class Parameters:
     @property
     def num_parameters(self) -> int:
         """How many numbers the parameters hold, frozen ones too."""
-        total = 0
-        for leaf in flatten(self.params).values():
-            count = 1
-            for size in leaf.shape:
-                count *= size
-            total += count
-        return total
+        return sum(math.prod(leaf.shape) for leaf in flatten(self.params).values())
 
     def freeze(self, predicate: Callable[[str], bool]) -> None:
         """Freeze the parameters whose dotted name ``predicate`` holds for, beside those that are.

@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..array import Array, ArrayOps, Tree, flatten, split, tree_map, unflatten
-from ..distributed import ALONE, World, bounds_of
+from ..distributed import ALONE, World, bounds_of, gathered_rows
 from .step import TrainingStep
 
 __all__ = ["AccumulatedStep"]
@@ -102,7 +102,8 @@ class AccumulatedStep:
         starts = [0]
         for part in parts:
             starts.append(starts[-1] + part["x"].shape[0])
-        embeddings = self._gathered("embeddings", pieces, [starts[cut] for cut in cuts])
+        bounds, width = [starts[cut] for cut in cuts], (self._width,)
+        embeddings = gathered_rows(world, ops, "embeddings", pieces, bounds, width, ops.dtype)
         new_state = self._replay(params, state, self._parts_of("running state", moved, still, cuts))
         total, seeds, metrics = self._differentiate_loss(params, embeddings, joint)
         if scale is not None:
@@ -127,18 +128,6 @@ class AccumulatedStep:
                 ops.evaluate(total)
         return total, new_state, metrics
 
-    def _gathered(self, name: str, pieces: list[Array], bounds: list[int]) -> Array:
-        """The rows of all processes in order, of which this one has ``pieces``: process r those
-        from ``bounds[r]`` to ``bounds[r + 1]``."""
-        ops, world = self.ops, self.world
-        if world.size == 1:
-            return ops.concat(pieces)
-        counts = [stop - start for start, stop in pairwise(bounds)]
-        lacking = max(counts) - counts[world.rank]
-        padded = [*pieces, *([ops.zeros((lacking, self._width))] if lacking else [])]
-        found = world.all_gather(name, ops.concat(padded))
-        return ops.concat([found[r][:count] for r, count in enumerate(counts) if count])
-
     def _parts_of(self, name: str, own: list[Tree], like: Tree, cuts: Sequence[int]) -> list[Tree]:
         """The trees of all parts in order, of which this process has its ``own``; each is shaped
         like ``like``."""
@@ -148,7 +137,7 @@ class AccumulatedStep:
         leaves = flatten(like)
         if not leaves:
             return [like for _ in range(cuts[-1])]
-        length = sum(_count(leaf) for leaf in leaves.values())
+        length = sum(math.prod(leaf.shape) for leaf in leaves.values())
         most = max(stop - start for start, stop in pairwise(cuts))
         rows = [ops.concat([ops.reshape(x, (-1,)) for x in flatten(t).values()]) for t in own]
         rows += [ops.zeros((length,))] * (most - len(rows))
@@ -170,15 +159,11 @@ class AccumulatedStep:
         return [key] if count == 1 else split(self.ops, key, count)
 
 
-def _count(leaf: Array) -> int:
-    return math.prod(leaf.shape)
-
-
 def _unpacked(ops: ArrayOps, row: Array, leaves: dict[str, Array]) -> Tree:
     """The tree whose leaves' entries follow each other in ``row``."""
     tree, start = {}, 0
     for name, leaf in leaves.items():
-        stop = start + _count(leaf)
+        stop = start + math.prod(leaf.shape)
         tree[name] = ops.reshape(row[start:stop], leaf.shape)
         start = stop
     return unflatten(tree)

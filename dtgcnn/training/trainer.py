@@ -307,7 +307,7 @@ class Trainer:
         def measured() -> dict[str, float]:
             found = self._measure(loader, embeddings)
             metrics = {f"val_{name}": value for name, value in found.items()}
-            for hook in hooks if self.world.is_first else []:
+            for hook in hooks:
                 hook.on_validation_end(self, metrics)
             return metrics
 

@@ -244,7 +244,10 @@ in_the_core(
                 "own = starts",
                 "groups/blocks",
             ),
-            ("the filling stays", "[: rows[r + 1] - rows[r]]", "", "groups/blocks"),
+        ],
+        "dtgcnn.distributed.sharing:gathered_rows": [
+            ("the filling stays", "[:count]", "", "groups/blocks"),
+            ("the rows that fill up are taken for rows", "[:count]", "", "groups/steps"),
         ],
         "dtgcnn.training.accumulation:AccumulatedStep.cached": [
             (
@@ -270,14 +273,6 @@ in_the_core(
                 'total = self._parts_of("loss", given, total, first)[0]',
                 "total = tree_map(lambda g: g * world.size, total)",
                 "groups/losses_with_parameters",
-            ),
-        ],
-        "dtgcnn.training.accumulation:AccumulatedStep._gathered": [
-            (
-                "the rows that fill up are taken for rows",
-                "found[r][:count]",
-                "found[r]",
-                "groups/steps",
             ),
         ],
     }
