@@ -36,7 +36,7 @@ from dtgcnn_numpy import NumpyOps
 from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset, load_ops
 from dtgcnn.array import flatten
 from dtgcnn.array import random as draws
-from dtgcnn.distributed import bounds_of, joined
+from dtgcnn.array.distributed import bounds_of, joined
 from dtgcnn.model import Network
 from dtgcnn.optim import make_optimizer
 from dtgcnn.training.accumulation import AccumulatedStep

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from dtgcnn.distributed import joined
+from dtgcnn.array.distributed import joined
 from dtgcnn.errors import BackendError
 
 from .registry import TIERS

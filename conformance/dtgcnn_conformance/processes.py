@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from dtgcnn.array.distributed import World, current_world
 from dtgcnn.array.ops import Array, ArrayOps
-from dtgcnn.distributed import World, current_world
 
 from .comparison import ConformanceFailure
 

@@ -12,7 +12,7 @@ import click
 import numpy as np
 
 from ..array import load_ops
-from ..distributed import shared_rows
+from ..array.distributed import shared_rows
 from ..storage import replace_file
 from ..training import load_embedder
 from .main import main

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from typing_extensions import override
 
-from ..distributed import current_world
+from ..array.distributed import current_world
 from ..errors import DTGCNNError
 
 __all__ = ["INTERRUPTED", "main"]

@@ -12,9 +12,9 @@ from typing import Any
 import click
 
 from ..array import ArrayOps
+from ..array.distributed import World, joined
 from ..config import DTGCNNConfig, parse_value
 from ..data import TripletDataset
-from ..distributed import World, joined
 
 __all__ = [
     "about",

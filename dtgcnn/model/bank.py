@@ -15,7 +15,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, ClassVar
 
 from ..array import Array, ArrayOps, HostArray, Tree
-from ..distributed import ALONE, World, shared_blocks
+from ..array.distributed import ALONE, World, shared_blocks
 from .graph import BLOCK_ROWS as LINKED_ROWS
 from .graph import EfficientGraphConstructor, Graph
 from .leading import Leading

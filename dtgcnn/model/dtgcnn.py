@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from ..array import Array, ArrayOps, HostArray, load_ops, numerics
+from ..array.distributed import ALONE, World
 from ..config import DTGCNNConfig
-from ..distributed import ALONE, World
 from ..losses import Objective
 from .bank import Bank, attached, choose_rows, nodes_of
 from .changing import ChangingModel

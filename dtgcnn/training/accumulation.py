@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..array import Array, ArrayOps, Tree, flatten, split, tree_map, unflatten
-from ..distributed import ALONE, World, bounds_of, gathered_rows
+from ..array.distributed import ALONE, World, bounds_of, gathered_rows
 from .step import TrainingStep
 
 __all__ = ["AccumulatedStep"]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..array import HostArray
+from ..array.distributed import ALONE, World
 from ..callbacks import Callback, CollapseWatch, ProgressBar, TrainerView
-from ..distributed import ALONE, World
 from ..errors import CheckpointError
 from ..losses import LossFunction
 from .together import agreed

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ..array import ArrayOps
+from ..array.distributed import World
 from ..config import DTGCNNConfig
-from ..distributed import World
 from .training_state import OF_THE_MACHINE, Place, TrainingState
 
 __all__ = ["agreed", "shared_state", "with_parts"]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
 from ..array import HostArray, limit_threads
+from ..array.distributed import ALONE, joined, shared_rows
 from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, ProgressBar
 from ..config import DTGCNNConfig, refuse_unless
-from ..distributed import ALONE, joined, shared_rows
 from ..errors import TrainingError
 from ..losses import LossFunction, Objective, as_objective, config_objective
 from ..model import DTGCNN, Calibration

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..array import Array, HostArray, Tree, derive_key, flatten, refill, tree_map, unflatten
+from ..array.distributed import ALONE, World, bounds_of
 from ..config import DTGCNNConfig
-from ..distributed import ALONE, World, bounds_of
 from ..errors import TrainingError
 from ..losses import Objective
 from ..model import DTGCNN, Network

@@ -109,8 +109,8 @@ def _alive(mark: str) -> list[int]:
 def train(given: dict[str, Any]) -> None:
     """Train as ``given`` says and write digests of what came out of it, on the first process."""
     from dtgcnn import DTGCNN, Callback, EarlyStopping, Trainer, TripletDataset, load_ops
+    from dtgcnn.array.distributed import joined
     from dtgcnn.array.tree import flatten
-    from dtgcnn.distributed import joined
 
     class Trouble(Callback):
         """What goes wrong on one of the processes after some steps."""

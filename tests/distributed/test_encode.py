@@ -11,7 +11,7 @@ from dtgcnn_conformance.processes import together
 from numpy.typing import NDArray
 
 from dtgcnn import DTGCNN, Trainer, TripletDataset, load_ops
-from dtgcnn.distributed import World, sharing
+from dtgcnn.array.distributed import World, sharing
 
 from .started import has_mpi, run
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from dtgcnn_numpy import NumpyOps
 
-from dtgcnn.distributed import joined
+from dtgcnn.array.distributed import joined
 from dtgcnn.errors import DistributedError
 
 from .started import has_mpi, run
@@ -61,7 +61,7 @@ def test_a_process_that_ends_early(tmp_path: Path) -> None:
 
 def test_a_program_that_ends_early() -> None:
     program = (
-        "import sys; from dtgcnn import load_ops; from dtgcnn.distributed import joined\n"
+        "import sys; from dtgcnn import load_ops; from dtgcnn.array.distributed import joined\n"
         "world = joined(load_ops('numpy'))\n"
         "world.barrier('one')\n"
         "if world.rank == 1: sys.exit(0)\n"
@@ -76,7 +76,8 @@ def test_a_program_that_ends_early() -> None:
 def test_a_librarys_number_is_gathered_as_a_number() -> None:
     """A callback of one's own may leave a NumPy scalar in the metrics that the first tells."""
     program = (
-        "import numpy as np; from dtgcnn import load_ops; from dtgcnn.distributed import joined\n"
+        "import numpy as np; from dtgcnn import load_ops\n"
+        "from dtgcnn.array.distributed import joined\n"
         "world = joined(load_ops('numpy'))\n"
         "told = world.from_first('end', lambda: {'val_own': np.float32(1.5)})\n"
         "print(world.rank, told)\n"
@@ -135,7 +136,7 @@ def test_processes_of_two_runs_that_are_connected(tmp_path: Path) -> None:
         "            found[0] = np.frombuffer(words, '<i4')\n"
         "        return found\n"
         "group.MpiGroup = Mixed\n"
-        "from dtgcnn.distributed import joined\n"
+        "from dtgcnn.array.distributed import joined\n"
         "joined(NumpyOps())\n"
     )
     ended = run("numpy", 2, [str(program)])
@@ -149,7 +150,7 @@ def test_two_runs_on_one_port() -> None:
     """MLX's ring joins whom it meets there: no process goes on with one of the other run."""
     pytest.importorskip("mlx.core")
     program = (
-        "import os; from dtgcnn import load_ops; from dtgcnn.distributed import joined\n"
+        "import os; from dtgcnn import load_ops; from dtgcnn.array.distributed import joined\n"
         "world = joined(load_ops('mlx'), 20.0)\n"
         "told = world.gather_values('run', os.environ['RUN'])\n"
         "print('together' if len(set(told)) == 1 else 'MIXED')\n"
@@ -173,7 +174,7 @@ def test_no_launcher_imports_no_engine() -> None:
         "    backend='numpy', graph_k_neighbors=3)\n"
         "Trainer(model, progress=False).train(loader, held)\n"
         "bad = [m for m in sys.modules if m.split('.')[0] in ('mpi4py', 'torch')]\n"
-        "bad += [m for m in ('dtgcnn.distributed.watch', 'multiprocessing.connection',\n"
+        "bad += [m for m in ('dtgcnn.array.distributed.watch', 'multiprocessing.connection',\n"
         "    'dtgcnn_numpy.group') if m in sys.modules]\n"
         "print('imported', bad)\n"
     )

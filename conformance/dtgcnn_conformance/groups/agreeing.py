@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dtgcnn.distributed import World
+from dtgcnn.array.distributed import World
 from dtgcnn.errors import DistributedError
 
 from ..comparison import require

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dtgcnn.array.distributed import World
 from dtgcnn.array.ops import Array
-from dtgcnn.distributed import World
 
 from ..comparison import require
 from ..probe import Probe

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from dtgcnn.array.distributed import ALONE, World, shared_blocks, shared_rows
 from dtgcnn.array.ops import Array, ArrayOps, Tree
 from dtgcnn.array.tree import flatten
-from dtgcnn.distributed import ALONE, World, shared_blocks, shared_rows
 from dtgcnn.model import bank
 from dtgcnn.training.accumulation import AccumulatedStep
 

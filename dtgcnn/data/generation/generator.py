@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...distributed import ALONE, World
+from ...array.distributed import ALONE, World
 from ...errors import DataError
 from ..encoders.encoder import Encoder
 from ..encoders.encoding import progress_bar

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from ...distributed import ALONE, World, shared_rows
+from ...array.distributed import ALONE, World, shared_rows
 from ..encoders.encoder import Encoder
 from ..encoders.encoding import digest
 from ..encoders.registry import make_encoder

@@ -197,7 +197,7 @@ class AllAreFirst(LocalGroup):
 
 in_the_core(
     {
-        "dtgcnn.distributed.world:World.sum": [
+        "dtgcnn.array.distributed.world:World.sum": [
             (
                 "the last process first",
                 "total = gathered[0]\n    for rank in range(1, self.size):",
@@ -206,7 +206,7 @@ in_the_core(
             ),
             ("its own process twice", "total + gathered[rank]", "total + x", "groups/sums"),
         ],
-        "dtgcnn.distributed.world:World.broadcast": [
+        "dtgcnn.array.distributed.world:World.broadcast": [
             ("always the first", "[root]", "[0]", "groups/broadcasts"),
             (
                 "as a sum with zeros",
@@ -215,7 +215,7 @@ in_the_core(
                 "groups/broadcasts",
             ),
         ],
-        "dtgcnn.distributed.world:World.gather_values": [
+        "dtgcnn.array.distributed.world:World.gather_values": [
             (
                 "cut where they are long",
                 "if words < SHORT_WORDS:",
@@ -223,21 +223,21 @@ in_the_core(
                 "groups/values",
             ),
         ],
-        "dtgcnn.distributed.world:World.from_first": [
+        "dtgcnn.array.distributed.world:World.from_first": [
             ("each decides by itself", 'return answer["value"]', "return make()",
              "groups/the_first_decides"),
             ("an error stays on the first", 'if "error" in answer:', "if False:",
              "groups/the_first_decides"),
         ],
-        "dtgcnn.distributed.world:World.check_same": [
+        "dtgcnn.array.distributed.world:World.check_same": [
             ("nobody is refused", "!= told[0].get(key)", "is Ellipsis", "groups/unlike_things"),
         ],
-        "dtgcnn.distributed.world:World.all_gather": [
+        "dtgcnn.array.distributed.world:World.all_gather": [
             ("the shape is in no tag", "{tuple(x.shape)} ", "", "groups/different_ways"),
             ("no tags are compared", "if len(set(told)) > 1:", "if False:",
              "groups/different_ways"),
         ],
-        "dtgcnn.distributed.sharing:shared_blocks": [
+        "dtgcnn.array.distributed.sharing:shared_blocks": [
             (
                 "every process makes all",
                 "own = starts[cuts[world.rank] : cuts[world.rank + 1]]",
@@ -245,7 +245,7 @@ in_the_core(
                 "groups/blocks",
             ),
         ],
-        "dtgcnn.distributed.sharing:gathered_rows": [
+        "dtgcnn.array.distributed.sharing:gathered_rows": [
             ("the filling stays", "[:count]", "", "groups/blocks"),
             ("the rows that fill up are taken for rows", "[:count]", "", "groups/steps"),
         ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from ..array import Array, ArrayOps, HostArray
+from .. import Array, ArrayOps, HostArray
 from .world import World
 
 __all__ = ["bounds_of", "gathered_rows", "shared_blocks", "shared_rows"]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..array import Array, ArrayOps
-from ..errors import DistributedError
+from ...errors import DistributedError
+from .. import Array, ArrayOps
 
 if TYPE_CHECKING:
     from .process_group import ProcessGroup

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from importlib.metadata import entry_points
 
-from ..array import ArrayOps
-from ..errors import BackendError, DistributedError
+from ...errors import BackendError, DistributedError
+from .. import ArrayOps
 from .process_group import ProcessGroup
 from .world import ALONE, World
 
@@ -95,5 +95,5 @@ def _join(ops: ArrayOps, name: str, timeout: float) -> World:
         if group.size == 1:
             return ALONE
         world = World(ops, group)
-        world.watch = Watch(world, timeout)
+        world.watch = Watch(world.rank, world.size, world.gather_values, timeout)
     return world

@@ -19,18 +19,18 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, Listener
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
-from ..errors import DistributedError
+from ...errors import DistributedError
 from .links import CONNECTING, addresses, launcher_process, reach
 
-if TYPE_CHECKING:
-    from .world import World
-
 __all__ = ["Watch", "end_after"]
+
+Gather: TypeAlias = Callable[[str, Any], list[Any]]
+"""``World.gather_values``."""
 
 ANSWERING = 3.0
 """Seconds in which a process that lives answers."""
@@ -45,15 +45,16 @@ class Watch:
     """Ends this process where another one fails, dies, ends early or does not answer.
 
     Args:
-        world: the processes, which are joined.
+        rank, size: of the processes, which are joined.
+        gather: gathers values of a name from all of them.
         timeout: seconds that a collective may wait for the others.
 
     Raises:
         DistributedError: processes of two runs are connected with each other.
     """
 
-    def __init__(self, world: World, timeout: float) -> None:
-        self.rank, self.size, self.timeout = world.rank, world.size, timeout
+    def __init__(self, rank: int, size: int, gather: Gather, timeout: float) -> None:
+        self.rank, self.size, self.timeout = rank, size, timeout
         self.failing = False
         """Whether this process ends by an error of its own."""
         self.exit_code = EXIT_CODE
@@ -65,7 +66,7 @@ class Watch:
         self._sending = threading.Lock()
         self._asking, self._stopping = threading.Event(), threading.Event()
         self._over = False
-        self._connect(world)
+        self._connect(gather)
         threading.Thread(target=self._look, daemon=True).start()
         atexit.register(self._at_exit)
         before = sys.excepthook
@@ -104,11 +105,11 @@ class Watch:
         while self._stopping.is_set() and not self.failing:
             time.sleep(GRACE)
 
-    def _connect(self, world: World) -> None:
+    def _connect(self, gather: Gather) -> None:
         here = {"host": socket.gethostname(), "pid": os.getpid(), "token": secrets.token_hex(8)}
-        peers = world.gather_values("who", {**here, "launcher": launcher_process()})
+        peers = gather("who", {**here, "launcher": launcher_process()})
         told = hashlib.sha256(json.dumps(peers).encode()).hexdigest()
-        mixed = len(set(world.gather_values("tokens", told))) > 1
+        mixed = len(set(gather("tokens", told))) > 1
         if mixed or len({peer["launcher"] for peer in peers}) > 1:
             raise DistributedError(
                 f"rank {self.rank}: processes of two runs are connected with each other: give each "
@@ -124,7 +125,7 @@ class Watch:
             listener = Listener(("127.0.0.1" if local else "0.0.0.0", 0), authkey=key)
             hosts = ["127.0.0.1"] if local else addresses()
             offer = {"hosts": hosts, "port": listener.address[1], "key": key.hex()}
-        offer = world.gather_values("where rank 0 is", offer)[0]
+        offer = gather("where rank 0 is", offer)[0]
         if listener is not None:
             accepting = threading.Thread(target=self._accept, args=(listener,), daemon=True)
             accepting.start()
@@ -133,7 +134,7 @@ class Watch:
             if link is not None:
                 self._links[0] = link
                 self._send(0, {"kind": "hello", "rank": self.rank})
-        reached = world.gather_values("connections", bool(self._links) or self.rank == 0)
+        reached = gather("connections", bool(self._links) or self.rank == 0)
         if self.rank == 0:
             accepting.join(CONNECTING)
             if not all(reached):

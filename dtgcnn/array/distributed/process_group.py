@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Protocol
 
-from ..array import Array
+from .. import Array
 
 __all__ = ["ProcessGroup"]
 
@@ -17,7 +17,7 @@ class ProcessGroup(Protocol):
     """
 
     launchers: ClassVar[tuple[str, ...]]
-    """The names in ``dtgcnn.distributed.LAUNCHERS`` of what may start such processes."""
+    """The names in ``dtgcnn.array.distributed.LAUNCHERS`` of what may start such processes."""
 
     rank: int
     """The number of this process, from 0."""
