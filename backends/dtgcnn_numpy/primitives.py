@@ -124,10 +124,11 @@ def sum_(x: Any, axis: int | None, keepdims: bool) -> Any:
 @primitive
 def _sum_in_blocks(x: Any, axis: int | None, keepdims: bool) -> Any:
     if axis is None:
-        return np.sum(np.ascontiguousarray(x), keepdims=keepdims)
+        joined: Any = np.ascontiguousarray(x)
+        return joined.sum(keepdims=keepdims)
     while x.shape[axis] > _LONG:
         x = np.add.reduceat(x, range(0, x.shape[axis], _BLOCK), axis=axis)
-    return np.sum(x, axis=axis, keepdims=keepdims)
+    return x.sum(axis=axis, keepdims=keepdims)
 
 
 def _spread(ans: Any, x: Any, axis: int | None, keepdims: bool) -> Any:
