@@ -24,6 +24,7 @@ import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
 from dtgcnn.callbacks import Callback, StopAfter
+from dtgcnn.cli.train import UNSEEN_CLASSES
 from dtgcnn.config.templates import suggest
 from dtgcnn.data import closed_form, with_pseudo_labels
 from dtgcnn.evaluation import retrieval_metrics
@@ -118,7 +119,9 @@ def held_out(
     dataset = TripletDataset.from_arrays(x, y)
     named = {"input_dim": x.shape[1], "seed": seed, **changes}
     config = DTGCNNConfig.from_dict(named)
-    loader, val = dataset.create_dataloaders(config.batch_size, 0.8, seed, config.samples_per_class)
+    share = 0.0 if unlabelled else UNSEEN_CLASSES
+    sizes = (config.batch_size, 0.8, seed, config.samples_per_class)
+    loader, val = dataset.create_dataloaders(*sizes, held_out_classes=share)
     if unlabelled and len(dataset.unlabelled_items()):
         loader, _ = with_pseudo_labels(loader, x, val, most=config.bank_size, seed=seed)
     suits = suggest(len(dataset.training_items()), len(loader), started=config.has_start)

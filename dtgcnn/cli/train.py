@@ -34,7 +34,7 @@ from ..data import (
 from ..errors import CheckpointError
 from ..evaluation import Comparison, compare
 from ..model import DTGCNN, device_option
-from ..storage import check_folder, holds_model, write_json
+from ..storage import add_figures, check_folder, holds_model, write_json
 from ..training import (
     Trainer,
     changed_classes,
@@ -66,6 +66,12 @@ STATE = ".state"
 
 RUNNING = ".running"
 """The file, in that of the model, that keeps a second run out of it."""
+
+UNSEEN = "val_unseen_map@r"
+
+UNSEEN_CLASSES = 0.1
+"""The share of the classes that the run which chooses the epoch does not see, where there are 25 or
+more: what is kept of the run is how long to train, and all classes are trained on then."""
 
 TEXT_INPUT_DIM = 384
 """Width of text vectors where the user names none."""
@@ -223,6 +229,7 @@ def train(
             train_split,
             cache=not no_cache,
             quiet=quiet,
+            held_out_classes=_share_of_classes(dataset, train_split),
         )
     else:
         assert init is not None
@@ -253,7 +260,11 @@ def train(
         state_dir=state_dir,
         save_every_n_steps=save_every,
     )
-    _inform(trainer, f"{file}: {_summary(dataset, loader, model, encoder_spec)}", err=True)
+    summary = _summary(dataset, loader, model, encoder_spec)
+    unseen = _unseen(trainer)
+    if unseen:
+        summary += f"; {unseen} of its classes are held out until all rows are trained on"
+    _inform(trainer, f"{file}: {summary}", err=True)
     try:
         _fit_and_train(trainer, resume)
         measured = trainer
@@ -266,6 +277,7 @@ def train(
                 final = _finish(trainer, dataset, fresh)
             if world.is_first:
                 final.model.save(output, overwrite=True)
+                unseen = 0
             if len(dataset.split_items("test")):
                 measured = final
         if world.is_first:
@@ -275,6 +287,8 @@ def train(
         done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch
         saved = saving.last_epoch > 0 or trainer.best_epoch is not None
         kept = f"{output} holds the model of epoch {done}" if saved else "nothing was saved"
+        if saved and unseen:
+            kept += f", which has not seen {unseen} of the classes"
         more = "; --resume goes on" if holds_state(state_dir) else ""
         click.echo(f"\ninterrupted: {kept}{more}", err=True)
         sys.exit(INTERRUPTED)
@@ -288,6 +302,21 @@ def usual_split(dataset: TripletDataset) -> float:
     return 0.8 if dataset.triplets is None else 0.9
 
 
+def _share_of_classes(dataset: TripletDataset, train_split: float) -> float:
+    """What of the classes may be held out: some, if all rows are trained on in the end, and if
+    neither the table is to be made of the run that chooses, nor labels spread in it."""
+    chooses = train_split < 1 and not len(dataset.validation_items())
+    in_the_end = chooses and len(dataset.split_items("test")) > 0
+    return UNSEEN_CLASSES if in_the_end and not len(dataset.unlabelled_items()) else 0.0
+
+
+def _unseen(trainer: Trainer) -> int:
+    """How many classes of the held-out rows are not trained on."""
+    loaders = (trainer.val_loader, trainer.train_loader)
+    held, trained = (set() if side is None else set(side.labels.tolist()) for side in loaders)
+    return len(held - trained)
+
+
 def prepared(
     dataset: TripletDataset,
     chosen: dict[str, Any],
@@ -298,6 +327,7 @@ def prepared(
     *,
     cache: bool = True,
     quiet: bool = True,
+    held_out_classes: float = 0.0,
 ) -> tuple[DTGCNN, TripletLoader, TripletLoader]:
     """A new model, and the loaders that train and validate it.
 
@@ -309,10 +339,15 @@ def prepared(
         cautious: those of a template.
         train_split: the share that trains.
         cache, quiet: as options say.
+        held_out_classes: as of ``create_dataloaders``.
     """
     config, encoder = _inputs(dataset, cautious | chosen, encoder_spec, cache, quiet)
     loader, val_loader = dataset.create_dataloaders(
-        config.batch_size, train_split, config.seed, config.samples_per_class
+        config.batch_size,
+        train_split,
+        config.seed,
+        config.samples_per_class,
+        held_out_classes=held_out_classes,
     )
     loader = _with_unlabelled(dataset, loader, val_loader, encoder, config, False, quiet)
     rows = len(dataset.training_items() if dataset.triplets is None else dataset)
@@ -480,8 +515,11 @@ def _kept(trainer: Trainer) -> str:
         added = f"no more than chance may (at best {best:.4f})" if more else "nothing"
         kept = "the start" if trainer.model.origin is None else "the model as it was"
         return f"; on the held-out rows the steps added {added}, {kept} is kept: {figures}"
-    before = f", before the first step {start[name]:.4f}" if name in start else ""
-    return f"; epoch {epoch} of {trainer.config.num_epochs} is kept: {figures}{before}"
+    if name in start:
+        figures += f", before the first step {start[name]:.4f}"
+    if UNSEEN in metrics and UNSEEN in start:
+        figures += f"; {UNSEEN} {metrics[UNSEEN]:.4f}, before {start[UNSEEN]:.4f}"
+    return f"; epoch {epoch} of {trainer.config.num_epochs} is kept: {figures}"
 
 
 def _finish(trainer: Trainer, dataset: TripletDataset, encoder: Encoder | None) -> Trainer:
@@ -506,9 +544,9 @@ def _report(trainer: Trainer, measured: Trainer, output: Path, draw: bool) -> No
     if result is None:
         click.echo("nothing was held out that could be measured", err=True)
         return
-    click.echo(f"\n{result.protocol}\n\n{result.table()}\n")
-    if result.rivals is not None:
-        click.echo(f"{result.rivals_table()}\n")
+    tables = "\n\n".join(filter(None, (result.protocol, result.table(), result.rivals_table())))
+    add_figures(output, tables)
+    click.echo(f"\n{tables}\n")
     if draw:
         _draw_map(trainer, result, output / "map.png")
 

@@ -155,6 +155,7 @@ class TripletDataset(Items):
         seed: int = 0,
         samples_per_class: int = 4,
         groups: Sequence[str | int | float] | NDArray[Any] | None = None,
+        held_out_classes: float = 0.0,
     ) -> tuple[TripletLoader, TripletLoader]:
         """Loaders of a training and a validation side that share no text and no group.
 
@@ -171,12 +172,23 @@ class TripletDataset(Items):
             groups: a name for each triplet, or for each item where there are no triplets, such as
                 who wrote it: what has the same name comes to the same side. By default ``groups``
                 of the data, if any.
+            held_out_classes: share of the classes, in [0, 1), all of whose items are validated on
+                and none trained on: what training is worth to classes that it does not know. None
+                where it makes fewer than three classes; of triplets it decides nothing.
 
         Raises:
             ValueError: an argument is out of its range.
             DataError: the data cannot be trained on; see ``require_trainable``.
         """
-        return make_loaders(self, batch_size, train_split, seed, samples_per_class, groups)
+        return make_loaders(
+            self,
+            batch_size,
+            train_split,
+            seed,
+            samples_per_class,
+            groups,
+            held_out_classes=held_out_classes,
+        )
 
     def with_unlabelled(self, other: Items) -> Self:
         """These items and those of ``other``, whose classes are not known here, after them.

@@ -1,6 +1,6 @@
 """What is written to the disk: files whole or not at all, saved models and ensembles, cards."""
 
-from .cards import ensemble_card, model_card
+from .cards import add_figures, ensemble_card, model_card
 from .checkpoint import (
     WEIGHTS,
     Checkpoint,
@@ -30,6 +30,7 @@ __all__ = [
     "Checkpoint",
     "IndexFile",
     "PackedTexts",
+    "add_figures",
     "check_folder",
     "draft",
     "ensemble_card",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from .checkpoint import spec_of
+from .files import replace_file
 
-__all__ = ["ensemble_card", "model_card"]
+__all__ = ["add_figures", "ensemble_card", "model_card"]
+
+_FIGURES = "\n## Figures\n\n"
 
 
 def model_card(model: Any) -> str:
@@ -67,3 +71,10 @@ embeddings = ensemble.encode(...)  # {takes}
 
 The banks hold vectors of training rows: treat this folder as you treat the training data.
 """
+
+
+def add_figures(directory: str | Path, figures: str) -> None:
+    """Put figures, Markdown, at the end of the card of a saved model, in place of those there."""
+    card = Path(directory) / "README.md"
+    text, _, _ = card.read_text("utf-8").partition(_FIGURES)
+    replace_file(card, (text + _FIGURES + figures.rstrip("\n") + "\n").encode())

@@ -23,7 +23,7 @@ from .state_keeper import StateKeeper, hold, saved_state
 from .together import shared_state, with_parts
 from .training_run import TrainingRun
 from .training_state import Place
-from .validation import retrieval, validate
+from .validation import retrieval, unseen_rows, validate
 
 if TYPE_CHECKING:
     from ..data import Items, TripletLoader
@@ -225,7 +225,8 @@ class Trainer:
     def _offer(self, run: TrainingRun, epoch: int, metrics: dict[str, float]) -> None:
         """Let the run keep the weights of ``epoch`` where they do better on the held-out rows than
         any before. Against the start one must gain ``LEAST_GAIN`` and more than ``LEAST_ROWS``,
-        and lose no recall@1: few rows find some epoch that is better by chance."""
+        and lose no more than ``LEAST_GAIN`` of recall@1: few rows find some epoch that is better
+        by chance."""
         name, start = chosen_by(metrics), run.best.start
         if self.model.extras():  # heads of tasks, which no retrieval measures
             name = "val_loss"
@@ -233,9 +234,11 @@ class Trainer:
             return
         if epoch > 0 and name in start and name != "val_loss":
             assert self.val_loader is not None
-            gain = max(LEAST_GAIN, LEAST_ROWS / len(self.val_loader.items))
+            unseen, _ = unseen_rows(self.model, self.val_loader)
+            rows = len(self.val_loader.items)
+            gain = max(LEAST_GAIN, LEAST_ROWS / (rows - len(unseen) or rows))
             recall = [m.get("val_recall@1", 0.0) for m in (start, metrics)]
-            if not metrics[name] > start[name] + gain or recall[1] < recall[0]:
+            if not metrics[name] > start[name] + gain or recall[1] < recall[0] - LEAST_GAIN:
                 return
         run.best.offer(epoch, metrics[name], lower=name == "val_loss")
 

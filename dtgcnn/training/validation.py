@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ..array import HostArray, derive_key
@@ -14,8 +15,13 @@ from .step_inputs import loss_arrays
 if TYPE_CHECKING:
     from ..data import TripletLoader
 
-__all__ = ["retrieval", "validate"]
+__all__ = ["retrieval", "unseen_rows", "validate"]
 
+LOOKED_UP = ("map@r", "recall@1")
+
+LEAST_UNSEEN = 3
+"""Classes without which nothing is told of unseen ones: among two, a row's nearest other is its
+like by chance."""
 
 MOST_PAIRS = 2_000
 """Pairs of held-out triplets that are measured, evenly over all."""
@@ -71,8 +77,9 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
     """How well a loader's rows find their like: what does not depend on the loss.
 
     Of rows with classes ``map@r`` and ``recall@1``, looked up among those of the model's bank; see
-    ``dtgcnn.evaluation.retrieval_metrics``. Of triplets ``pair_auc`` among the loader's rows; see
-    the function of this name. Empty where no class of theirs is in the bank.
+    ``dtgcnn.evaluation.retrieval_metrics``. Those of classes that no row of the bank has are looked
+    up among each other, where these are at least three: ``unseen_map@r`` and ``unseen_recall@1``.
+    Of triplets ``pair_auc`` among the loader's rows; see the function of this name.
 
     Args:
         model: trained so far.
@@ -87,9 +94,27 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         pairs = loader.triplets[:: -(-len(loader.triplets) // MOST_PAIRS), :2]
         anchor, positive = loader.items.searchsorted(pairs).T
         return {"pair_auc": pair_auc(embeddings, loader.labels, anchor, positive)}
-    if known is None or not set(known) & set(loader.labels.tolist()):
+    if known is None:
         return {}
-    rows = [row for row, label in enumerate(known) if label >= 0]
-    gallery, labels = model.bank_embeddings()[rows], [known[row] for row in rows]
-    found = retrieval_metrics(embeddings, loader.labels, gallery, labels)
-    return {name: found[name] for name in ("map@r", "recall@1")}
+    metrics: dict[str, float] = {}
+    own = loader.labels
+    unseen, count = unseen_rows(model, loader)
+    if len(unseen) < len(own):
+        rows = [row for row, label in enumerate(known) if label >= 0]
+        gallery, labels = model.bank_embeddings()[rows], [known[row] for row in rows]
+        found = retrieval_metrics(embeddings, own, gallery, labels)
+        metrics |= {name: found[name] for name in LOOKED_UP}
+    if count >= LEAST_UNSEEN:
+        found = retrieval_metrics(embeddings[unseen], own[unseen])
+        metrics |= {f"unseen_{name}": found[name] for name in LOOKED_UP}
+    return metrics
+
+
+def unseen_rows(model: DTGCNN, loader: TripletLoader) -> tuple[list[int], int]:
+    """The rows of a loader whose class no row of the model's bank has, in order, and how many
+    classes have two of them."""
+    labels = loader.labels.tolist()
+    known = set(model.trained_bank().labels or [])
+    rows = [row for row, label in enumerate(labels) if label not in known]
+    counts = Counter(labels[row] for row in rows)
+    return rows, sum(count > 1 for count in counts.values())

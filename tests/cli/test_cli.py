@@ -60,6 +60,24 @@ def test_training_leaves_model_map_card_and_figures(text_file: Path, tmp_path: P
     assert {"recall@1", "map@r", "knn@10"} <= set(figures["input"]) == set(figures["trained"])
 
 
+def test_the_card_tells_what_training_printed_and_an_epoch_of_it_does_not(
+    text_file: Path, tmp_path: Path
+) -> None:
+    done = train(text_file, tmp_path / "m")
+    figures = json.loads((tmp_path / "m" / "metrics.json").read_text())
+    card, count = (tmp_path / "m" / "README.md").read_text(), "## Figures"
+    told = card.partition(f"{count}\n\n")[2]
+    assert told.startswith("21 test rows, looked up among 63 train rows\n\nmetric ")
+    assert told in done.output
+    assert f"recall@1    | {100 * figures['input']['recall@1']:13.1f} |" in told
+    if "rivals" in figures:
+        assert " ".join(told.split()).endswith(figures["verdict"])
+        assert "\nlogistic regression " in told
+    again = DTGCNN.load(tmp_path / "m", backend="numpy")
+    again.save(tmp_path / "m", overwrite=True)
+    assert count not in (tmp_path / "m" / "README.md").read_text(), "they were another model's"
+
+
 def test_training_prints_a_table(text_file: Path, tmp_path: Path) -> None:
     done = train(text_file, tmp_path / "m")
     assert "21 test rows, looked up among 63 train rows" in done.output

@@ -151,6 +151,8 @@ def test_an_epoch_that_costs_recall_is_not_better() -> None:
     assert weights(trainer.model) == script.seen[2]
     trainer, script = run([{SCORES: m, "val_recall@1": r} for m, r in values[1:]], "none")
     assert trainer.best_epoch == 4  # there is no start to lose any of
+    trainer, script = run([{SCORES: m, "val_recall@1": r} for m, r in [(0.5, 0.8), (0.9, 0.798)]])
+    assert trainer.best_epoch == 1, "a quarter of a point is what chance may do"
 
 
 def test_an_epoch_must_gain_more_than_four_rows() -> None:
@@ -261,7 +263,8 @@ def test_classes_that_the_bank_lacks_are_not_looked_up() -> None:
 
     model.bank.labels = [label + 10 for label in model.bank.labels]  # type: ignore[union-attr]
     _, val = loaders()
-    assert retrieval(model, val, model.encode(X[val.items])) == {}
+    found = retrieval(model, val, model.encode(X[val.items]))
+    assert set(found) == {"unseen_map@r", "unseen_recall@1"}
     assert dataset.num_items == len(X)
 
 

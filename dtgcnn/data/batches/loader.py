@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..items import Items
 from ..reading.raw import IntArray
-from ..splits.divide import Division, check_share, check_whole
+from ..splits.divide import Division, check_part, check_share, check_whole
 from .prefetch import Prefetcher
 from .sampler import ClassBalancedSampler, TripletSampler
 
@@ -230,12 +230,14 @@ def make_loaders(
     samples_per_class: int,
     groups: Sequence[str | int | float] | NDArray[Any] | None = None,
     notes: dict[str, str] | None = None,
+    held_out_classes: float = 0.0,
 ) -> tuple[TripletLoader, TripletLoader]:
     """What ``TripletDataset.create_dataloaders`` promises; ``notes`` as those of ``Division``."""
     check_whole("batch_size", batch_size, 1 if dataset.triplets is not None else 4)
     check_whole("samples_per_class", samples_per_class, 2)
     check_whole("seed", seed, 0)
     check_share("train_split", train_split)
+    check_part("held_out_classes", held_out_classes)
     division = Division(dataset, groups, notes)
     rng = np.random.Generator(np.random.PCG64(seed))
     if division.validation is None:
@@ -243,6 +245,8 @@ def make_loaders(
     else:
         train, validation = division.everything, division.validation
         validation = validation[:0] if train_split == 1 else validation
+    if held_out_classes and dataset.triplets is None:
+        train, validation = division.hold_classes_out(train, validation, held_out_classes, rng)
 
     def loader(chosen: IntArray, training: bool) -> TripletLoader:
         return TripletLoader(

@@ -17,11 +17,14 @@ from ..reading.source import Source
 from .groups import held_out_shares, join_groups, split_grouped
 from .split import single_rows, split_labelled, split_triplets
 
-__all__ = ["Division", "check_share", "check_whole", "split_dataset"]
+__all__ = ["Division", "check_part", "check_share", "check_whole", "split_dataset"]
 
 _log = logging.getLogger("dtgcnn")
 
 NOTHING_HELD_OUT = "nothing held out"
+
+LEAST_CLASSES = 3
+"""Fewer classes are not held out: among two, a row's nearest other is its like by chance."""
 
 
 def split_dataset(
@@ -112,14 +115,36 @@ class Division:
                 self._report_grouped(labels, groups[chosen], sides[1], train_split)
         return chosen[sides[0]], chosen[sides[1]]
 
+    def hold_classes_out(
+        self, train: IntArray, validation: IntArray, share: float, rng: np.random.Generator
+    ) -> tuple[IntArray, IntArray]:
+        """Both sides, sorted, once a share of the classes that have two items in ``train`` is in
+        ``validation`` alone; as they were where that makes fewer than ``LEAST_CLASSES``, or leaves
+        fewer than two. Items of these classes that share a text or a group with one that trains
+        are on neither side."""
+        labels = self._dataset.labels
+        assert labels is not None
+        classes, counts = np.unique(labels[train], return_counts=True)
+        usable = classes[counts >= 2]
+        count = min(round(share * len(usable)), len(usable) - 2)
+        if count < LEAST_CLASSES:
+            return train, validation
+        held = np.isin(labels[train], rng.permutation(usable)[:count])
+        rest, units = train[~held], self._units()
+        moved = train[held]
+        moved = moved[~np.isin(units[moved], units[rest])]
+        return rest, np.sort(np.concatenate([validation, moved]))
+
+    def _units(self) -> IntArray:
+        """(N,) numbers of what must stay together: equal items, and groups where there are some."""
+        return self._equal if self._groups is None else join_groups(self._groups, self._equal)
+
     def _validation(self) -> IntArray | None:
         dataset, labels = self._dataset, self._dataset.labels
         named = dataset.validation_items()
         if dataset.triplets is not None or labels is None or not len(named):
             return None
-        units = self._equal
-        if self._groups is not None:
-            units = join_groups(self._groups, self._equal)
+        units = self._units()
         known = named[labels[named] >= 0]
         apart = known[~np.isin(units[known], units[self.everything])]
         if len(apart) < len(known):
@@ -198,6 +223,13 @@ class Division:
             worst if names is None else repr(names[worst]),
             100 * shares[worst],
         )
+
+
+def check_part(name: str, value: object) -> None:
+    """Raise ``ValueError`` unless ``value`` is a number in [0, 1)."""
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not 0 <= value < 1:  # type: ignore[operator]
+        raise ValueError(f"{name} must be in [0, 1), received {value!r}")
 
 
 def check_whole(name: str, value: object, least: int) -> None:
