@@ -86,6 +86,10 @@ if TYPE_CHECKING:
         Stage,
         Trainer,
     )
+    from .training.estimators import (
+        DTGCNNClassifier,
+        DTGCNNTransformer,
+    )
 
     __version__: str
 
@@ -101,8 +105,10 @@ _HOME = {
     "CollapseWatch": "callbacks",
     "CurriculumScheduler": "training",
     "DTGCNN": "model",
+    "DTGCNNClassifier": "training.estimators",
     "DTGCNNConfig": "config",
     "DTGCNNError": "errors",
+    "DTGCNNTransformer": "training.estimators",
     "DataError": "errors",
     "DataPreprocessor": "data",
     "DebugCallback": "callbacks",
@@ -160,8 +166,10 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "CollapseWatch",
     "CurriculumScheduler",
     "DTGCNN",
+    "DTGCNNClassifier",
     "DTGCNNConfig",
     "DTGCNNError",
+    "DTGCNNTransformer",
     "DataError",
     "DataPreprocessor",
     "DebugCallback",

@@ -32,6 +32,7 @@ from .items import Items
 from .label_spreading import SpreadLabels, spread_labels
 from .pseudo_labels import PseudoLabels, fit_encoder, with_pseudo_labels
 from .reading.blocks import Block, read_blocks
+from .reading.inputs import as_inputs, texts_of
 from .reading.pairs import Pairs, holds_pairs, read_pairs
 from .reading.readers import SUFFIXES, RawData, is_data_path, read_file, read_records
 from .sample import load_sample, sample_path
@@ -70,6 +71,7 @@ __all__ = [
     "TripletDataset",
     "TripletGenerator",
     "TripletLoader",
+    "as_inputs",
     "available_encoders",
     "check_format",
     "check_table",
@@ -92,6 +94,7 @@ __all__ = [
     "register_encoder",
     "sample_path",
     "spread_labels",
+    "texts_of",
     "with_pseudo_labels",
     "write_file",
     "write_table",

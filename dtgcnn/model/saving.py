@@ -14,6 +14,7 @@ from .input_rows import device_rows
 from .network import Network
 from .origin import Origin
 from .parameters import Parameters
+from .pickling import unpickled
 from .start import Start, shapes_of
 
 if TYPE_CHECKING:
@@ -147,24 +148,10 @@ class SavedModel(Parameters):
 
         saved, encoder = read_checkpoint(directory, mapped=mapped)
         ops = load_ops(backend) if ops is None else ops
-        try:
-            # The device it was trained on may not be here.
-            # Models of earlier releases have no start and end with the network.
-            config = DTGCNNConfig.from_dict(
-                {"start": "none", "propagation_hops": 0, **saved.config, "device": "auto"}
-            )
-            kind = {kind.__name__: kind for kind in _kinds(SavedModel)}[saved.model]
-            for name, shape in kind.weight_shapes(config, **saved.arguments).items():
-                saved.array(f"params.{name}", shape)  # before arrays of a crafted size are made
-            model = kind(config, ops=ops, **saved.arguments)
-        except CheckpointError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{saved.path}: its config is not valid: {error}") from None
-        model.classes_ = None if saved.classes is None else list(saved.classes)
-        model.untrained_classes = list(saved.untrained)
-        model._restore(saved)
-        model.origin = Origin(model.params, model.state, model.start)
+        kinds = {kind.__name__: kind for kind in _kinds(SavedModel)}
+        if saved.model not in kinds:
+            raise CheckpointError(f"{saved.path}: its config is not valid: {saved.model!r}")
+        model = kinds[saved.model].of_checkpoint(saved, ops)
         if encoder is not None:
             from ..data import load_encoder
 
@@ -174,6 +161,42 @@ class SavedModel(Parameters):
                 f"{directory}: must hold a {cls.__name__}, it holds a {type(model).__name__}"
             )
         return model
+
+    @classmethod
+    def of_checkpoint(cls, saved: Checkpoint, ops: ArrayOps) -> Self:
+        """The model that ``checkpoint`` told, but for its text encoder.
+
+        Raises:
+            CheckpointError: as ``load``.
+        """
+        try:
+            # The device it was trained on may not be here.
+            # Models of earlier releases have no start and end with the network.
+            config = DTGCNNConfig.from_dict(
+                {"start": "none", "propagation_hops": 0, **saved.config, "device": "auto"}
+            )
+            for name, shape in cls.weight_shapes(config, **saved.arguments).items():
+                saved.array(f"params.{name}", shape)  # before arrays of a crafted size are made
+            model = cls(config, ops=ops, **saved.arguments)
+        except CheckpointError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(f"{saved.path}: its config is not valid: {error}") from None
+        model.classes_ = None if saved.classes is None else list(saved.classes)
+        model.untrained_classes = list(saved.untrained)
+        model._restore(saved)
+        model.origin = Origin(model.params, model.state, model.start)
+        return model
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickled or deeply copied model is as one that was saved and loaded."""
+        told = (type(self), self.ops.name, self.ops.device, self.checkpoint(), self.encoder)
+        return unpickled, told
+
+    def __copy__(self) -> Self:
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
 
     def _leaves(self) -> dict[str, Any]:
         leaves = flatten(self.params, "params") | flatten(self.state, "state")

@@ -82,6 +82,16 @@ class PretrainedEncoder(ABC):
         """A sha256 of what the rows depend on."""
         return digest(self.name, self.weights, str(self.dim))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the library's model, which is loaded when a text has to be encoded."""
+        return {**vars(self), "_model": None}
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """The same model: it learns nothing, so one is enough."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def fit(self, texts: Sequence[str]) -> Self:
         """Learn nothing; returns self."""
         return self

@@ -1,0 +1,71 @@
+"""Texts or vectors as Python programs hold them: lists, arrays, columns of tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["as_inputs", "texts_of"]
+
+
+def texts_of(x: Any) -> list[str] | None:
+    """The texts of a sequence; None where it holds none.
+
+    Args:
+        x: a list, an array, or a column of pandas, polars, PyArrow or ``datasets``.
+
+    Raises:
+        ValueError: it is one string, or texts stand among other things; names the first of these.
+    """
+    if isinstance(x, str):
+        raise ValueError(f"x must be a sequence of texts, received one string: {x!r}")
+    values = _values(x)
+    if not isinstance(values, list) or not any(isinstance(value, str) for value in values):
+        return None
+    for row, value in enumerate(values):
+        if not isinstance(value, str):
+            raise ValueError(f"x must hold texts alone; row {row} is {value!r}")
+    return [str(value) for value in values]  # NumPy's strings are a class of their own
+
+
+def as_inputs(x: Any) -> list[str] | NDArray[Any]:
+    """Texts as a list, or vectors as an array.
+
+    Args:
+        x: as of ``texts_of``; vectors may also be a list of lists of numbers, a column of lists, a
+            tensor, or a table of numbers.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
+        return x
+    texts = texts_of(x)
+    if texts is not None:
+        return texts
+    values = _values(x)
+    if isinstance(values, list) and not values:
+        return []
+    try:
+        rows = np.asarray([list(v) for v in values] if isinstance(values, list) else values)
+    except (TypeError, ValueError):
+        rows = np.empty(0, object)
+    if rows.dtype.kind not in "fiub":
+        raise ValueError(
+            "x must be an array of vectors, rows of one width, or a list of texts, received "
+            f"{type(x).__name__}"
+        )
+    return rows
+
+
+def _values(x: Any) -> Any:
+    """The values of a column as Python has them; an array of two dimensions as it is."""
+    if len(getattr(x, "shape", (0,))) > 1:
+        return x.to_numpy() if hasattr(x, "to_numpy") else x
+    for method in ("to_pylist", "to_list", "tolist"):
+        if hasattr(x, method):
+            found = getattr(x, method)()
+            return found if isinstance(found, list) else [found]
+    return list(x) if hasattr(x, "__iter__") else x

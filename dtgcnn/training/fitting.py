@@ -1,0 +1,98 @@
+"""A model of labelled rows in one call, as ``dtgcnn train`` makes it."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from ..config import DTGCNNConfig, suggest
+from ..model import DTGCNN
+from .refit import train_on_all
+from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from ..data import Encoder, TripletDataset
+
+__all__ = ["fit_rows"]
+
+TEXT_INPUT_DIM = 384
+"""Width of text vectors where no config names one."""
+
+
+def fit_rows(
+    dataset: TripletDataset,
+    settings: dict[str, Any],
+    config: DTGCNNConfig | None = None,
+    *,
+    encoder: str | Encoder | None = None,
+    train_split: float = 0.8,
+    backend: str = "auto",
+) -> tuple[DTGCNN, int]:
+    """Train a model on labelled rows, of which some may be unlabelled: held-out rows choose the
+    epoch, and the model is then trained anew on all of them.
+
+    Args:
+        dataset: the rows.
+        settings: what is named one by one.
+        config: the other settings; those that suit the size of the data where not given.
+        encoder: what makes vectors of texts, or how ``dtgcnn train --encoder`` names it; copied,
+            and fitted on the texts. TF-IDF where not given.
+        train_split: the share that is not held out.
+        backend: a registered backend, or ``"auto"``.
+
+    Returns:
+        The model, and how many epochs it was trained.
+
+    Raises:
+        ValueError: the rows cannot be trained on, or a setting is out of range.
+    """
+    from ..data import fit_encoder, with_pseudo_labels
+
+    texts, features = dataset.texts, dataset.features
+    width = TEXT_INPUT_DIM if features is None else features.shape[1]
+    open_width = {"input_dim": width} if features is not None or config is None else {}
+    whole = (config or DTGCNNConfig()).replace(**open_width | settings)
+    loader, held_out = dataset.create_dataloaders(
+        whole.batch_size, train_split, whole.seed, whole.samples_per_class
+    )
+    spread = len(dataset.unlabelled_items()) > 0 and whole.vocab_size is None
+    fitted, vectors = None, features
+    if texts is not None:
+        fitted = _unfitted(encoder, whole)
+        fit_encoder(fitted, loader, spread)
+        vectors = fitted.encode(texts)
+        if whole.vocab_size is None:
+            whole = whole.replace(input_dim=fitted.dim)
+    assert vectors is not None
+    distinct = len({vectors[item].tobytes() for item in loader.items})
+    if distinct < 2:
+        raise ValueError("two rows or more must differ to be trained on, all are equal")
+    if config is None:
+        suits = suggest(len(loader.items), len(loader), started=whole.has_start)
+        whole = whole.replace(**suits | settings)
+    whole = whole.replace(graph_k_neighbors=min(whole.graph_k_neighbors, distinct - 1))
+    model = DTGCNN(whole, backend=backend, encoder=fitted)
+    if spread:
+        rows, most = model.vectors(dataset.inputs), whole.bank_size
+        loader, _ = with_pseudo_labels(loader, rows, held_out, most=most, seed=whole.seed)
+    trainer = Trainer(model, train_loader=loader, val_loader=held_out, progress=False)
+    trainer.train()
+    if trainer.best_epoch is None:
+        return trainer.model, whole.num_epochs
+    fresh = None if texts is None else _unfitted(encoder, whole)
+    return train_on_all(trainer, dataset, fresh).model, trainer.best_epoch
+
+
+def _unfitted(given: str | Encoder | None, config: DTGCNNConfig) -> Encoder:
+    """A new encoder."""
+    from ..data import default_encoder, make_encoder
+
+    if given is None:
+        encoder = default_encoder(config)
+    elif isinstance(given, str):
+        encoder = make_encoder(given, config.input_dim)
+    else:
+        encoder = deepcopy(given)
+    if hasattr(encoder, "progress"):
+        encoder.progress = False
+    return encoder
