@@ -2,13 +2,14 @@
 
 from .batch_all import BatchAllTripletLoss
 from .contrastive import CircleLoss, InfoNCELoss, MultiSimilarityLoss, SupConLoss
-from .objective import LossFunction, Objective, as_objective, config_objective
+from .objective import ConfigObjective, LossFunction, Objective, as_objective, config_objective
 from .triplet import AdaptiveMarginScheduler, FocalTripletLoss, TripletLoss
 
 __all__ = [
     "AdaptiveMarginScheduler",
     "BatchAllTripletLoss",
     "CircleLoss",
+    "ConfigObjective",
     "FocalTripletLoss",
     "InfoNCELoss",
     "LossFunction",

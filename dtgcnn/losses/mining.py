@@ -2,6 +2,8 @@
 
 Indices are found on detached rows by the expanded formula, one matrix product; the loss
 then computes the chosen rows' distances exactly. Every result has a static shape, with a mask.
+Each anchor is mined by itself, so ``rows``, (R,) int32, mines for these anchors alone, in (R, B)
+memory: what blocks of anchors give, one after the other, is what all give.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from typing import Literal, NamedTuple, TypeAlias
 from ..array import Array, ArrayOps, numerics, uniform
 
 __all__ = ["Hardness", "Masks", "Triplets", "batch_hard", "count_before", "distance_weighted"]
-__all__ += ["easy_positive", "explicit", "masks", "semi_hard", "semi_hard_all"]
+__all__ += ["easy_positive", "explicit", "hard_and_semi_hard", "masks", "semi_hard"]
+__all__ += ["semi_hard_all"]
 
 Hardness: TypeAlias = Literal["hard", "semi_hard"]
 """Which negative: the nearest, or the nearest that is farther than the positive."""
@@ -29,35 +32,55 @@ class Triplets(NamedTuple):
 
 
 class Masks(NamedTuple):
-    """Which pairs of a batch are positive and which negative, (B, B) booleans; a row and itself,
-    or another copy of its item, are neither."""
+    """Which pairs are positive and which negative, (R, B) booleans; a row and itself, or another
+    copy of its item, are neither."""
 
     positive: Array
     negative: Array
 
 
-def masks(ops: ArrayOps, labels: Array, items: Array, anchors: Array | None = None) -> Masks:
+def masks(
+    ops: ArrayOps,
+    labels: Array,
+    items: Array,
+    anchors: Array | None = None,
+    rows: Array | None = None,
+) -> Masks:
     """The positive and the negative pairs of labels and items, both (B,) int32.
 
     Where ``anchors`` (B,) bool are given, a pair is of one of them and a row that is none.
     """
-    same = labels[:, None] == labels[None, :]
-    pairs = Masks(same & (items[:, None] != items[None, :]), ~same)
+    same = _of(ops, labels, rows)[:, None] == labels[None, :]
+    pairs = Masks(same & (_of(ops, items, rows)[:, None] != items[None, :]), ~same)
     if anchors is None:
         return pairs
-    compared = anchors[:, None] & ~anchors[None, :]
+    compared = _of(ops, anchors, rows)[:, None] & ~anchors[None, :]
     return Masks(pairs.positive & compared, pairs.negative & compared)
 
 
-def _distances(ops: ArrayOps, embeddings: Array) -> Array:
-    """(B, B) ``|b|² − 2 a·b`` of detached rows: the squared distance less ``|a|²``, which is the
+def _of(ops: ArrayOps, x: Array, rows: Array | None) -> Array:
+    return x if rows is None else ops.take(x, rows)
+
+
+def _positions(ops: ArrayOps, labels: Array, rows: Array | None) -> Array:
+    return ops.arange(labels.shape[0]) if rows is None else rows
+
+
+def _distances(ops: ArrayOps, embeddings: Array, rows: Array | None) -> Array:
+    """(R, B) ``|b|² − 2 a·b`` of detached rows: the squared distance less ``|a|²``, which is the
     same all along row a and so changes no choice. For selection, never for a gradient."""
-    rows = ops.stop_gradient(embeddings)
-    return ops.sum(rows * rows, axis=1)[None, :] - (2.0 * rows) @ ops.permute_dims(rows, (1, 0))
+    x = ops.stop_gradient(embeddings)
+    near = (2.0 * _of(ops, x, rows)) @ ops.permute_dims(x, (1, 0))
+    return ops.sum(x * x, axis=1)[None, :] - near
 
 
 def batch_hard(
-    ops: ArrayOps, embeddings: Array, labels: Array, items: Array, anchors: Array | None = None
+    ops: ArrayOps,
+    embeddings: Array,
+    labels: Array,
+    items: Array,
+    anchors: Array | None = None,
+    rows: Array | None = None,
 ) -> Triplets:
     """For each row its farthest positive and its nearest negative (Hermans et al. 2017).
 
@@ -66,16 +89,41 @@ def batch_hard(
         labels: (B,) int32 classes.
         items: (B,) int32 identities: a row is no positive of another copy of itself.
         anchors: as of ``masks``.
+        rows: (R,) int32, the rows to mine for; all where not given.
 
     Returns:
-        B triplets; a row without a positive or without a negative is not valid.
+        R triplets; a row without a positive or without a negative is not valid.
     """
-    distances = _distances(ops, embeddings)
-    pairs = masks(ops, labels, items, anchors)
+    pairs = masks(ops, labels, items, anchors, rows)
+    anchor = _positions(ops, labels, rows)
+    return _hardest(ops, _distances(ops, embeddings, rows), pairs, anchor)
+
+
+def _hardest(ops: ArrayOps, distances: Array, pairs: Masks, anchor: Array) -> Triplets:
     positive = ops.argmax(ops.where(pairs.positive, distances, -_INF), axis=1)
     negative = ops.argmax(ops.where(pairs.negative, -distances, -_INF), axis=1)
     has_both = (ops.sum(pairs.positive, axis=1) > 0) & (ops.sum(pairs.negative, axis=1) > 0)
-    return Triplets(ops.arange(labels.shape[0]), positive, negative, has_both)
+    return Triplets(anchor, positive, negative, has_both)
+
+
+def hard_and_semi_hard(
+    ops: ArrayOps,
+    embeddings: Array,
+    labels: Array,
+    items: Array,
+    anchors: Array | None = None,
+    rows: Array | None = None,
+) -> tuple[Triplets, Triplets]:
+    """``batch_hard``, and ``semi_hard`` of its pairs, by one look at the distances.
+
+    Args:
+        embeddings, labels, items, anchors, rows: as of ``batch_hard``.
+    """
+    distances = _distances(ops, embeddings, rows)
+    pairs = masks(ops, labels, items, anchors, rows)
+    hard = _hardest(ops, distances, pairs, _positions(ops, labels, rows))
+    # What is no anchor has no negative here; its pair is not valid anyway.
+    return hard, _beyond(ops, distances, pairs.negative, hard)
 
 
 def explicit(ops: ArrayOps, triplets: Array) -> Triplets:
@@ -105,12 +153,16 @@ def semi_hard(
     Returns:
         T triplets; one without such a negative is not valid, nor one whose pair was not.
     """
-    distances = ops.take(_distances(ops, embeddings), pairs.anchor)
-    to_positive = ops.take_along_axis(distances, pairs.positive[:, None], axis=1)
-    others = ops.take(labels, pairs.anchor)[:, None] != labels[None, :]
-    candidates = others & (distances > to_positive)
+    candidates = ops.take(labels, pairs.anchor)[:, None] != labels[None, :]
     if anchors is not None:
         candidates = candidates & ~anchors[None, :]
+    return _beyond(ops, _distances(ops, embeddings, pairs.anchor), candidates, pairs)
+
+
+def _beyond(ops: ArrayOps, distances: Array, negatives: Array, pairs: Triplets) -> Triplets:
+    """The pairs, each with the nearest of its ``negatives`` (T, B) beyond its positive."""
+    to_positive = ops.take_along_axis(distances, pairs.positive[:, None], axis=1)
+    candidates = negatives & (distances > to_positive)
     negative = ops.argmax(ops.where(candidates, -distances, -_INF), axis=1)
     found = ops.sum(candidates, axis=1) > 0
     return Triplets(pairs.anchor, pairs.positive, negative, pairs.valid & found)
@@ -123,6 +175,7 @@ def easy_positive(
     items: Array,
     negative: Hardness = "semi_hard",
     anchors: Array | None = None,
+    rows: Array | None = None,
 ) -> Triplets:
     """For each row its nearest positive, and the nearest negative of all or beyond it.
 
@@ -133,17 +186,18 @@ def easy_positive(
         labels, items: (B,) int32.
         negative: ``"semi_hard"``: the nearest that is farther than the positive; ``"hard"``: the
             nearest of all.
-        anchors: as of ``masks``.
+        anchors, rows: as of ``batch_hard``.
 
     Returns:
-        B triplets; a row without a positive or without such a negative is not valid.
+        R triplets; a row without a positive or without such a negative is not valid.
 
     Raises:
         ValueError: ``negative`` is neither.
     """
     if negative not in ("hard", "semi_hard"):
         raise ValueError(f"negative must be 'hard' or 'semi_hard', received {negative!r}")
-    distances, pairs = _distances(ops, embeddings), masks(ops, labels, items, anchors)
+    distances = _distances(ops, embeddings, rows)
+    pairs = masks(ops, labels, items, anchors, rows)
     positive = ops.argmax(ops.where(pairs.positive, -distances, -_INF), axis=1)
     candidates = pairs.negative
     if negative == "semi_hard":
@@ -151,7 +205,7 @@ def easy_positive(
         candidates = candidates & (distances > to_positive)
     chosen = ops.argmax(ops.where(candidates, -distances, -_INF), axis=1)
     valid = (ops.sum(pairs.positive, axis=1) > 0) & (ops.sum(candidates, axis=1) > 0)
-    return Triplets(ops.arange(labels.shape[0]), positive, chosen, valid)
+    return Triplets(_positions(ops, labels, rows), positive, chosen, valid)
 
 
 def count_before(ops: ArrayOps, first: Array, second: Array) -> tuple[Array, Array]:
@@ -175,17 +229,19 @@ def count_before(ops: ArrayOps, first: Array, second: Array) -> tuple[Array, Arr
 
 
 def _positive_lists(ops: ArrayOps, positive: Array, positives: int) -> tuple[Array, Array]:
-    """(B, P) int32 columns of each row's first P positives, and which of them are real."""
+    """(R, P) int32 columns of each row's first P positives, and which of them are real."""
     if positives < 1:
         raise ValueError(f"positives must be at least 1, received {positives}")
     marks = ops.astype(positive, ops.dtype)
-    found, columns = numerics.top_k(ops, marks, min(positives, positive.shape[0]))
+    found, columns = numerics.top_k(ops, marks, min(positives, positive.shape[1]))
     return columns, found > 0.5
 
 
-def _listed(ops: ArrayOps, positive: Array, negative: Array, valid: Array) -> Triplets:
-    """(B, P) positives and negatives of each row as a list of B·P triplets."""
-    anchor = ops.arange(positive.shape[0])[:, None] + ops.zeros(positive.shape, "int32")
+def _listed(
+    ops: ArrayOps, anchor: Array, positive: Array, negative: Array, valid: Array
+) -> Triplets:
+    """(R, P) positives and negatives of each anchor (R,) as a list of R·P triplets."""
+    anchor = anchor[:, None] + ops.zeros(positive.shape, "int32")
     return Triplets(*(ops.reshape(x, (-1,)) for x in (anchor, positive, negative, valid)))
 
 
@@ -196,8 +252,9 @@ def semi_hard_all(
     items: Array,
     positives: int,
     anchors: Array | None = None,
+    rows: Array | None = None,
 ) -> Triplets:
-    """For every anchor and positive the nearest negative beyond the positive, in (B, B) memory.
+    """For every anchor and positive the nearest negative beyond the positive, in (R, B) memory.
 
     Schroff et al. 2015 (arXiv:1503.03832). A row sorts its negatives once, and a pair takes the one
     at the place where its positive would stand.
@@ -206,15 +263,16 @@ def semi_hard_all(
         embeddings: (B, D).
         labels, items: (B,) int32.
         positives: P, the most positives of a row; of more, the first in the batch are taken.
-        anchors: as of ``masks``.
+        anchors, rows: as of ``batch_hard``.
 
     Returns:
-        B·P triplets; those without a positive or such a negative are not valid.
+        R·P triplets; those without a positive or such a negative are not valid.
 
     Raises:
         ValueError: ``positives`` is below 1.
     """
-    distances, pairs = _distances(ops, embeddings), masks(ops, labels, items, anchors)
+    distances = _distances(ops, embeddings, rows)
+    pairs = masks(ops, labels, items, anchors, rows)
     positive, real = _positive_lists(ops, pairs.positive, positives)
     to_negatives = ops.where(pairs.negative, distances, _INF)
     to_positives = ops.take_along_axis(distances, positive, axis=1)
@@ -222,7 +280,7 @@ def semi_hard_all(
     found = nearer < ops.sum(pairs.negative, axis=1)[:, None]
     sorted_negatives = ops.argsort(to_negatives, axis=1)
     negative = ops.take_along_axis(sorted_negatives, ops.where(found, nearer, 0), axis=1)
-    return _listed(ops, positive, negative, real & found)
+    return _listed(ops, _positions(ops, labels, rows), positive, negative, real & found)
 
 
 def distance_weighted(
@@ -235,6 +293,7 @@ def distance_weighted(
     cutoff: float = 0.5,
     nonzero_loss_cutoff: float = 1.4,
     anchors: Array | None = None,
+    rows: Array | None = None,
 ) -> Triplets:
     """For every anchor and positive a negative drawn evenly over distances d of unit rows.
 
@@ -248,10 +307,10 @@ def distance_weighted(
         key: (2,) uint32, one for each batch.
         cutoff: the distance below which the weight grows no more.
         nonzero_loss_cutoff: negatives at this distance or beyond are not drawn.
-        anchors: as of ``masks``.
+        anchors, rows: as of ``batch_hard``.
 
     Returns:
-        B·P triplets; those without a positive, or without a negative in reach, are not valid.
+        R·P triplets; those without a positive, or without a negative in reach, are not valid.
 
     Raises:
         ValueError: ``positives`` is below 1, or the cutoffs do not rise within (0, 2).
@@ -259,11 +318,10 @@ def distance_weighted(
     if not 0.0 < cutoff < nonzero_loss_cutoff < 2.0:
         received = f"received {cutoff} and {nonzero_loss_cutoff}"
         raise ValueError(f"cutoff and nonzero_loss_cutoff must rise within (0, 2), {received}")
-    unit, pairs = (
-        numerics.l2_normalize(ops, ops.stop_gradient(embeddings)),
-        masks(ops, labels, items, anchors),
-    )
-    distances = ops.sqrt(ops.maximum(2.0 - 2.0 * (unit @ ops.permute_dims(unit, (1, 0))), 0.0))
+    unit = numerics.l2_normalize(ops, ops.stop_gradient(embeddings))
+    pairs = masks(ops, labels, items, anchors, rows)
+    cosines = _of(ops, unit, rows) @ ops.permute_dims(unit, (1, 0))
+    distances = ops.sqrt(ops.maximum(2.0 - 2.0 * cosines, 0.0))
     candidates = pairs.negative & (distances < nonzero_loss_cutoff)
     d = ops.where(candidates, ops.maximum(distances, cutoff), 1.0)
     n = embeddings.shape[1]
@@ -273,9 +331,10 @@ def distance_weighted(
     cumulative = ops.cumulative_sum(ops.where(candidates, ops.exp(shifted), 0.0), axis=1)
 
     positive, real = _positive_lists(ops, pairs.positive, positives)
-    drawn = uniform(ops, key, positive.shape) * cumulative[:, -1:]
+    draws = uniform(ops, key, (labels.shape[0], positive.shape[1]))
+    drawn = _of(ops, draws, rows) * cumulative[:, -1:]
     _, place = count_before(ops, cumulative, drawn)
     inside = place < labels.shape[0]
     negative = ops.where(inside, place, 0)
     chosen = inside & (ops.take_along_axis(ops.astype(candidates, "int32"), negative, axis=1) > 0)
-    return _listed(ops, positive, negative, real & chosen)
+    return _listed(ops, _positions(ops, labels, rows), positive, negative, real & chosen)

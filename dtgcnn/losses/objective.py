@@ -7,6 +7,7 @@ and a line in ``objective``. A loss that a user writes needs neither: ``Trainer(
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..array import Array, ArrayOps, Tree, numerics
@@ -24,7 +25,8 @@ from .contrastive import (
 from .mining import Triplets
 from .triplet import FocalTripletLoss, TripletLoss
 
-__all__ = ["LossFunction", "Objective", "as_objective", "config_objective", "objective"]
+__all__ = ["ConfigObjective", "LossFunction", "Objective", "as_objective", "config_objective"]
+__all__ += ["objective"]
 
 Result: TypeAlias = tuple[Array, dict[str, Array]]
 """A scalar to minimise, and metrics."""
@@ -36,13 +38,42 @@ Objective: TypeAlias = Callable[[ArrayOps, Tree, Array, Tree], Result]
 """``(ops, params, embeddings, batch)`` to what is minimised, a scalar, and metrics."""
 
 
-def config_objective(config: DTGCNNConfig) -> Objective:
+def config_objective(config: DTGCNNConfig) -> ConfigObjective:
     """The loss that a config names."""
+    return ConfigObjective(config)
 
-    def of_config(ops: ArrayOps, params: Tree, embeddings: Array, batch: Tree) -> Result:
-        return objective(ops, config, embeddings, batch)
 
-    return of_config
+@dataclass(frozen=True)
+class ConfigObjective:
+    """The loss that a config names, and its mining apart, which several processes can share."""
+
+    config: DTGCNNConfig
+
+    def __call__(self, ops: ArrayOps, params: Tree, embeddings: Array, batch: Tree) -> Result:
+        """The loss of a batch's embeddings, and metrics, see ``objective``."""
+        return objective(ops, self.config, embeddings, batch)
+
+    def mined_shape(self, batch: Tree) -> tuple[int, int]:
+        """Of ``mine`` for all anchors of a batch; (0, 0) where nothing is mined."""
+        config, strategy = self.config, self.config.mining_strategy
+        if config.loss not in ("triplet", "focal") or strategy == "explicit":
+            return 0, 0
+        given, count = batch.get("triplets"), batch["labels"].shape[0]
+        if given is not None and strategy in ("auto", "semi_hard"):
+            count = given.shape[0]
+        elif strategy in ("semi_hard", "distance_weighted"):
+            return count, 4 * min(_positives(config, batch), count)
+        return count, 8 if strategy == "auto" else 4
+
+    def mine(self, ops: ArrayOps, embeddings: Array, batch: Tree, rows: Array) -> Array:
+        """What is mined for the anchors at ``rows`` (R,) int32, of ``mined_shape``'s count:
+        (R, M) int32, as ``batch["mined"]`` holds it for all of them."""
+        found = _mine(ops, self.config, _for_mining(ops, self.config, embeddings), batch, rows)
+        per = found[0].anchor.shape[0] // rows.shape[0]
+        columns = [
+            ops.reshape(ops.astype(x, "int32"), (rows.shape[0], per)) for t in found for x in t
+        ]
+        return ops.concat(columns, axis=1)
 
 
 def as_objective(loss: LossFunction) -> Objective:
@@ -77,8 +108,8 @@ def objective(
 
     ``batch`` holds ``labels`` and ``items``, (B,) int32; ``triplets``, (T, 3) positions, where the
     data are triplets; ``mining_key``, (2,) uint32, for distance-weighted mining; ``margin``, a 0-d
-    array, in place of the config's; and ``anchors``, (B,) bool, where these alone are compared,
-    with the others.
+    array, in place of the config's; ``anchors``, (B,) bool, where these alone are compared, with
+    the others; and ``mined``, see ``ConfigObjective.mine``, where mining is done.
 
     Raises:
         ValueError: ``mining_strategy="explicit"`` on data without triplets.
@@ -96,15 +127,14 @@ def objective(
         triplet_loss = FocalTripletLoss(margin, config.focal_gamma, distance, swap, reduction)
     else:
         triplet_loss = TripletLoss(margin, distance, swap, config.soft_margin, reduction)
-    rows = embeddings
-    if distance == "cosine" and not config.normalize_output:  # mining goes by Euclidean distance
-        rows = numerics.l2_normalize(ops, ops.stop_gradient(embeddings))
-    triplets = _mine(ops, config, rows, batch)
-    value, metrics = triplet_loss(ops, embeddings, triplets)
-    if config.mining_strategy != "auto":
-        return value, metrics
-    softer = mining.semi_hard(ops, rows, labels, triplets, batch.get("anchors"))
-    return 0.5 * (value + triplet_loss(ops, embeddings, softer)[0]), metrics
+    if "mined" in batch:
+        mined = _unpacked(ops, batch["mined"], 2 if config.mining_strategy == "auto" else 1)
+    else:
+        mined = _mine(ops, config, _for_mining(ops, config, embeddings), batch)
+    value, metrics = triplet_loss(ops, embeddings, mined[0])
+    for softer in mined[1:]:
+        value = 0.5 * (value + triplet_loss(ops, embeddings, softer)[0])
+    return value, metrics
 
 
 def _pair_loss(config: DTGCNNConfig, batch: Tree) -> PairLoss:
@@ -118,22 +148,51 @@ def _pair_loss(config: DTGCNNConfig, batch: Tree) -> PairLoss:
     return MultiSimilarityLoss() if config.loss == "multi_similarity" else CircleLoss()
 
 
-def _mine(ops: ArrayOps, config: DTGCNNConfig, embeddings: Array, batch: Tree) -> Triplets:
+def _for_mining(ops: ArrayOps, config: DTGCNNConfig, embeddings: Array) -> Array:
+    if config.triplet_distance == "cosine" and not config.normalize_output:
+        # Mining goes by Euclidean distance.
+        return numerics.l2_normalize(ops, ops.stop_gradient(embeddings))
+    return embeddings
+
+
+def _mine(
+    ops: ArrayOps, config: DTGCNNConfig, embeddings: Array, batch: Tree, rows: Array | None = None
+) -> tuple[Triplets, ...]:
+    """The batch's triplets, and for ``auto`` softer ones of the same pairs."""
     labels, items, strategy = batch["labels"], batch["items"], config.mining_strategy
     anchors = batch.get("anchors")
-    given = mining.explicit(ops, batch["triplets"]) if "triplets" in batch else None
-    if strategy in ("auto", "explicit") and given is not None:
-        return given
-    if strategy in ("auto", "batch_hard"):
-        return mining.batch_hard(ops, embeddings, labels, items, anchors)
+    if "triplets" in batch and strategy in ("auto", "explicit", "semi_hard"):
+        chosen = batch["triplets"] if rows is None else ops.take(batch["triplets"], rows)
+        given = mining.explicit(ops, chosen)
+        if strategy == "explicit":
+            return (given,)
+        softer = mining.semi_hard(ops, embeddings, labels, given, anchors)
+        return (given, softer) if strategy == "auto" else (softer,)
+    every = (ops, embeddings, labels, items)
+    if strategy == "auto":
+        return mining.hard_and_semi_hard(*every, anchors, rows)
+    if strategy == "batch_hard":
+        return (mining.batch_hard(*every, anchors, rows),)
     if strategy == "easy_positive":
-        return mining.easy_positive(ops, embeddings, labels, items, anchors=anchors)
+        return (mining.easy_positive(*every, anchors=anchors, rows=rows),)
     if strategy == "explicit":
         raise ValueError("mining_strategy 'explicit' needs triplets, and the data are labelled")
-    if strategy == "semi_hard" and given is not None:
-        return mining.semi_hard(ops, embeddings, labels, given, anchors)
-    positives = 1 if given is not None else config.samples_per_class - 1
+    positives = _positives(config, batch)
     if strategy == "semi_hard":
-        return mining.semi_hard_all(ops, embeddings, labels, items, positives, anchors)
+        return (mining.semi_hard_all(*every, positives, anchors, rows),)
     key = batch["mining_key"]
-    return mining.distance_weighted(ops, embeddings, labels, items, positives, key, anchors=anchors)
+    return (mining.distance_weighted(*every, positives, key, anchors=anchors, rows=rows),)
+
+
+def _positives(config: DTGCNNConfig, batch: Tree) -> int:
+    """The most positives of an anchor, where each is mined for."""
+    return 1 if "triplets" in batch else config.samples_per_class - 1
+
+
+def _unpacked(ops: ArrayOps, mined: Array, sets: int) -> tuple[Triplets, ...]:
+    """What ``ConfigObjective.mine`` made: ``sets`` of triplets side by side."""
+    per = mined.shape[1] // (4 * sets)
+    columns = (mined[:, i * per : (i + 1) * per] for i in range(4 * sets))
+    found = [ops.reshape(column, (-1,)) for column in columns]
+    each = zip(found[0::4], found[1::4], found[2::4], found[3::4])
+    return tuple(Triplets(a, p, n, valid > 0) for a, p, n, valid in each)

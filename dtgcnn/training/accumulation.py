@@ -5,8 +5,9 @@ batch only. With cached gradients (Gao et al. 2021, arXiv:2101.06983) the batche
 batch to mining and loss, while only one of them is differentiated at a time: all are embedded, the
 gradient of the loss in the embeddings is taken, and each batch is embedded once more to carry its
 rows of that gradient on to the parameters. Several processes share the parts: embeddings are
-gathered, every process takes the gradient of the loss over all rows, and the parts' gradients are
-gathered and added in the order of the parts, so that every number of processes gives the same bits.
+gathered, each part mines for its share of the anchors among all rows, what is mined is gathered,
+every process takes the gradient of the loss, and the parts' gradients are gathered and added in the
+order of the parts, so that every number of processes gives the same bits.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class AccumulatedStep:
         self.ops: ArrayOps = step.ops
         self._differentiate = make(step.differentiate)
         self._embed = make(step.embed)
+        self._mined_shape, self._mine = step.mined_shape, make(step.mine)
         self._differentiate_loss = make(step.differentiate_loss)
         self._differentiate_rows = make(step.differentiate_rows)
         self.update = make(step.update)
@@ -105,6 +107,7 @@ class AccumulatedStep:
         bounds, width = [starts[cut] for cut in cuts], (self._width,)
         embeddings = gathered_rows(world, ops, "embeddings", pieces, bounds, width, ops.dtype)
         new_state = self._replay(params, state, self._parts_of("running state", moved, still, cuts))
+        joint = self._with_mined(embeddings, joint, len(parts), cuts)
         total, seeds, metrics = self._differentiate_loss(params, embeddings, joint)
         if scale is not None:
             total, seeds = tree_map(lambda g: g * scale, total), seeds * scale
@@ -127,6 +130,23 @@ class AccumulatedStep:
                 total = _add(total, found, 1.0)
                 ops.evaluate(total)
         return total, new_state, metrics
+
+    def _with_mined(self, embeddings: Array, joint: Tree, parts: int, cuts: Sequence[int]) -> Tree:
+        """``joint`` with what is mined, each part's share of the anchors by the part's process."""
+        ops, world = self.ops, self.world
+        count, width = self._mined_shape(joint)
+        if count == 0:
+            return joint
+        starts = bounds_of(count, parts)
+        pieces = []
+        for i in range(cuts[world.rank], cuts[world.rank + 1]):
+            rows = ops.arange(starts[i + 1] - starts[i]) + starts[i]
+            if rows.shape[0]:
+                pieces.append(self._mine(embeddings, joint, rows))
+                ops.evaluate(pieces[-1])
+        bounds = [starts[cut] for cut in cuts]
+        mined = gathered_rows(world, ops, "mined triplets", pieces, bounds, (width,), "int32")
+        return {**joint, "mined": mined}
 
     def _parts_of(self, name: str, own: list[Tree], like: Tree, cuts: Sequence[int]) -> list[Tree]:
         """The trees of all parts in order, of which this process has its ``own``; each is shaped

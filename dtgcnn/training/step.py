@@ -18,7 +18,7 @@ from ..array import (
     tree_map,
 )
 from ..config import DTGCNNConfig
-from ..losses import Objective, config_objective
+from ..losses import ConfigObjective, Objective, config_objective
 from ..model import BatchNorm, Graph, Network, graph_figures
 from ..optim import Optimizer, apply_updates, clip_by_global_norm
 
@@ -106,6 +106,16 @@ class TrainingStep:
         """Embeddings of the rows in a training pass, not differentiated, and the new state."""
         z, new_state, _ = self._encode(params, state, rows, sources, key)
         return z, self._keep(params, state, new_state)
+
+    def mined_shape(self, batch: Tree) -> tuple[int, int]:
+        """Of ``mine`` for all anchors of a batch, see ``ConfigObjective``; (0, 0) where the loss
+        does not mine, or is not the config's alone."""
+        objective = self.objective or config_objective(self.config)
+        return objective.mined_shape(batch) if isinstance(objective, ConfigObjective) else (0, 0)
+
+    def mine(self, embeddings: Array, batch: Tree, rows: Array) -> Array:
+        """What is mined for the anchors at ``rows``, see ``ConfigObjective``."""
+        return config_objective(self.config).mine(self.ops, embeddings, batch, rows)
 
     def differentiate_loss(
         self, params: Tree, embeddings: Array, batch: Tree

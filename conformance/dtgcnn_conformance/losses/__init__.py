@@ -7,6 +7,7 @@ MODULES = (
     "anchored",
     "objectives",
     "combinations",
+    "blocks",
     "tasks",
     "far_rows",
     "mining_properties",

@@ -28,7 +28,7 @@ from .anchors import TURNS
 from .objectives import differentiated
 from .triplets import CHOSEN, EMBEDDINGS, ITEMS, LABELS
 
-__all__ = ["BATCHES", "accepted", "configs", "pairings"]
+__all__ = ["BATCHES", "accepted", "configs", "expected", "pairings", "rows_of"]
 
 SETTINGS: dict[str, tuple[Any, ...]] = {
     "triplet_distance": get_args(Distance),
@@ -96,27 +96,28 @@ def configs(loss: str, strategy: str) -> Iterator[tuple[str, DTGCNNConfig]]:
 def hold(probe: Probe, kind: str, what: str, config: DTGCNNConfig) -> None:
     """Hold value, metrics and gradient of a config's loss to the reference."""
     what = f"{kind} with {what}"
-    expected = _expected(kind, config)
-    actual = differentiated(probe.ops, config, BATCHES[kind][1], _rows(config))
+    wanted = expected(kind, config)
+    actual = differentiated(probe.ops, config, BATCHES[kind][1], rows_of(config))
     for name in ("loss", "metrics"):
-        probe.values(f"{name} of {what}", actual[name], expected[name])
-    probe.gradients(f"gradient of {what}", actual["gradient"], expected["gradient"])
+        probe.values(f"{name} of {what}", actual[name], wanted[name])
+    probe.gradients(f"gradient of {what}", actual["gradient"], wanted["gradient"])
 
 
 @functools.cache
-def _expected(kind: str, config: DTGCNNConfig) -> Tree:
+def expected(kind: str, config: DTGCNNConfig) -> Tree:
     """What the reference has, whose gradient is held to the difference of two values beside each
     other. Computed once, however many backends are put to it."""
-    reference, batch, x = Reference(), BATCHES[kind][1], _rows(config)
-    expected: Tree = to_host(reference, differentiated(reference, config, batch, x))
+    reference, batch, x = Reference(), BATCHES[kind][1], rows_of(config)
+    found: Tree = to_host(reference, differentiated(reference, config, batch, x))
     if config.loss not in _FIXED_FACTORS:
-        along = np.array(np.sum(expected["gradient"]["x"] * _DIRECTION))
+        along = np.array(np.sum(found["gradient"]["x"] * _DIRECTION))
         slope = np.array(_slope(reference, config, batch, x))
         compare(f"the reference's slope of {kind}", along, slope, "float64", DIFFERENCES)
-    return expected
+    return found
 
 
-def _rows(config: DTGCNNConfig) -> HostArray:
+def rows_of(config: DTGCNNConfig) -> HostArray:
+    """The embeddings of every batch, at unit length where the config makes them so."""
     return _UNIT if config.normalize_output else _ROWS
 
 

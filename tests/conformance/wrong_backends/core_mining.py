@@ -9,26 +9,26 @@ in_the_core(
         "dtgcnn.losses.mining:masks": [
             (
                 "a row is its own positive",
-                "same & (items[:, None] != items[None, :])",
+                "same & (_of(ops, items, rows)[:, None] != items[None, :])",
                 "same",
                 "losses/batch_hard_triplets",
             ),
             (
                 "another copy is a positive",
-                "items[:, None] != items[None, :]",
-                "ops.arange(items.shape[0])[:, None] != ops.arange(items.shape[0])[None, :]",
+                "_of(ops, items, rows)[:, None] != items[None, :]",
+                "_positions(ops, items, rows)[:, None] != ops.arange(items.shape[0])[None, :]",
                 "losses/batch_hard_triplets",
             ),
             (
                 "an anchor is compared with anchors as well",
-                "anchors[:, None] & ~anchors[None, :]",
-                "anchors[:, None] & (anchors[None, :] | ~anchors[None, :])",
+                "[:, None] & ~anchors[None, :]",
+                "[:, None] & (anchors[None, :] | ~anchors[None, :])",
                 "losses/pairs_of_anchors",
             ),
             (
                 "what is no anchor is compared too",
-                "anchors[:, None] & ~anchors[None, :]",
-                "anchors[:, None] ^ anchors[None, :]",
+                "[:, None] & ~anchors[None, :]",
+                "[:, None] ^ anchors[None, :]",
                 "losses/pairs_of_anchors",
             ),
             (
@@ -38,7 +38,23 @@ in_the_core(
                 "losses/pairs_of_anchors",
             ),
         ],
+        "dtgcnn.losses.mining:_positions": [
+            (
+                "a block's anchors are counted from 0",
+                "ops.arange(labels.shape[0]) if rows is None else rows",
+                "ops.arange((labels if rows is None else rows).shape[0])",
+                "losses/mining_in_blocks",
+            ),
+        ],
         "dtgcnn.losses.mining:batch_hard": [
+            (
+                "anchors are not looked at",
+                "items, anchors, ",
+                "items, None, ",
+                "losses/miners_of_anchors",
+            ),
+        ],
+        "dtgcnn.losses.mining:_hardest": [
             (
                 "a far positive is nearer than what is none",
                 "pairs.positive, distances, -_INF)",
@@ -51,7 +67,6 @@ in_the_core(
                 "-distances, -1e9)",
                 "losses/miners_of_far_rows",
             ),
-            ("anchors are not looked at", "items, anchors)", "items)", "losses/miners_of_anchors"),
             (
                 "the nearest positive",
                 "ops.where(pairs.positive, distances,",
@@ -74,23 +89,25 @@ in_the_core(
         "dtgcnn.losses.mining:_distances": [
             (
                 "the length of rows is left out",
-                "ops.sum(rows * rows, axis=1)[None, :] - ",
+                "ops.sum(x * x, axis=1)[None, :] - ",
                 "-",
                 "losses/batch_hard_triplets",
             ),
         ],
         "dtgcnn.losses.mining:semi_hard": [
             (
-                "a far negative is farther than what is none",
-                "-distances, -_INF)",
-                "-distances, -1e9)",
-                "losses/miners_of_far_rows",
-            ),
-            (
                 "anchors are negatives",
                 "candidates & ~anchors[None, :]",
                 "candidates",
                 "losses/miners_of_anchors",
+            ),
+        ],
+        "dtgcnn.losses.mining:_beyond": [
+            (
+                "a far negative is farther than what is none",
+                "-distances, -_INF)",
+                "-distances, -1e9)",
+                "losses/miners_of_far_rows",
             ),
             (
                 "nearer than the positive",
@@ -111,6 +128,14 @@ in_the_core(
                 "losses/semi_hard_triplets",
             ),
         ],
+        "dtgcnn.losses.mining:hard_and_semi_hard": [
+            (
+                "anchors are not looked at",
+                "(ops, labels, items, anchors, ",
+                "(ops, labels, items, None, ",
+                "losses/every_triplet_loss_of_auto_mining",
+            ),
+        ],
         "dtgcnn.losses.mining:easy_positive": [
             (
                 "a far positive is farther than what is none",
@@ -124,7 +149,12 @@ in_the_core(
                 "candidates, -distances, -1e9)",
                 "losses/miners_of_far_rows",
             ),
-            ("anchors are not looked at", "items, anchors)", "items)", "losses/miners_of_anchors"),
+            (
+                "anchors are not looked at",
+                "items, anchors, ",
+                "items, None, ",
+                "losses/miners_of_anchors",
+            ),
             (
                 "the farthest positive",
                 "ops.where(pairs.positive, -distances,",
@@ -145,7 +175,12 @@ in_the_core(
                 "distances, 1e9)",
                 "losses/miners_of_far_rows",
             ),
-            ("anchors are not looked at", "items, anchors)", "items)", "losses/miners_of_anchors"),
+            (
+                "anchors are not looked at",
+                "items, anchors, ",
+                "items, None, ",
+                "losses/miners_of_anchors",
+            ),
         ],
         "dtgcnn.losses.mining:count_before": [
             (
@@ -157,9 +192,15 @@ in_the_core(
         ],
         "dtgcnn.losses.mining:distance_weighted": [
             (
+                "every block draws the same",
+                "_of(ops, draws, rows)",
+                "draws[: positive.shape[0]]",
+                "losses/mining_in_blocks",
+            ),
+            (
                 "anchors are not looked at",
-                "items, anchors)",
-                "items)",
+                "items, anchors, ",
+                "items, None, ",
                 "losses/drawn_negatives_of_anchors",
             ),
             (
@@ -183,12 +224,6 @@ in_the_core(
                 "losses/every_supcon_loss_of_auto_mining",
             ),
             (
-                "the softer half has anchors as negatives",
-                'triplets, batch.get("anchors"))',
-                "triplets)",
-                "losses/every_triplet_loss_of_auto_mining",
-            ),
-            (
                 "a margin that changes is not followed",
                 'batch.get("margin", config.triplet_margin)',
                 "config.triplet_margin",
@@ -201,7 +236,29 @@ in_the_core(
                 "losses/margin_of_the_batch",
             ),
         ],
+        "dtgcnn.losses.objective:_unpacked": [
+            (
+                "every triplet of a block is valid",
+                "valid > 0",
+                "valid >= 0",
+                "losses/mining_in_blocks",
+            ),
+        ],
+        "dtgcnn.losses.objective:ConfigObjective.mine": [
+            (
+                "blocks are mined by rows of any length",
+                "_for_mining(ops, self.config, embeddings)",
+                "embeddings",
+                "losses/mining_in_blocks",
+            ),
+        ],
         "dtgcnn.losses.objective:_mine": [
+            (
+                "of given triplets the first are mined again",
+                'ops.take(batch["triplets"], rows)',
+                'batch["triplets"][: rows.shape[0]]',
+                "losses/mining_in_blocks",
+            ),
             (
                 "mining does not know the anchors",
                 'batch.get("anchors")',
@@ -210,8 +267,8 @@ in_the_core(
             ),
             (
                 "one positive too many",
-                "config.samples_per_class - 1",
-                "config.samples_per_class",
+                "_positives(config, batch)",
+                "_positives(config, batch) + 1",
                 "losses/every_triplet_loss_of_distance_weighted_mining",
             ),
         ],

@@ -122,6 +122,14 @@ in_the_core(
                 "training/cached_gradients_with_dropout",
             ),
         ],
+        "dtgcnn.training.accumulation:AccumulatedStep._with_mined": [
+            (
+                "every part mines for the first anchors",
+                "+ starts[i]",
+                "",
+                "training/cached_gradients",
+            ),
+        ],
         "dtgcnn.training.step:TrainingStep.replay": [
             (
                 "the parts' statistics are added to the old ones",

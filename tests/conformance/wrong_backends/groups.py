@@ -249,6 +249,14 @@ in_the_core(
             ("the filling stays", "[:count]", "", "groups/blocks"),
             ("the rows that fill up are taken for rows", "[:count]", "", "groups/steps"),
         ],
+        "dtgcnn.training.accumulation:AccumulatedStep._with_mined": [
+            (
+                "each process mines for the first anchors",
+                "+ starts[i]",
+                "+ starts[i - cuts[world.rank]]",
+                "groups/steps",
+            ),
+        ],
         "dtgcnn.training.accumulation:AccumulatedStep.cached": [
             (
                 "the parts in the order of their arrival",
