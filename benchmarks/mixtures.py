@@ -3,7 +3,8 @@
     python benchmarks/mixtures.py banking77.minilm.npz
 
 Each class's number modulo 2, 3 and 6 is its class. Trained as ``dtgcnn train`` trains; test rows
-are looked up among training rows, in percent. The last epoch's loss stands beside its margin.
+are looked up among training rows, in percent. The last epoch's loss stands beside its margin, and
+how many epochs ``CollapseWatch`` would call collapsed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from quality import KNOWN, figures, held_out
 
 from dtgcnn import TripletDataset
+from dtgcnn.callbacks import CollapseWatch
 from dtgcnn.training import train_on_all
 
 
@@ -26,8 +28,9 @@ def main() -> None:
     assert data.features is not None
     assert data.labels is not None
     x, train, test = data.features, data.split_items("train"), data.split_items("test")
-    heads = (*KNOWN, "last loss", "margin", "epoch kept")
+    heads = (*KNOWN, "last loss", "margin", "epochs collapsed", "epoch kept")
     print(f"| classes | | {' | '.join(heads)} |\n|---{'|---' * (len(heads) + 1)}|")
+    watch = CollapseWatch()
     for classes in (2, 3, 6):
         y = data.labels % classes
         trainer, dataset = held_out(x[train], y[train], options.seed, {})
@@ -40,6 +43,7 @@ def main() -> None:
                 shown += [
                     f"{last['loss']:.3f}",
                     f"{margin}",
+                    f"{sum(watch.looks_collapsed(trainer.config, e) for e in trainer.history)}",
                     f"{trainer.best_epoch}",
                 ]
             print(f"| {classes} | {name} | {' | '.join(shown)} |", flush=True)

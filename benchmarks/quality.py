@@ -27,6 +27,7 @@ from dtgcnn.callbacks import Callback, StopAfter
 from dtgcnn.cli.train import UNSEEN_CLASSES
 from dtgcnn.config.templates import suggest
 from dtgcnn.data import closed_form, with_pseudo_labels
+from dtgcnn.data.linear_maps import unit
 from dtgcnn.evaluation import retrieval_metrics
 from dtgcnn.model.start import Start
 from dtgcnn.training import train_on_all
@@ -62,11 +63,11 @@ def without_gate() -> Iterator[None]:
 
     def unweighted(self: Start, ops: Any, x: Any, by_rows: bool) -> Any:
         own = self.arrays
-        white = closed_form.unit((x - own["mean"]) @ own["whitening"])
+        white = unit((x - own["mean"]) @ own["whitening"])
         near = (x @ own["rows"].T, white @ self.white_rows.T)
         kernel = sum(0.5 * np.exp(2.0 * (cosines - 1.0)) for cosines in near)
         codes = flat(kernel @ own["coefficients"], own["code_scale"])
-        z = closed_form.unit(np.concatenate([white, codes], axis=1) @ own["projection"])
+        z = unit(np.concatenate([white, codes], axis=1) @ own["projection"])
         return z.astype(np.float32), np.ones((len(x), 1), np.float32)
 
     closed_form.gated, Start._block = flat, unweighted  # type: ignore[method-assign]

@@ -436,8 +436,8 @@ def _by_size(
     """What the data ask for, where the user names nothing else."""
     triplets = loader.triplets is not None
     suits = cautious or suggest(rows, len(loader), started=config.has_start, triplets=triplets)
-    if "loss" in suits and chosen.keys() & unused_with("loss", suits["loss"]):
-        suits = {name: value for name, value in suits.items() if name != "loss"}
+    if "loss" in suits and chosen.keys() & {"loss", *unused_with("loss", suits["loss"])}:
+        suits = {n: value for n, value in suits.items() if n not in ("loss", "temperature")}
     nearest = max(1, min(config.graph_k_neighbors, len(loader.items) - 1))
     return suits | {"graph_k_neighbors": nearest}
 

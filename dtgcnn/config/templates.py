@@ -68,10 +68,10 @@ def suggest(
     Small data (below 10,000 rows or triplets) overfit sooner: more dropout and fewer steps. Epochs
     are those that make about 800 steps, or else 2,500, and between 10 and 100. What adds to a
     closed-form start (``started``) needs 200 steps, in 2 to 50 epochs. Triplets know few texts of
-    a class, so each pair is set against all others of its batch too (``"info_nce"``), and takes
-    twice as many steps.
+    a class, so each pair is set against all others of its batch too (``"info_nce"``), softly, since
+    some of these are of its class, and takes twice as many steps.
     """
-    loss = {"loss": "info_nce"} if triplets else {}
+    loss = {"loss": "info_nce", "temperature": 0.2} if triplets else {}
     if started:
         steps = 400 if triplets else 200
         return {"num_epochs": min(max(round(steps / max(steps_per_epoch, 1)), 2), 50), **loss}

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from .linear_maps import Whitening, discriminants, leading, unit
+
 __all__ = ["ClosedForm", "fit_closed_form"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-SHRINKAGE = 0.6
-"""How much of the within-class covariance is taken as spherical."""
 
 RIDGES = (0.1, 0.3, 1.0, 3.0)
 """λ, of which held-out rows choose one."""
@@ -83,13 +82,17 @@ def fit_closed_form(
     rows = unit(x.astype(np.float64))
     labels = np.unique(labels, return_inverse=True)[1]
     rng = np.random.Generator(np.random.PCG64(seed))
-    whitening = _Whitening.of(rows, labels)
+    whitening = Whitening.of(rows, labels)
     white = whitening(rows)
     arrays = {"mean": whitening.mean, "whitening": whitening.matrix}
     if not (code_weight > 0.0 and has_usable_classes(labels)):
-        some = sample_evenly(labels, SPREAD_ROWS, rng)
-        arrays["projection"] = leading(white[some], output_dim)
-        return ClosedForm(_single(arrays), None)
+        projection = None
+        if not has_usable_classes(labels):
+            projection = discriminants(rows, labels, whitening, output_dim, seed)
+        if projection is None:
+            some = sample_evenly(labels, SPREAD_ROWS, rng)
+            projection = leading(white[some], output_dim)
+        return ClosedForm(_single({**arrays, "projection": projection}), None)
     ridge, norm, left_out = _calibrated(rows, labels, rng)
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
     kept, scale = _Views(rows[chosen], white[chosen]), code_weight / norm**2
@@ -109,21 +112,6 @@ def fit_closed_form(
     z = unit(_joined(*left_out, scale) @ projection)
     gates = np.minimum(1.0, (np.linalg.norm(left_out[1], axis=1, keepdims=True) / norm) ** 4)
     return ClosedForm(_single(arrays), (z.astype(np.float32), gates.astype(np.float32)), ridge)
-
-
-@dataclass(frozen=True)
-class _Whitening:
-    """``unit(W (x − μ))``."""
-
-    mean: Floats
-    matrix: Floats
-
-    @classmethod
-    def of(cls, rows: Floats, labels: Ints) -> _Whitening:
-        return cls(rows.mean(axis=0), whitening_of(within_classes(rows, labels)))
-
-    def __call__(self, rows: Floats) -> Floats:
-        return unit((rows - self.mean) @ self.matrix)
 
 
 class _Views(NamedTuple):
@@ -153,52 +141,10 @@ def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> F
     return np.concatenate(blocks)
 
 
-def unit(x: Floats) -> Floats:
-    """Rows at unit length; zero rows stay zero."""
-    norms = np.linalg.norm(x, axis=1, keepdims=True)
-    out: Floats = np.divide(x, norms, out=np.zeros_like(x), where=norms != 0)
-    return out
-
-
 def has_usable_classes(labels: Ints) -> bool:
     """Whether classes are large enough, and few enough, to be told by a code."""
     counts = np.bincount(labels)
     return 2 <= len(counts) <= MOST_CLASSES and len(labels) >= LEAST_ROWS * len(counts)
-
-
-def within_classes(rows: Floats, labels: Ints) -> Floats:
-    """(D, D) the covariance of rows around the means of their classes."""
-    labels = np.unique(labels, return_inverse=True)[1]  # a fold may lack a class
-    counts = np.bincount(labels)
-    order = np.argsort(labels, kind="stable")
-    sums = np.add.reduceat(rows[order], np.concatenate([[0], np.cumsum(counts)[:-1]]), axis=0)
-    spread = rows - (sums / counts[:, None])[labels]
-    covariance: Floats = spread.T @ spread / len(rows)
-    return covariance
-
-
-def whitening_of(covariance: Floats, shrinkage: float = SHRINKAGE) -> Floats:
-    """The symmetric inverse root of a covariance that is shrunk towards a sphere."""
-    width = len(covariance)
-    sphere = np.trace(covariance) / width
-    values, vectors = np.linalg.eigh(covariance)
-    shrunk = (1.0 - shrinkage) * np.maximum(values, 0.0) + shrinkage * sphere
-    if sphere <= 0.0:
-        return np.eye(width)
-    root: Floats = (vectors / np.sqrt(shrunk)) @ vectors.T
-    return root
-
-
-def leading(rows: Floats, count: int) -> Floats:
-    """(D, count) the leading eigenvectors of ``rowsᵀ rows``, zeros where there are fewer."""
-    width = rows.shape[1]
-    taken = min(count, width)
-    _, vectors = linalg.eigh(rows.T @ rows, subset_by_index=(width - taken, width - 1))
-    vectors = vectors[:, ::-1]
-    signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(taken)])
-    out = np.zeros((width, count))
-    out[:, :taken] = vectors * signs
-    return out
 
 
 def sample_evenly(labels: Ints, most: int, rng: np.random.Generator) -> Ints:
@@ -229,7 +175,7 @@ def _calibrated(
         if not everything:
             held = held[sample_evenly(labels[held], CHECKED_ROWS, rng)]
             rest = rest[sample_evenly(labels[rest], CALIBRATION_ROWS, rng)]
-        whitening = _Whitening.of(rows[rest], labels[rest])
+        whitening = Whitening.of(rows[rest], labels[rest])
         white[held] = whitening(rows[held])
         fitted = _Views(rows[rest], whitening(rows[rest]))
         k = _Views(rows[held], white[held]).kernel(fitted)

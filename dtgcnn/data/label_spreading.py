@@ -11,7 +11,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import MissingExtraError
-from .closed_form import unit
+from .linear_maps import unit
 
 __all__ = ["Corpus", "SpreadLabels", "spread_labels"]
 

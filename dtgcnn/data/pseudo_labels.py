@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from .batches.loader import TripletLoader
-from .closed_form import class_scores, folds, unit
+from .closed_form import class_scores, folds
 from .encoders.encoder import Encoder
 from .label_spreading import Corpus, spread_labels
+from .linear_maps import unit
 from .reading.raw import IntArray
 
 __all__ = ["PseudoLabels", "fit_encoder", "with_pseudo_labels"]

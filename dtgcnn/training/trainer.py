@@ -33,11 +33,15 @@ _log = logging.getLogger("dtgcnn")
 __all__ = ["AdvancedTrainer", "Trainer"]
 
 LEAST_GAIN = 0.0025
-"""What steps must gain on held-out rows, in MAP@R or the AUC of pairs, for the start to be left."""
+"""What steps must gain on held-out rows, in MAP@R, for the start to be left."""
 
 LEAST_ROWS = 4
 """The same in rows: that all of fewer rows changed for the better may well be chance (a sign test
 of four out of four gives p = .06)."""
+
+LEAST_SHARE = 0.1
+"""What steps must gain on held-out triplets: of what the AUC of pairs lacks to 1, since it is near
+that from the start."""
 
 
 class Trainer:
@@ -224,9 +228,9 @@ class Trainer:
 
     def _offer(self, run: TrainingRun, epoch: int, metrics: dict[str, float]) -> None:
         """Let the run keep the weights of ``epoch`` where they do better on the held-out rows than
-        any before. Against the start one must gain ``LEAST_GAIN`` and more than ``LEAST_ROWS``,
-        and lose no more than ``LEAST_GAIN`` of recall@1: few rows find some epoch that is better
-        by chance."""
+        any before. Against the start one must gain ``LEAST_GAIN`` and more than ``LEAST_ROWS``, of
+        triplets ``LEAST_SHARE``, and lose no more than ``LEAST_GAIN`` of recall@1: few rows find
+        some epoch that is better by chance."""
         name, start = chosen_by(metrics), run.best.start
         if self.model.extras():  # heads of tasks, which no retrieval measures
             name = "val_loss"
@@ -237,6 +241,8 @@ class Trainer:
             unseen, _ = unseen_rows(self.model, self.val_loader)
             rows = len(self.val_loader.items)
             gain = max(LEAST_GAIN, LEAST_ROWS / (rows - len(unseen) or rows))
+            if name == "val_pair_auc":
+                gain = LEAST_SHARE * (1.0 - start[name])
             recall = [m.get("val_recall@1", 0.0) for m in (start, metrics)]
             if not metrics[name] > start[name] + gain or recall[1] < recall[0] - LEAST_GAIN:
                 return

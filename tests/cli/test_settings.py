@@ -34,6 +34,29 @@ def test_what_is_written_last_wins(text_file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "loss", "temperature"),
+    [
+        ([], "info_nce", 0.2),
+        (["loss=info_nce", "temperature=0.3"], "info_nce", 0.3),
+        (["loss=info_nce"], "info_nce", 0.1),
+        (["loss=supcon"], "supcon", 0.1),
+        (["loss=multi_similarity"], "multi_similarity", 0.1),
+        (["triplet_margin=0.3"], "triplet", 0.1),
+    ],
+)
+def test_the_loss_of_triplets_is_what_the_user_names_or_suits_what_is_named(
+    triplet_file: Path, tmp_path: Path, arguments: list[str], loss: str, temperature: float
+) -> None:
+    named = ["input_dim=16", "hidden_dims=[8]", "num_epochs=1", *arguments]
+    more = [word for setting in named for word in ("--set", setting)]
+    command = ["train", str(triplet_file), "--output", str(tmp_path / "m"), "--backend", "numpy"]
+    done = CliRunner().invoke(main, [*command, *more])
+    assert done.exit_code == 0, done.output
+    config = json.loads((tmp_path / "m" / "config.json").read_text())["config"]
+    assert (config["loss"], config["temperature"]) == (loss, temperature)
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--set", "loss=soupcon"], "loss must be one of .*; did you mean 'supcon'"),

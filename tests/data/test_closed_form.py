@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn.data import closed_form, fit_closed_form
+from dtgcnn.data import closed_form, fit_closed_form, linear_maps
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -126,7 +126,7 @@ def chosen_ridge(x: Any, labels: Any, fold: Any, of: Any = range(5)) -> tuple[fl
 def test_the_scatter_within_classes_by_loops() -> None:
     x, labels = data()
     np.testing.assert_allclose(
-        closed_form.within_classes(x.astype(np.float64), labels),
+        linear_maps.within_classes(x.astype(np.float64), labels),
         scatter(x.astype(np.float64), labels),
         atol=1e-12,
     )
@@ -136,7 +136,7 @@ def test_the_scatter_within_classes_by_loops() -> None:
 def test_whitening_makes_a_sphere_of_the_shrunk_covariance(shrinkage: float) -> None:
     x, labels = data()
     spread = scatter(x.astype(np.float64), labels)
-    w = closed_form.whitening_of(spread, shrinkage)
+    w = linear_maps.whitening_of(spread, shrinkage)
     shrunk = (1.0 - shrinkage) * spread + shrinkage * np.trace(spread) / WIDTH * np.eye(WIDTH)
     np.testing.assert_allclose(w @ shrunk @ w, np.eye(WIDTH), atol=1e-9)
     np.testing.assert_allclose(w, w.T, atol=1e-12)
@@ -252,8 +252,8 @@ def test_the_projection_is_of_the_leading_eigenvectors(weight: float) -> None:
 
 def test_the_sign_of_an_eigenvector_is_settled() -> None:
     rows = np.random.default_rng(1).normal(size=(30, 5))
-    v = closed_form.leading(rows, 5)
-    np.testing.assert_allclose(v, closed_form.leading(-rows, 5))
+    v = linear_maps.leading(rows, 5)
+    np.testing.assert_allclose(v, linear_maps.leading(-rows, 5))
     np.testing.assert_allclose(v.T @ v, np.eye(5), atol=1e-12)
     spread = np.diag(v.T @ rows.T @ rows @ v)
     assert (np.diff(spread) < 0.0).all(), "the largest first"

@@ -199,6 +199,21 @@ def test_triplets_are_measured_by_their_pairs() -> None:
     assert all(SCORES not in entry for entry in history)
 
 
+@pytest.mark.parametrize(("auc", "best"), [(0.9899, 0), (0.9901, 0), (0.9909, 0), (0.9911, 1)])
+def test_pairs_must_gain_a_tenth_of_what_they_lack(auc: float, best: int) -> None:
+    apart = [(f"parcel {i} late", f"parcel {i} lost", f"card {i} refused") for i in range(40)]
+    train, val = TripletDataset.from_triplets(apart).create_dataloaders(24, 0.8)
+    trainer = Trainer(
+        DTGCNN(backend="numpy", **STARTS["closed_form"]),
+        train_loader=train,
+        val_loader=val,
+        epochs=1,
+        progress=False,
+    )
+    trainer.train(callbacks=[Script([0.99, auc], "val_pair_auc")])
+    assert trainer.best_epoch == best
+
+
 def test_steps_that_hurt_leave_the_start() -> None:
     train, val = loaders()
     model = DTGCNN(

@@ -1,0 +1,155 @@
+"""Linear maps that a start is made of: whitening within classes, leading directions, and Fisher's
+discriminants of classes of very few rows. On the host, in float64."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+__all__ = ["Whitening", "discriminants", "leading", "unit", "whitening_of", "within_classes"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SHRINKAGE = 0.6
+"""How much of the within-class covariance is taken as spherical."""
+
+FOLDS = 5
+"""A fifth of the classes is held out to tell whether discriminants help."""
+
+LEAST_PAIRS, MOST_PAIRS = 20, 1_000
+"""Pairs of held-out classes without which nothing is told, and the most that are looked at."""
+
+LEAST_SHARE = 0.1
+"""What discriminants must gain on them: of what the AUC lacks to 1."""
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """``unit(W (x − μ))``: within-class covariance normalisation (Hatch et al. 2006)."""
+
+    mean: Floats
+    matrix: Floats
+
+    @classmethod
+    def of(cls, rows: Floats, labels: Ints) -> Whitening:
+        """That of rows and their classes."""
+        return cls(rows.mean(axis=0), whitening_of(within_classes(rows, labels)))
+
+    def __call__(self, rows: Floats) -> Floats:
+        """(N, D) rows, whitened and at unit length."""
+        return unit((rows - self.mean) @ self.matrix)
+
+
+def unit(x: Floats) -> Floats:
+    """Rows at unit length; zero rows stay zero."""
+    norms = np.linalg.norm(x, axis=1, keepdims=True)
+    out: Floats = np.divide(x, norms, out=np.zeros_like(x), where=norms != 0)
+    return out
+
+
+def within_classes(rows: Floats, labels: Ints) -> Floats:
+    """(D, D) the covariance of rows around the means of their classes."""
+    labels = np.unique(labels, return_inverse=True)[1]  # a fold may lack a class
+    counts = np.bincount(labels)
+    order = np.argsort(labels, kind="stable")
+    sums = np.add.reduceat(rows[order], np.concatenate([[0], np.cumsum(counts)[:-1]]), axis=0)
+    spread = rows - (sums / counts[:, None])[labels]
+    covariance: Floats = spread.T @ spread / len(rows)
+    return covariance
+
+
+def whitening_of(covariance: Floats, shrinkage: float = SHRINKAGE) -> Floats:
+    """The symmetric inverse root of a covariance that is shrunk towards a sphere."""
+    width = len(covariance)
+    sphere = np.trace(covariance) / width
+    values, vectors = np.linalg.eigh(covariance)
+    shrunk = (1.0 - shrinkage) * np.maximum(values, 0.0) + shrinkage * sphere
+    if sphere <= 0.0:
+        return np.eye(width)
+    root: Floats = (vectors / np.sqrt(shrunk)) @ vectors.T
+    return root
+
+
+def leading(rows: Floats, count: int) -> Floats:
+    """(D, count) the leading eigenvectors of ``rowsᵀ rows``, zeros where there are fewer."""
+    width = rows.shape[1]
+    taken = min(count, width)
+    _, vectors = linalg.eigh(rows.T @ rows, subset_by_index=(width - taken, width - 1))
+    out = np.zeros((width, count))
+    out[:, :taken] = _settled(vectors[:, ::-1])
+    return out
+
+
+def discriminants(
+    rows: Floats, labels: Ints, whitening: Whitening, count: int, seed: int = 0
+) -> Floats | None:
+    """(D, count) the directions of whitened rows that tell classes apart, the surest first, zeros
+    where there are fewer; or None where these do not help on classes that were held out.
+
+    With Σ_t the covariance of all rows, Σ_w that within classes, an estimate without bias, and l_i,
+    u_i the eigenvalues and vectors of ``W (Σ_t − Σ_w) W``, column i is ``(l_i / (l_i + l̄))^½ u_i``,
+    l̄ their mean: Fisher's discriminants (Rao 1948), each weighed by how much of it is no noise.
+    Two rows a class are enough. A fifth of the classes is held out, and the mean share of other
+    classes' rows that are less similar to a row than another of its class is must be larger with
+    them than with the leading directions.
+
+    Args:
+        rows: (N, D) at unit length.
+        labels: (N,) their classes.
+        whitening: of the same rows.
+        count: columns of the embedding.
+        seed: of which classes are held out.
+    """
+    labels = np.unique(labels, return_inverse=True)[1]
+    rng = np.random.Generator(np.random.PCG64([seed, 1]))
+    held = np.isin(labels, rng.permutation(labels.max() + 1)[::FOLDS])
+    order = np.argsort(labels[held], kind="stable")
+    second = np.flatnonzero(np.diff(labels[held][order]) == 0)
+    second = second[:: -(-len(second) // MOST_PAIRS) or 1]
+    if len(second) < LEAST_PAIRS or held.all():
+        return None
+    pairs = order[second], order[second + 1]
+    fitted = Whitening.of(rows[~held], labels[~held])
+    white = fitted(rows[held])
+    maps = (
+        leading(fitted(rows[~held]), count),
+        _discriminants(rows[~held], labels[~held], fitted, count),
+    )
+    plain, better = (_auc(unit(white @ one), labels[held], *pairs) for one in maps)
+    if not better > plain + LEAST_SHARE * (1.0 - plain):
+        return None
+    return _discriminants(rows, labels, whitening, count)
+
+
+def _discriminants(rows: Floats, labels: Ints, whitening: Whitening, count: int) -> Floats:
+    free = max(len(rows) - len(np.unique(labels)), 1)
+    within = within_classes(rows, labels) * (len(rows) / free)
+    spread = rows - rows.mean(axis=0)
+    between = spread.T @ spread / len(rows) - within
+    values, vectors = np.linalg.eigh(whitening.matrix @ between @ whitening.matrix)
+    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
+    weights = np.sqrt(values / np.maximum(values + values.mean(), np.finfo(float).tiny))
+    taken = min(count, len(values))
+    out = np.zeros((len(values), count))
+    out[:, :taken] = _settled(vectors[:, :taken]) * weights[:taken]
+    return out
+
+
+def _settled(vectors: Floats) -> Floats:
+    """Columns, the largest number of each positive."""
+    signs = np.sign(vectors[np.abs(vectors).argmax(axis=0), np.arange(vectors.shape[1])])
+    out: Floats = vectors * signs
+    return out
+
+
+def _auc(z: Floats, labels: Ints, anchor: Ints, positive: Ints) -> float:
+    """The mean over pairs of the share of other classes' rows that are less similar to the anchor
+    than its positive is."""
+    similar, own = z[anchor] @ z.T, (z[anchor] * z[positive]).sum(axis=1)
+    others = labels[anchor][:, None] != labels[None, :]
+    below = (similar < own[:, None]) & others
+    return float((below.sum(axis=1) / np.maximum(others.sum(axis=1), 1)).mean())
