@@ -155,7 +155,7 @@ class DTGCNNConfig:
     output_dim: int = 256
     start: StartName = "closed_form"
     code_weight: float = 1.5
-    start_weight: float = 1.0
+    start_weight: float = 0.3
     propagation_hops: int = 0
     gcn_activation: Activation = "gelu"
     use_batch_norm: bool = False

@@ -69,11 +69,11 @@ def suggest(
     are those that make about 800 steps, or else 2,500, and between 10 and 100. What adds to a
     closed-form start (``started``) needs 200 steps, in 2 to 50 epochs. Triplets know few texts of
     a class, so each pair is set against all others of its batch too (``"info_nce"``), softly, since
-    some of these are of its class, and takes twice as many steps.
+    some of these are of its class, and takes four times as many steps.
     """
     loss = {"loss": "info_nce", "temperature": 0.2} if triplets else {}
     if started:
-        steps = 400 if triplets else 200
+        steps = 800 if triplets else 200
         return {"num_epochs": min(max(round(steps / max(steps_per_epoch, 1)), 2), 50), **loss}
     dropout_rate, steps = (0.3, 800) if rows < SMALL_DATA_ROWS else (0.1, 2500)
     num_epochs = min(max(round(steps / max(steps_per_epoch, 1)), 10), 100)

@@ -11,6 +11,10 @@ __all__ = ["Start", "shapes_of"]
 BLOCK_ROWS = 1024
 """Rows started at a time where many are, which bounds the kernel that is held."""
 
+BLOCK_TERMS = 64
+"""Terms of a class code that a backend sums in its own order. Coefficients of both signs sum to a
+hundred times the code, so one sum of 10,000 terms would keep no more of it than 2e-4."""
+
 
 _CODES = ("rows", "coefficients", "code_scale", "code_norm")
 
@@ -93,8 +97,7 @@ class Start:
 
     def _block(self, ops: ArrayOps, x: Array, by_rows: bool) -> tuple[Array, Array]:
         def product(a: Array, b: Array) -> Array:
-            out: Array = numerics.matmul_by_rows(ops, a, b) if by_rows else a @ b
-            return out
+            return _product(ops, a, b, by_rows)
 
         own = self.arrays
         white = numerics.l2_normalize(ops, product(x - own["mean"], own["whitening"]))
@@ -105,10 +108,28 @@ class Start:
             for a, b in ((x, own["rows"]), (white, self.white_rows)):
                 cosines = product(a, ops.permute_dims(b, (1, 0)))
                 kernel = kernel + 0.5 * ops.exp(2.0 * (cosines - 1.0))
-            codes = product(kernel, own["coefficients"])
+            codes = _summed(ops, kernel, own["coefficients"], by_rows)
             norms = ops.sqrt(ops.sum(codes * codes, axis=1, keepdims=True))
             share = norms / own["code_norm"]
             share = ops.where(share > 1.0, 1.0, share)
             gate = (share * share) * (share * share)
             white = ops.concat([white, codes * (norms * own["code_scale"])], axis=1)
         return numerics.l2_normalize(ops, product(white, own["projection"])), gate
+
+
+def _product(ops: ArrayOps, a: Array, b: Array, by_rows: bool) -> Array:
+    out: Array = numerics.matmul_by_rows(ops, a, b) if by_rows else a @ b
+    return out
+
+
+def _summed(ops: ArrayOps, kernel: Array, coefficients: Array, by_rows: bool) -> Array:
+    """``kernel @ coefficients``, (N, M) and (M, C): ``BLOCK_TERMS`` terms a block, and the blocks
+    by twos, so that an error grows with the logarithm of M."""
+    parts = []
+    for begin in range(0, coefficients.shape[0], BLOCK_TERMS):
+        terms = slice(begin, begin + BLOCK_TERMS)
+        parts.append(_product(ops, kernel[:, terms], coefficients[terms], by_rows))
+    while len(parts) > 1:
+        pairs = zip(parts[::2], parts[1::2], strict=False)
+        parts = [one + other for one, other in pairs] + parts[len(parts) - len(parts) % 2 :]
+    return parts[0]

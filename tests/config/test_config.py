@@ -113,7 +113,7 @@ def test_the_width_of_the_nodes() -> None:
 
 def test_the_defaults_of_the_start() -> None:
     config = DTGCNNConfig()
-    assert (config.start, config.code_weight, config.start_weight) == ("closed_form", 1.5, 1.0)
+    assert (config.start, config.code_weight, config.start_weight) == ("closed_form", 1.5, 0.3)
     assert (config.propagation_hops, config.output_dim) == (0, 256)
     assert config.graph_self_weight == 0.8
 
@@ -149,6 +149,12 @@ def test_suggestions_follow_the_size() -> None:
 def test_what_adds_to_a_start_needs_few_steps(steps: int, epochs: int) -> None:
     assert suggest(600, steps, started=True) == {"num_epochs": epochs}
     assert suggest(1_000_000, steps, started=True) == {"num_epochs": epochs}
+
+
+def test_triplets_are_compared_softly_and_take_more_steps() -> None:
+    soft = {"loss": "info_nce", "temperature": 0.2}
+    assert suggest(600, 19, started=True, triplets=True) == {"num_epochs": 42, **soft}
+    assert suggest(600, 4, triplets=True) == {"dropout_rate": 0.3, "num_epochs": 100, **soft}
 
 
 def test_no_field_is_forgotten_here() -> None:

@@ -98,7 +98,7 @@ EFFECTS: dict[str, tuple[dict[str, Any], Any, Any, str]] = {
     "output_dim": ({}, 8, 6, "embeddings"),
     "start": ({}, "closed_form", "none", "initial"),
     "code_weight": (STARTED, 1.5, 0.0, "embeddings"),
-    "start_weight": (STARTED, 1.0, 0.1, "weights"),
+    "start_weight": (STARTED, 0.3, 1.0, "weights"),
     "propagation_hops": (STARTED, 0, 2, "embeddings"),
     "gcn_activation": ({}, "gelu", "relu", "weights"),
     "use_batch_norm": ({}, False, True, "weights"),

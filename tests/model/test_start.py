@@ -97,6 +97,24 @@ def test_the_formula_to_rounding() -> None:
     assert gates.max() == 1.0
 
 
+@pytest.mark.parametrize("rows", [1, 63, 64, 65, 200, 10_000])
+@pytest.mark.parametrize("by_rows", [True, False])
+def test_codes_of_many_rows_lose_little_to_rounding(backend: str, by_rows: bool, rows: int) -> None:
+    """Coefficients of both signs, one after the other, which sum to far more than the code."""
+    rng = np.random.default_rng(0)
+    arrays = {"mean": np.zeros(6), "whitening": np.eye(6), "projection": np.eye(6 + 20)}
+    arrays |= {"rows": unit(rng.normal(size=(rows, 6))), "code_scale": np.array(1e6)}
+    halves = np.where(np.arange(rows)[:, None] < rows // 2, 0.1, -0.1)
+    arrays |= {"coefficients": halves + rng.normal(size=(rows, 20)) / 20}
+    arrays |= {"code_norm": np.array(1.0)}
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    ops = load_ops(backend)
+    asked = unit(NEW[:, :6]).astype(np.float32)
+    z, _ = Start.of(ops, arrays)(ops, ops.asarray(asked), by_rows=by_rows)
+    expected, _ = by_formula(arrays, asked)
+    np.testing.assert_allclose(ops.to_numpy(z), expected, atol=1e-5)
+
+
 def test_no_rows(backend: str) -> None:
     ops = load_ops(backend)
     start = Start.of(ops, fit_closed_form(X, LABELS, 8).arrays)

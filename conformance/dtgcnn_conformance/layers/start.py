@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dtgcnn.array.ops import ArrayOps, HostArray
-from dtgcnn.model.start import BLOCK_ROWS, Start
+from dtgcnn.model.start import BLOCK_ROWS, BLOCK_TERMS, Start
 
 from ..comparison import require
 from ..probe import Probe, normal
@@ -124,3 +124,15 @@ def start_in_blocks(probe: Probe) -> None:
         alone = start(probe.ops, probe.array(x[row : row + 1]))
         for name, actual, whole in zip(("start", "gate"), alone, (expected, wanted)):
             probe.values(f"{name} of row {row} alone", actual, whole[row : row + 1])
+
+
+@check("layers")
+def codes_of_many_rows(probe: Probe) -> None:
+    """A class code is the sum over all rows of the bank, however many blocks they make."""
+    for count in (BLOCK_TERMS, BLOCK_TERMS + 1, 2 * BLOCK_TERMS + 7):
+        arrays = {**ARRAYS, "rows": single(unit(normal(count, WIDTH, seed=37)))}
+        arrays["coefficients"] = normal(count, CLASSES, seed=38)
+        z, gates = start_of(probe.ops, arrays)(probe.ops, probe.array(X))
+        expected, wanted = by_definition(X, arrays)
+        probe.values(f"a start of {count} rows of the bank", z, expected)
+        probe.values(f"gates of {count} rows of the bank", gates, wanted)

@@ -6,6 +6,20 @@ from .core import in_the_core
 
 in_the_core(
     {
+        "dtgcnn.model.start:_summed": [
+            (
+                "the last of an odd number of blocks is lost",
+                " + parts[len(parts) - len(parts) % 2 :]",
+                "",
+                "layers/codes_of_many_rows",
+            ),
+            (
+                "one term of a block is lost",
+                "slice(begin, begin + BLOCK_TERMS)",
+                "slice(begin, begin + BLOCK_TERMS - 1)",
+                "layers/codes_of_many_rows",
+            ),
+        ],
         "dtgcnn.model.start:Start._block": [
             ("not centred", 'x - own["mean"]', "x", "layers/start_by_definition"),
             (
