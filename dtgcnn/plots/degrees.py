@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..evaluation import Links, bank_items, bank_labels, graph_links, in_degrees, skewness
-from .figure import AFTER, BEFORE, WORSE, new_figure, picture_path, save_figure, shorten_name
+from .figure import AFTER, BEFORE, WORSE, finish, new_figure, picture_path
 from .rows import Data, Rows, read_rows
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ Ints = npt.NDArray[np.int64]
 
 _HUBS = 20  # named beside the distribution
 _BARS = 60  # of the distribution at most
+_LETTERS = 64  # of a hub
 
 
 def plot_degrees(
@@ -52,12 +53,12 @@ def plot_degrees(
     """
     path = None if path is None else picture_path(path)
     rows = read_rows(data, labels, held_out=False)
-    figure = new_figure(figsize=(11, 5.2))
+    figure = new_figure(figsize=(13, 5.6))
     host_x = model.vectors(rows.inputs)
     links = graph_links(model, host_x[rows.chosen])
     items = bank_items(model, host_x)
     degrees = in_degrees(links, len(items))
-    distribution, ranking = figure.subplots(1, 2)
+    distribution, ranking = figure.subplots(1, 2, width_ratios=(1, 0.8))
     _draw_distribution(distribution, degrees)
     hubs = np.argsort(-degrees, kind="stable")[:_HUBS]
     parts = {"links": degrees[hubs]}
@@ -69,14 +70,17 @@ def plot_degrees(
     _draw_hubs(ranking, parts, names)
     if "links" not in parts:
         figure.legend(*ranking.get_legend_handles_labels(), loc="outside lower right", ncols=3)
+    good = "good: few rows without links, a skewness below 1"
+    if "from its own class" in parts:
+        good += ", and hubs whose links come from their own class"
+    figure.supxlabel(good, fontsize=8, x=0.01, ha="left")
     alone = float(np.mean(~links.linked.any(axis=1)))
     figure.suptitle(
         f"{len(links.linked):,} {rows.what}, {degrees.sum():,} links to {len(degrees):,} rows of "
         f"the bank; {alone:.1%} have none; skewness of the in-degrees {skewness(degrees):.2f}",
         fontsize=10,
     )
-    if path is not None:
-        save_figure(figure, path)
+    finish(figure, path)
     return figure
 
 
@@ -121,6 +125,11 @@ def _name_of(rows: Rows, item: int, bank_row: int) -> str:
     if item < 0:
         return f"bank row {bank_row}"
     name = f"row {item}" if isinstance(rows.inputs, np.ndarray) else str(rows.inputs[item])
-    if rows.labels is None or rows.names is None:
-        return shorten_name(name)
-    return f"{shorten_name(rows.names[int(rows.labels[item])])}: {shorten_name(name)}"
+    if rows.labels is not None and rows.names is not None and rows.labels[item] >= 0:
+        name = f"{rows.names[int(rows.labels[item])]}: {name}"
+    name = " ".join(name.split())
+    if len(name) <= _LETTERS:
+        return name
+    cut = name[: _LETTERS - 1]
+    whole = cut.rpartition(" ")[0]  # no word is cut either, where there are some
+    return f"{whole if len(whole) > _LETTERS // 2 else cut}…"

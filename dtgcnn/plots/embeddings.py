@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..evaluation import Method, choose_method, project, stratified_sample
-from .figure import class_styles, new_figure, picture_path, save_figure, shorten_name
+from .figure import boxes, class_styles, finish, give_glyphs, new_figure, picture_path, shorten_name
 from .rows import Data, read_rows
 
 if TYPE_CHECKING:
@@ -80,8 +80,7 @@ def visualize_embeddings(
     _draw(axes, points, own, len(classes), numbered=names is not None, scale=2.5)
     drawn = f"{len(sample):,} of {len(rows.chosen):,} {rows.what}, {_TITLES[shown]}"
     axes.set_title(drawn if title is None else title, parse_math=False)
-    if path is not None:
-        save_figure(figure, path)
+    finish(figure, path)
     return figure
 
 
@@ -126,7 +125,7 @@ def plot_embedding_map(
         _draw(axes, points, own[sample], len(names), numbered=True)
     if title is not None:
         figure.suptitle(title, parse_math=False)
-    save_figure(figure, path)
+    finish(figure, path)
     return path
 
 
@@ -184,7 +183,9 @@ def _legend(
     for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_parse_math(False)
         text.set_text(name)
-    extent = legend.get_window_extent()
+    give_glyphs(figure)
+    with boxes():
+        extent = legend.get_window_extent()
     return extent.width / figure.dpi, extent.height / figure.dpi
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +20,10 @@ __all__ = [
     "AFTER",
     "BEFORE",
     "WORSE",
+    "boxes",
     "class_styles",
+    "finish",
+    "give_glyphs",
     "new_figure",
     "picture_path",
     "save_figure",
@@ -50,12 +57,65 @@ def new_figure(**options: Any) -> Figure:
     return Figure(layout="constrained", **options)
 
 
+def finish(figure: Figure, path: Path | None) -> None:
+    """Give a drawn figure the fonts that its texts need, and save it where ``path`` is given."""
+    give_glyphs(figure)
+    if path is not None:
+        save_figure(figure, path)
+
+
 def save_figure(figure: Figure, path: Path) -> None:
     """Write the figure beside ``path`` first, then move it there in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
-    figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
+    with boxes():
+        figure.savefig(content, format=path.suffix[1:].lower(), dpi=150)
     replace_file(path, content.getvalue())
+
+
+@contextmanager
+def boxes() -> Iterator[None]:
+    """Draw letters of a script for which no font is installed as boxes, without a warning."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
+        yield
+
+
+def give_glyphs(figure: Figure) -> None:
+    """Add to the fonts of a figure's texts those that are installed and have the letters which the
+    usual one lacks, as few as there need be."""
+    from matplotlib import font_manager
+    from matplotlib.text import Text
+
+    for axes in figure.axes:  # the texts of ticks are made when they are asked for
+        axes.get_xticklabels(), axes.get_yticklabels()
+    texts: list[Any] = [text for text in figure.findobj(Text) if not text.get_text().isascii()]
+    letters = {ord(letter) for text in texts for letter in text.get_text() if letter.isprintable()}
+    usual = font_manager.FontProperties().get_family()
+    missing = letters - _letters(font_manager.findfont(font_manager.FontProperties()))
+    more: list[str] = []
+    fonts = font_manager.fontManager.ttflist if missing else []
+    fonts = [font for font in fonts if not font.name.startswith("Last Resort")]  # boxes alone
+    for font in sorted(fonts, key=lambda font: (font.style != "normal", font.weight != 400)):
+        found = missing & _letters(font.fname)
+        if found:
+            more.append(font.name)
+            missing -= found
+        if not missing:
+            break
+    for text in texts if more else []:
+        text.set_fontfamily([*usual, *more])
+
+
+@cache
+def _letters(path: str) -> frozenset[int]:
+    """The code points that a font has glyphs of; none of a file that cannot be read."""
+    from matplotlib.ft2font import FT2Font
+
+    try:
+        return frozenset(FT2Font(path).get_charmap())
+    except (OSError, RuntimeError):
+        return frozenset()
 
 
 def shorten_name(name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..evaluation import bank_items, bank_labels, class_purity, embedding_links, graph_links
-from .figure import AFTER, BEFORE, WORSE, new_figure, picture_path, save_figure, shorten_name
+from .figure import AFTER, BEFORE, WORSE, finish, new_figure, picture_path, shorten_name
 from .rows import Data, read_rows
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def plot_purity(
         f"({len(own):,} {rows.what}{which})",
         fontsize=10,
     )
-    if path is not None:
-        save_figure(figure, path)
+    finish(figure, path)
     return figure
 
 
@@ -98,28 +97,32 @@ def _draw_purity(figure: Figure, before: Floats, after: Floats, names: list[str]
         places = np.arange(len(old))
         colors = np.where(new < old, WORSE, AFTER)
         axes.hlines(places, old, new, colors=colors, linewidth=1.2, zorder=1)
-        axes.scatter(old, places, s=14, facecolors="white", edgecolors=BEFORE, zorder=2)
+        axes.scatter(old, places, s=42, facecolors="white", edgecolors=BEFORE, zorder=2)
         axes.scatter(new, places, s=16, color=colors, zorder=3)
         axes.set_yticks(places, names[part], fontsize=6.5, parse_math=False)
         axes.set_ylim(each - 0.5, -0.5)
         axes.set_xlim(-0.02, 1.02)
+        axes.set_xlabel("share of a row's neighbours of its own class", fontsize=7)
         axes.tick_params(axis="x", labelsize=7)
         axes.grid(alpha=0.3)
         axes.set_axisbelow(True)
-    _explain(figure)
+    _explain(figure, worse=bool((after < before).any()), better=bool((after >= before).any()))
 
 
-def _explain(figure: Figure) -> None:
+def _explain(figure: Figure, *, worse: bool, better: bool) -> None:
     from matplotlib.lines import Line2D
 
     def mark(color: str, face: str) -> Line2D:
         return Line2D([], [], linestyle="", marker="o", color=color, markerfacecolor=face)
 
-    marks = [mark(BEFORE, "white"), mark(AFTER, AFTER), mark(WORSE, WORSE)]
-    texts = ["links of the graph", "nearest in the embedding", "the same, less pure than the graph"]
+    drawn = {"links of the graph": mark(BEFORE, "white")}
+    if better:
+        drawn["nearest in the embedding"] = mark(AFTER, AFTER)
+    if worse:
+        drawn["nearest in the embedding, less pure than the graph"] = mark(WORSE, WORSE)
     figure.legend(
-        marks,
-        texts,
+        list(drawn.values()),
+        list(drawn),
         loc="outside lower center",
         ncols=3,
         fontsize=8,

@@ -28,7 +28,7 @@ from dtgcnn.callbacks import (
 )
 from dtgcnn.plots.curves import plot_curves
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import PLAIN, SETTINGS, blobs
 
 NAN = float("nan")
 
@@ -372,6 +372,39 @@ def test_metrics_are_drawn_in_two_rows_of_three(
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [0.3, 0.2, 0.1])
     assert figure.axes[4].texts[0].get_text() == "not recorded"
     assert sys.modules.get("matplotlib.pyplot") is pyplot
+
+
+def test_metrics_are_drawn_with_the_held_out_rows_and_the_kept_epoch(
+    labelled: TripletDataset,
+) -> None:
+    pytest.importorskip("matplotlib", reason="curves are drawn with matplotlib")
+    train, val = labelled.create_dataloaders(batch_size=24, train_split=0.8)
+    tracker = MetricsTracker()
+    model = DTGCNN(backend="numpy", **PLAIN)
+    trainer = Trainer(model, epochs=3, callbacks=[tracker], progress=False)
+    history = trainer.train(train, val)
+    steps = trainer.steps_per_epoch
+    ends = [steps * epoch for epoch in (1, 2, 3)]
+    assert trainer.best_epoch is not None
+    assert tracker.kept == steps * trainer.best_epoch
+    for name in ("val_loss", "val_map@r"):
+        assert tracker.validation[name] == [[e, h[name]] for e, h in zip(ends, history)]
+    again = MetricsTracker()
+    again.load_state_dict(json.loads(json.dumps(tracker.state_dict())))
+    assert (again.metrics, again.validation) == (tracker.metrics, tracker.validation)
+    again.load_state_dict({"metrics": {"loss": [1.0]}})  # of an earlier release
+    assert again.validation == {}
+
+    panels = {axes.get_title(): axes for axes in tracker.plot_metrics().axes if axes.get_title()}
+    assert list(panels) == [*tracker.metrics, "held-out rows"]
+    lines = {line.get_label(): line for line in panels["loss"].lines}
+    assert list(lines) == ["steps", "mean of an epoch", "held-out rows", "kept"]
+    assert lines["held-out rows"].get_ydata() == pytest.approx([h["val_loss"] for h in history])
+    assert lines["mean of an epoch"].get_ydata() == pytest.approx([h["loss"] for h in history])
+    assert set(lines["kept"].get_xdata()) == {tracker.kept}
+    assert panels["triplet_accuracy"].get_ylim() == (0.0, 1.0)
+    assert panels["held-out rows"].get_ylim() == (0.0, 1.0)
+    assert panels["loss"].get_ylim()[0] == 0.0
 
 
 def test_drawing_refuses_other_suffixes_and_says_what_to_install(

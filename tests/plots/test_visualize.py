@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ..conftest import blobs, sentences, text_triplets
 
 pytest.importorskip("matplotlib", reason="pictures are drawn with matplotlib")
 
+purity = import_module("dtgcnn.plots.purity")
 PICTURES: list[Callable[..., Any]] = [visualize_embeddings, plot_degrees, plot_purity]
 NAMES = [f"{'cards' if i % 2 else 'transfers'} that did {i} things" for i in range(77)]
 
@@ -186,6 +188,75 @@ def test_purity_shows_graph_and_embedding(trained: DTGCNN, labelled: TripletData
     graph, embedding = (np.asarray(c.get_offsets())[:, 0] for c in axes.collections[-2:])
     np.testing.assert_allclose([graph, embedding], [e[order] for e in expected])
     assert f"graph {graph.mean():.3f}, embedding {embedding.mean():.3f}" in figure.get_suptitle()
+
+
+def test_the_purity_names_its_axis_and_explains_what_is_drawn_alone(
+    trained: DTGCNN, labelled: TripletDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["links of the graph", "nearest in the embedding"]
+    worse = "nearest in the embedding, less pure than the graph"
+    for shares, legend in (
+        ([[0.5] * 4, [0.7] * 4], texts),
+        ([[0.7] * 4, [0.5] * 4], [texts[0], worse]),
+        ([[0.7] * 4, [0.5, 0.7, 0.8, 0.9]], [*texts, worse]),
+    ):
+        given = iter(map(np.array, shares))
+        monkeypatch.setattr(purity, "class_purity", lambda *_, given=given: next(given))
+        figure = plot_purity(trained, labelled)
+        assert [text.get_text() for text in figure.legends[0].get_texts()] == legend
+        assert figure.axes[0].get_xlabel() == "share of a row's neighbours of its own class"
+        colors = {tuple(c) for c in figure.axes[0].collections[-1].get_facecolors()}
+        assert len(colors) == len(legend) - 1
+
+
+def test_hubs_are_cut_at_their_end_alone_and_it_is_said_what_is_good() -> None:
+    texts, labels = sentences()
+    texts = [
+        f"{text}, and what more there is to tell of a {label} day"
+        for text, label in zip(texts, labels, strict=True)
+    ]
+    texts[0] = "猫" * 90
+    side = TripletDataset.from_labelled(texts, labels)
+    model = DTGCNN(backend="numpy", input_dim=16, hidden_dims=(8,), output_dim=8, num_epochs=1)
+    Trainer(model, progress=False).train(side.create_dataloaders(24, 1.0)[0])
+    figure = plot_degrees(model, texts, labels=labels)
+    whole = [f"{label}: {text}" for text, label in zip(texts, labels, strict=True)]
+    for tick in figure.axes[1].get_yticklabels():
+        shown = tick.get_text()
+        assert len(shown) <= 64
+        start = shown.removesuffix("…")
+        ends = [text[len(start) :][:1] for text in whole if text.startswith(start)]
+        assert ends
+        assert "猫" in shown or " " in ends  # no word is cut
+    assert figure.get_supxlabel().startswith("good: ")
+    figure.draw_without_rendering()
+    assert_apart([*figure.axes[1].get_yticklabels(), *figure.texts], figure)
+
+
+@pytest.mark.parametrize("draw", PICTURES)
+def test_letters_of_any_script_are_drawn_by_a_font_that_has_them(
+    draw: Callable[..., Any], trained: DTGCNN, tmp_path: Path
+) -> None:
+    from matplotlib import font_manager
+    from matplotlib.ft2font import FT2Font
+
+    names = ["Привет γειά", "猫は寝ています", "नमस्ते", "𓀀 \U000e0100 \ufffe"]
+    x, labels = blobs()
+    more = {"method": "pca"} if draw is visualize_embeddings else {}
+    named = [names[label] for label in labels]
+    figure = draw(trained, x, tmp_path / "picture.png", labels=named, **more)  # without a warning
+    assert (tmp_path / "picture.png").stat().st_size > 5_000
+    fonts = {font.name: font.fname for font in font_manager.fontManager.ttflist}
+    fonts = {name: path for name, path in fonts.items() if "Last Resort" not in name}
+    letters = {name: FT2Font(path).get_charmap() for name, path in fonts.items()}
+    texts = figure.legends[0].get_texts() if figure.legends else []
+    texts += [tick for axes in figure.axes for tick in axes.get_yticklabels()]
+    found = [text for text in texts if names[1] in text.get_text()]
+    assert found
+    for letter in {ord(letter) for letter in names[1]}:
+        if any(letter in own for own in letters.values()):
+            own = [letters.get(name, {}) for name in found[0].get_fontfamily()]
+            assert any(letter in each for each in own)
 
 
 def test_degrees_show_every_bank_row_and_the_hubs(
