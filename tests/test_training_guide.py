@@ -241,7 +241,7 @@ def test_advanced_setup(guide: Guide) -> None:
     names = guide.run("Advanced setup")
     assert names["AdvancedTrainer"] is dtgcnn.Trainer
     history = names["trainer"].history
-    assert len(history) == 10
+    assert 5 < len(history) <= 10  # it may stop early
     assert history[-1]["val_loss"] < history[0]["val_loss"]
     assert history[-1]["val_triplet_accuracy"] > 0.5
     assert len(list((guide.folder / "checkpoints").iterdir())) == 3

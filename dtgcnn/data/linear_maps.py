@@ -23,8 +23,8 @@ FOLDS = 5
 LEAST_PAIRS, MOST_PAIRS = 20, 1_000
 """Pairs of held-out classes without which nothing is told, and the most that are looked at."""
 
-LEAST_SHARE = 0.1
-"""What discriminants must gain on them: of what the AUC lacks to 1."""
+LEAST_SHARE, LEAST_AUC = 0.1, 0.001
+"""What discriminants must gain on them: of what the AUC lacks to 1, and at least so much in all."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def discriminants(
         _discriminants(rows[~held], labels[~held], fitted, count),
     )
     plain, better = (_auc(unit(white @ one), labels[held], *pairs) for one in maps)
-    if not better > plain + LEAST_SHARE * (1.0 - plain):
+    if not better > plain + max(LEAST_AUC, LEAST_SHARE * (1.0 - plain)):
         return None
     return _discriminants(rows, labels, whitening, count)
 

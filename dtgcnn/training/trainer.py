@@ -39,9 +39,9 @@ LEAST_ROWS = 4
 """The same in rows: that all of fewer rows changed for the better may well be chance (a sign test
 of four out of four gives p = .06)."""
 
-LEAST_SHARE = 0.1
+LEAST_SHARE, LEAST_AUC = 0.1, 0.001
 """What steps must gain on held-out triplets: of what the AUC of pairs lacks to 1, since it is near
-that from the start."""
+that from the start, and at least so much in all."""
 
 
 class Trainer:
@@ -242,7 +242,7 @@ class Trainer:
             rows = len(self.val_loader.items)
             gain = max(LEAST_GAIN, LEAST_ROWS / (rows - len(unseen) or rows))
             if name == "val_pair_auc":
-                gain = LEAST_SHARE * (1.0 - start[name])
+                gain = max(LEAST_AUC, LEAST_SHARE * (1.0 - start[name]))
             recall = [m.get("val_recall@1", 0.0) for m in (start, metrics)]
             if not metrics[name] > start[name] + gain or recall[1] < recall[0] - LEAST_GAIN:
                 return
