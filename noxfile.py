@@ -152,6 +152,15 @@ def encoders(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def tracking(session: nox.Session) -> None:
+    """The loggers with the real TensorBoard, Weights & Biases, MLflow and Trackio, offline."""
+    session.install("-e", ".[logging,mlflow,text,trackio,wandb]", "pytest", *session.posargs)
+    # Where one of them is missing the tests would be skipped, and pass.
+    session.run("python", "-c", "import mlflow, sqlalchemy, tensorboard, trackio, wandb")
+    session.run("pytest", "tests/callbacks/test_trackers.py")
+
+
+@nox.session(default=False)
 def browser(session: nox.Session) -> None:
     """Reports in Chromium: no complaint, hover, click, search, 10,000 points, accessibility."""
     for program in ("chromium", "chromedriver"):

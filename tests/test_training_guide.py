@@ -414,8 +414,9 @@ def test_embedding_visualisation(guide: Guide) -> None:
     guide.run("Embedding visualisation")
     for name in ("space.png", "degrees.png", "purity.png"):
         assert (guide.folder / name).read_bytes().startswith(b"\x89PNG")
-    for name in ("space.svg", "map.svg"):
+    for name in ("space.svg", "map.svg", "report.html"):
         assert "cancel_subscription" in (guide.folder / name).read_text()
+    assert "of which" not in (guide.folder / "space.html").read_text()
 
 
 def test_debugging_tools(guide: Guide) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from typing_extensions import override
 
-from ..array import Tree
+from ..array import HostArray, Tree
 from .base import Callback, TrainerView
 
-__all__ = ["MetricLogger"]
+__all__ = ["MetricLogger", "held_open"]
 
 STEP_METRICS = ("loss", "learning_rate", "gradient_norm", "active_fraction")
 
@@ -24,6 +25,11 @@ class MetricLogger(Callback, ABC):
     every metric there is.
     """
 
+    failed = False
+    """Whether training ended by an error."""
+    keep_open = False
+    """Whether the run goes on after training, until ``close``; see ``held_open``."""
+
     @abstractmethod
     def log_step(self, values: Mapping[str, float], step: int) -> None:
         """Write the values of a step; ``step`` counts from 1 over all epochs."""
@@ -31,6 +37,16 @@ class MetricLogger(Callback, ABC):
     @abstractmethod
     def log_epoch(self, values: Mapping[str, float], epoch: int) -> None:
         """Write the values of an epoch, counted from 1."""
+
+    def log_figures(self, figures: Mapping[str, float]) -> None:
+        """Write what was measured after training, by names such as ``trained/map@r``; a tracker
+        that has no place for it leaves it out."""
+
+    def log_vectors(self, vectors: HostArray, columns: Mapping[str, Sequence[str]]) -> None:
+        """Write embeddings (N, D) with what is known of each, where the tracker shows such."""
+
+    def close(self) -> None:
+        """End the run; nothing where there is none."""
 
     @override
     def on_batch_end(self, trainer: TrainerView, outputs: Tree, batch: Any, batch_idx: int) -> None:
@@ -41,3 +57,31 @@ class MetricLogger(Callback, ABC):
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         values = {f"epoch/{name}": value for name, value in metrics.items() if name != "epoch"}
         self.log_epoch(values, int(metrics["epoch"]))
+
+    @override
+    def on_exception(self, trainer: TrainerView, error: BaseException) -> None:
+        self.failed = True
+
+    @override
+    def on_train_end(self, trainer: TrainerView) -> None:
+        if not self.keep_open:
+            self.close()
+
+
+@contextmanager
+def held_open(loggers: Sequence[MetricLogger]) -> Iterator[None]:
+    """Let the runs of loggers go on after training, so that figures can be added, until the context
+    ends; an error in it marks them as failed."""
+    with ExitStack() as ending:
+        for logger in loggers:
+            logger.keep_open = True
+            ending.callback(logger.close)
+        try:
+            yield
+        except BaseException:
+            for logger in loggers:
+                logger.failed = True
+            raise
+        finally:
+            for logger in loggers:
+                logger.keep_open = False

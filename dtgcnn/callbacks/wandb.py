@@ -28,19 +28,20 @@ class WandbLogger(MetricLogger):
         ImportError: wandb is not installed.
     """
 
+    _open = False
+
     def __init__(self, **init: Any) -> None:
         try:
             self._wandb: Any = import_module("wandb")
         except ImportError as error:
-            raise ImportError("WandbLogger needs wandb: pip install wandb") from error
+            raise ImportError("WandbLogger needs wandb: pip install 'dtgcnn[wandb]'") from error
         self.init = init
         self.run: Any = None
         """The run of ``wandb.init``, once training has begun."""
-        self._failed = False
 
     @override
     def on_train_begin(self, trainer: TrainerView) -> None:
-        self._failed = False
+        self.failed = False
         self.init = {"config": trainer.config.to_dict(), **self.init}
         if not trainer.resumed:
             self._begin(**self.init)
@@ -54,18 +55,19 @@ class WandbLogger(MetricLogger):
         self._begin(**self.init, **({"id": state["id"], "resume": "allow"} if state["id"] else {}))
 
     def _begin(self, **init: Any) -> None:
-        self.run = self._wandb.init(**init)
+        self.run, self._open = self._wandb.init(**init), True
         self.run.define_metric("train/*", step_metric="step")
         self.run.define_metric("epoch/*", step_metric="epoch")
 
     @override
-    def on_exception(self, trainer: TrainerView, error: BaseException) -> None:
-        self._failed = True
+    def close(self) -> None:
+        if self._open:
+            self.run.finish(exit_code=1 if self.failed else 0)
+            self._open = False
 
     @override
-    def on_train_end(self, trainer: TrainerView) -> None:
-        if self.run is not None:
-            self.run.finish(exit_code=1 if self._failed else 0)
+    def log_figures(self, figures: Mapping[str, float]) -> None:
+        self.run.summary.update({f"final/{name}": value for name, value in figures.items()})
 
     @override
     def log_step(self, values: Mapping[str, float], step: int) -> None:

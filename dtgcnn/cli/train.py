@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..array import ArrayOps, load_ops
-from ..callbacks import SaveEveryEpoch
+from ..callbacks import TRACKERS, MetricLogger, SaveEveryEpoch, held_open, loggers_of
 from ..config import (
     TEMPLATES,
     DTGCNNConfig,
@@ -23,6 +24,7 @@ from ..config import (
 )
 from ..data import (
     Encoder,
+    Items,
     PieceEncoder,
     TripletDataset,
     TripletLoader,
@@ -131,6 +133,13 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 @click.option(
     "--save-every", type=click.IntRange(1), metavar="STEPS", help="Keep its state more often."
 )
+@click.option(
+    "--log",
+    "trackers",
+    type=click.Choice(TRACKERS),
+    multiple=True,
+    help="Tell this tracker of settings, steps, epochs and figures; may be given several times.",
+)
 @click.option("--quiet", is_flag=True, help="Show the table, warnings and errors alone.")
 @backend_option
 @overwrite_option
@@ -154,6 +163,7 @@ def train(
     no_map: bool,
     resume: bool,
     save_every: int | None,
+    trackers: tuple[str, ...],
     quiet: bool,
     backend: str,
     overwrite: bool,
@@ -187,6 +197,7 @@ def train(
         raise ValueError(
             f"--encoder does not go with --init: {init} keeps its own, received {encoder_spec!r}"
         )
+    loggers = loggers_of(trackers, output.resolve().name)
     options: dict[str, Any] = {
         "num_epochs": epochs,
         "batch_size": batch_size,
@@ -251,11 +262,12 @@ def train(
     if unfinished and not resume and world.is_first:
         remove_states(state_dir)
     saving = SaveEveryEpoch(output, overwrite=overwrite)
+    click.get_current_context().with_resource(held_open(loggers))
     trainer = Trainer(
         model,
         train_loader=loader,
         val_loader=val_loader,
-        callbacks=[saving],
+        callbacks=[saving, *loggers],
         progress=not quiet,
         state_dir=state_dir,
         save_every_n_steps=save_every,
@@ -281,7 +293,7 @@ def train(
             if len(dataset.split_items("test")):
                 measured = final
         if world.is_first:
-            _report(trainer, measured, output, draw=not no_map)
+            _report(trainer, measured, output, loggers, draw=not no_map)
     except KeyboardInterrupt as error:
         world.fail(error, INTERRUPTED)
         done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch
@@ -532,9 +544,15 @@ def _finish(trainer: Trainer, dataset: TripletDataset, encoder: Encoder | None) 
     return final
 
 
-def _report(trainer: Trainer, measured: Trainer, output: Path, draw: bool) -> None:
+def _report(
+    trainer: Trainer,
+    measured: Trainer,
+    output: Path,
+    loggers: Sequence[MetricLogger],
+    draw: bool,
+) -> None:
     """Measure the model of one trainer; write its figures, the history of the other one, which
-    chose the epoch, and with ``draw`` the picture."""
+    chose the epoch, and with ``draw`` the picture; and tell the trackers."""
     loader = measured.train_loader
     assert loader is not None
     result = compare(measured.model, loader.dataset, loader, measured.val_loader)
@@ -547,8 +565,27 @@ def _report(trainer: Trainer, measured: Trainer, output: Path, draw: bool) -> No
     tables = "\n\n".join(filter(None, (result.protocol, result.table(), result.rivals_table())))
     add_figures(output, tables)
     click.echo(f"\n{tables}\n")
+    _log(loggers, trainer, result, loader.dataset)
     if draw:
         _draw_map(trainer, result, output / "map.png")
+
+
+def _log(
+    loggers: Sequence[MetricLogger], trainer: Trainer, result: Comparison, dataset: Items
+) -> None:
+    """Tell trackers what was measured, and of which epoch."""
+    views = {"input": result.input, "trained": result.trained}
+    figures = {
+        f"{view}/{name}": value for view, own in views.items() for name, value in own.items()
+    }
+    if trainer.best_epoch is not None:
+        figures["best_epoch"] = float(trainer.best_epoch)
+    columns = {} if dataset.label_names is None else {"label": dataset.names_of(result.items)}
+    texts = dataset.texts
+    columns["text"] = [dataset.place(i) if texts is None else texts[i] for i in result.items]
+    for logger in loggers:
+        logger.log_figures(figures)
+        logger.log_vectors(result.embeddings, columns)
 
 
 def _data(trainer: Trainer) -> dict[str, str | int]:

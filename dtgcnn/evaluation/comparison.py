@@ -29,6 +29,7 @@ class Comparison:
         label_names: names of the classes.
         rivals: what classifiers of the input vectors find, where rows were looked up among others.
         known: how many of the measured rows are rows of the model's own bank.
+        items: (N,) which rows of the data they are; None of pairs.
     """
 
     protocol: str
@@ -40,6 +41,7 @@ class Comparison:
     label_names: list[str] | None
     rivals: Rivals | None = None
     known: int = 0
+    items: Any = None
 
     def table(self) -> str:
         """Both side by side, for people."""
@@ -136,7 +138,7 @@ def compare(
             )
     own = place[rows]
     held, known = (inputs[own], embeddings[own]), _known(model, given[own])
-    return Comparison(protocol, before, after, *held, labels, names, beside, known)
+    return Comparison(protocol, before, after, *held, labels, names, beside, known, rows)
 
 
 def _known(model: Embedder, host_x: Any) -> int:

@@ -571,7 +571,9 @@ def test_wandb_learns_that_training_failed(labelled: TripletDataset) -> None:
 
 def test_without_wandb_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(ImportError, match="WandbLogger needs wandb: pip install wandb"):
+    with pytest.raises(
+        ImportError, match=r"WandbLogger needs wandb: pip install 'dtgcnn\[wandb\]'"
+    ):
         WandbLogger()
 
 
