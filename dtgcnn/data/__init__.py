@@ -11,6 +11,7 @@ from .closed_form import ClosedForm, fit_closed_form
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
 from .encoders.encoder import Encoder
+from .encoders.encoding import progress_bar
 from .encoders.preprocessor import DataPreprocessor
 from .encoders.registry import (
     HashingEncoder,
@@ -86,6 +87,7 @@ __all__ = [
     "load_encoder",
     "load_sample",
     "make_encoder",
+    "progress_bar",
     "read_blocks",
     "read_file",
     "read_pairs",

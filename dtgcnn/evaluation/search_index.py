@@ -90,7 +90,7 @@ class SearchIndex:
         Raises:
             ValueError: as ``DTGCNN.index``.
         """
-        host_x = model.vectors(data.inputs)
+        host_x = model.vectors(data.inputs, model.prompt_of("document"))
         indexed = model.index(host_x, hops=hops)
         embeddings = indexed.bank_embeddings()[indexed.trained_bank().rows_of(host_x)]
         return cls._of(indexed, data, embeddings, host_x)
@@ -99,7 +99,7 @@ class SearchIndex:
     def over(cls, model: Embedder, data: Items) -> SearchIndex:
         """The index of all rows of ``data`` as ``model``, a ``DTGCNN`` or an ``Ensemble``, encodes
         them, with the bank that it has."""
-        host_x = model.vectors(data.inputs)
+        host_x = model.vectors(data.inputs, model.prompt_of("document"))
         return cls._of(model, data, model.encode(host_x), host_x)
 
     @classmethod
@@ -145,7 +145,7 @@ class SearchIndex:
         for number, query in enumerate(queries, first):
             if isinstance(query, str) and not query.strip():
                 raise ValueError(f"query {number} must not be empty")
-        x = self.model.vectors(queries)
+        x = self.model.vectors(queries, self.model.prompt_of("query"))
         given = self.model.input_vectors(x)
         zero = np.flatnonzero(~given.any(axis=1))
         if len(zero):

@@ -4,8 +4,9 @@ from .answering import Neighbors
 from .bank import Bank
 from .calibration import Calibration
 from .classifier import VOTES, Answers, Classifier
-from .dtgcnn import DTGCNN, ENCODE_ROWS, create_model
+from .dtgcnn import DTGCNN, create_model
 from .embedder import Embedder
+from .encoding import ENCODE_ROWS, Encodes
 from .graph import EfficientGraphConstructor, Graph, graph_figures, knn
 from .layers import BatchNorm
 from .multitask import MultiTaskDTGCNN
@@ -23,6 +24,7 @@ __all__ = [
     "Classifier",
     "EfficientGraphConstructor",
     "Embedder",
+    "Encodes",
     "Graph",
     "MultiTaskDTGCNN",
     "Neighbors",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +13,7 @@ from ..config import DTGCNNConfig
 from .bank import nodes_of
 from .calibration import Calibration
 from .classifier import VOTES, Answers, Classifier, check_k
+from .encoding import Encodes
 from .graph import Graph
 from .saving import SavedModel
 from .voters import Voters, probabilities, voters_of
@@ -44,7 +44,7 @@ class Neighbors(NamedTuple):
     """(N, 3) float32, what tells whether the row is in scope; see ``Voters.scope``."""
 
 
-class AnsweringModel(SavedModel, Classifier):
+class AnsweringModel(SavedModel, Encodes, Classifier):
     """What ``DTGCNN`` answers when it is asked for classes.
 
     Args:
@@ -57,10 +57,6 @@ class AnsweringModel(SavedModel, Classifier):
         self.calibration = Calibration()
         """What held-out rows told of its answers; that of no rows before training."""
         self._voters: tuple[list[Any], Voters] | None = None
-
-    @abstractmethod
-    def encode(self, x: HostArray | Sequence[str]) -> HostArray:
-        """Embeddings; see ``DTGCNN``."""
 
     @property
     @override

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from ..array import Array, ArrayOps, HostArray, load_ops, numerics
 from ..array.distributed import ALONE, World
@@ -13,6 +15,7 @@ from ..config import DTGCNNConfig
 from ..losses import Objective
 from .bank import Bank, attached, choose_rows, nodes_of
 from .changing import ChangingModel
+from .encoding import ENCODE_ROWS
 from .graph import EfficientGraphConstructor, Graph
 from .input_rows import checked_rows
 from .parameters import device_option
@@ -22,11 +25,6 @@ if TYPE_CHECKING:
     from ..data import Encoder, TripletLoader
 
 __all__ = ["DTGCNN", "create_model"]
-
-ENCODE_ROWS = 256
-"""Rows encoded at a time. Blocks are padded to this height, so that a row's arithmetic, and with
-it the last bit of its similarities, does not depend on how many rows came with it; but for a
-backend to whose arithmetic the height is nothing."""
 
 
 class DTGCNN(ChangingModel):
@@ -94,15 +92,20 @@ class DTGCNN(ChangingModel):
             described.append(f"encoder {spec_of(self.encoder)}")
         return described
 
-    def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
+    @override
+    def vectors(self, x: Any, prompt_name: str | None = None) -> HostArray:
         """What goes into the network: float32 host rows of texts or vectors, (N, input_dim), or of
         a model with an embedding layer the pieces of texts, (N, max_length) whole numbers.
 
+        Args:
+            x: as of ``encode``; a single text is one row.
+            prompt_name: as of ``encode``.
+
         Raises:
             ValueError: texts without an encoder, rows of another width, values that are not finite,
-                or pieces that the embedding layer does not have.
+                pieces that the embedding layer does not have, or a prompt that there is not.
         """
-        return checked_rows(self.ops, self.config, self.encoder, x)
+        return checked_rows(self.ops, self.config, self.encoder, x, prompt_name)
 
     def started(self, host_x: HostArray, *, by_rows: bool = False) -> tuple[Array, Array | None]:
         """What goes into the network of host rows, on the device, and its gate: of a model without
@@ -225,21 +228,22 @@ class DTGCNN(ChangingModel):
         nodes = nodes_of(self.ops, self.network, params, self.device_rows(host_x))
         return self.ops.to_numpy(nodes)
 
-    def encode(self, x: HostArray | Sequence[str]) -> HostArray:
-        """Embeddings (N, output_dim), float32, of texts or of vectors (N, input_dim).
+    @override
+    def get_embedding_dimension(self) -> int:
+        return self.config.output_dim
 
-        Each row attaches to its nearest rows of the bank, so its embedding is the same alone, in
-        any batch and in any order.
-
-        Raises:
-            ValueError: the model is not trained yet, or ``x`` does not fit it.
-        """
+    @override
+    def embed(
+        self,
+        host_x: HostArray,
+        batch_size: int = ENCODE_ROWS,
+        advance: Callable[[int], None] | None = None,
+    ) -> HostArray:
         bank, ops = self.trained_bank(), self.ops
-        host_x = self.vectors(x)
         out = []
-        for start in range(0, len(host_x), ENCODE_ROWS):
-            block = host_x[start : start + ENCODE_ROWS]
-            height = len(block) if numerics.alike_at_any_height(ops) else ENCODE_ROWS
+        for start in range(0, len(host_x), batch_size):
+            block = host_x[start : start + batch_size]
+            height = len(block) if numerics.alike_at_any_height(ops) else batch_size
             padding = [len(block) - 1] * (height - len(block))
             padded = block[list(range(len(block))) + padding]
             rows, gate = self.started(padded, by_rows=True)
@@ -250,6 +254,8 @@ class DTGCNN(ChangingModel):
                 z = self._propagate(padded, z)
             ops.evaluate(z)
             out.append(z[: len(block)])
+            if advance is not None:
+                advance(len(block))
         return ops.to_numpy(ops.concat(out) if out else ops.zeros((0, self.config.output_dim)))
 
     def _propagate(self, host_x: HostArray, f: Array) -> Array:

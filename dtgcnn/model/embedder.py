@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..array import HostArray
 
@@ -13,8 +12,12 @@ __all__ = ["Embedder"]
 class Embedder(Protocol):
     """What turns texts or vectors into embeddings: a ``DTGCNN`` or an ``Ensemble``."""
 
-    def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
+    def vectors(self, x: Any, prompt_name: str | None = None) -> HostArray:
         """What goes into it; see ``DTGCNN.vectors``."""
+        ...
+
+    def prompt_of(self, role: str) -> str | None:
+        """The name of the encoder's prompt for "query" or "document"; see ``Encodes``."""
         ...
 
     def input_vectors(self, host_x: HostArray) -> HostArray:
@@ -25,6 +28,6 @@ class Embedder(Protocol):
         """The places of host rows in the bank; see ``Classifier.bank_rows_of``."""
         ...
 
-    def encode(self, x: HostArray | Sequence[str]) -> HostArray:
+    def encode(self, x: Any) -> HostArray:
         """Embeddings; see ``DTGCNN.encode``."""
         ...

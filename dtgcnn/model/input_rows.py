@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..array import Array, ArrayOps, HostArray, numerics
 from ..config import DTGCNNConfig
@@ -18,22 +17,25 @@ DEVICE_ROWS = 1 << 14
 
 
 def checked_rows(
-    ops: ArrayOps, config: DTGCNNConfig, encoder: Encoder | None, x: HostArray | Sequence[str]
+    ops: ArrayOps,
+    config: DTGCNNConfig,
+    encoder: Encoder | None,
+    x: Any,
+    prompt_name: str | None = None,
 ) -> HostArray:
     """Float32 host rows of texts or vectors; see ``DTGCNN.vectors``."""
     width = config.row_width
-    rows: HostArray = x
-    kind = getattr(getattr(x, "dtype", None), "kind", "O")
-    if kind in "OUT":
-        texts = [x] if isinstance(x, str) else list(x)
-        if not all(isinstance(text, str) for text in texts):
-            raise ValueError("x must be an array of vectors or a list of texts")
+    from ..data import as_inputs
+
+    rows: Any = [x] if isinstance(x, str) else as_inputs(x)
+    if isinstance(rows, list):
+        texts = rows
         if encoder is None:
             raise ValueError(
                 "the model has no text encoder: it was trained on vectors, so encode takes an "
                 f"array of shape (N, {width})"
             )
-        rows = encoder.encode(texts)
+        rows = encoder.encode(texts, **_prompt(encoder, prompt_name))
         wanted, found = (len(texts), width), getattr(rows, "shape", None)
         if found != wanted:
             raise ValueError(f"the encoder must give an array of shape {wanted}, not {found}")
@@ -50,6 +52,19 @@ def checked_rows(
     if config.vocab_size is not None:
         _check_pieces(rows, config.vocab_size)
     return rows
+
+
+def _prompt(encoder: Encoder, name: str | None) -> dict[str, Any]:
+    """What names a prompt to an encoder.
+
+    Raises:
+        ValueError: it knows none.
+    """
+    if name is None:
+        return {}
+    if not hasattr(encoder, "prompts"):
+        raise ValueError(f"prompt_name must be left out: the encoder {encoder.name} has no prompts")
+    return {"prompt_name": name}
 
 
 def device_rows(ops: ArrayOps, config: DTGCNNConfig, host_x: HostArray) -> Array:

@@ -94,9 +94,9 @@ class MultiTaskDTGCNN(DTGCNN):
         """
         if task not in self.tasks:
             raise ValueError(f"task must be one of {', '.join(self.tasks)}, received {task!r}")
-        embeddings = self.encode(x)
+        embeddings = self.embed(self.vectors(x))
         if task == "triplet":
-            return embeddings
+            return embeddings[0] if isinstance(x, str) else embeddings
         ops, params = self.ops, self.params["tasks"][task]
         out = self._heads[task](ops, params, ops.asarray(embeddings), by_rows=True)
         return self.ops.to_numpy(out if task == "classification" else out[:, 0])

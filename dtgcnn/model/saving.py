@@ -129,6 +129,7 @@ class SavedModel(Parameters):
         backend: str = "auto",
         ops: ArrayOps | None = None,
         mapped: bool = False,
+        trust_remote_code: bool = False,
     ) -> Self:
         """The model that was saved in ``directory``, on ``backend``.
 
@@ -138,6 +139,7 @@ class SavedModel(Parameters):
             ops: a backend object to use in place of ``backend``.
             mapped: leave arrays in their file until they are used, and do not compute its checksum:
                 the load of a large bank takes no time, and changed numbers are not noticed.
+            trust_remote_code: let code run that the pretrained model of the text encoder brings.
 
         Raises:
             CheckpointError: there is no model, a file is damaged or foreign, or an array is missing
@@ -156,6 +158,8 @@ class SavedModel(Parameters):
             from ..data import load_encoder
 
             model.encoder = load_encoder(encoder)
+            if trust_remote_code and hasattr(model.encoder, "trust_remote_code"):
+                model.encoder.trust_remote_code = True
         if not isinstance(model, cls):
             raise ValueError(
                 f"{directory}: must hold a {cls.__name__}, it holds a {type(model).__name__}"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from typing_extensions import override
 
-from ..array import HostArray
+from ..array import ArrayOps, HostArray
 from ..callbacks import Callback
 from ..config import DTGCNNConfig
 from ..errors import CheckpointError
 from ..losses import LossFunction
-from ..model import DTGCNN, VOTES, Answers, Classifier, Neighbors
+from ..model import DTGCNN, ENCODE_ROWS, VOTES, Answers, Classifier, Encodes, Neighbors
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["Ensemble", "Mode", "load_embedder"]
 Mode = Literal["procrustes", "mean", "concat"]
 
 
-class Ensemble(Classifier):
+class Ensemble(Classifier, Encodes):
     """Trained models whose embeddings are put together.
 
     Each model finds axes of its own: the embedding space of one is about a rotation of another's,
@@ -131,6 +131,20 @@ class Ensemble(Classifier):
         return ensemble
 
     @property
+    def encoder(self) -> Encoder | None:  # type: ignore[override]
+        """What makes vectors of texts, for all models."""
+        return self.models[0].encoder
+
+    @property
+    def ops(self) -> ArrayOps:  # type: ignore[override]
+        """The backend of the first model."""
+        return self.models[0].ops
+
+    @override
+    def get_embedding_dimension(self) -> int:
+        return self.output_dim
+
+    @property
     def output_dim(self) -> int:
         """Columns of an embedding."""
         count = len(self.models) if self.mode == "concat" else 1
@@ -151,25 +165,27 @@ class Ensemble(Classifier):
             f"{encoder}>"
         )
 
-    def vectors(self, x: HostArray | Sequence[str]) -> HostArray:
+    @override
+    def vectors(self, x: Any, prompt_name: str | None = None) -> HostArray:
         """What goes into the models; see ``DTGCNN.vectors``."""
-        return self.models[0].vectors(x)
+        return self.models[0].vectors(x, prompt_name)
 
     def input_vectors(self, host_x: HostArray) -> HostArray:
         """What there is of host rows before training; see ``DTGCNN.input_vectors``."""
         return self.models[0].input_vectors(host_x)
 
-    def encode(self, x: HostArray | Sequence[str]) -> HostArray:
-        """Embeddings (N, output_dim), float32, of texts or vectors; the same alone, in any batch
-        and in any order.
-
-        Raises:
-            ValueError: ``x`` does not fit the models.
-        """
+    @override
+    def embed(
+        self,
+        host_x: HostArray,
+        batch_size: int = ENCODE_ROWS,
+        advance: Callable[[int], None] | None = None,
+    ) -> HostArray:
         from ..evaluation import mean_of, side_by_side
 
-        rows = self.vectors(x)
-        views = [model.encode(rows) for model in self.models]
+        first, *others = self.models
+        views = [first.embed(host_x, batch_size, advance)]
+        views += [model.embed(host_x, batch_size) for model in others]
         if self.mode == "concat":
             return side_by_side(views)
         return mean_of(views, self.rotations, self.models[0].config.normalize_output)

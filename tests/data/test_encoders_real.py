@@ -248,3 +248,37 @@ def test_cut_texts_are_counted(
     rows = encoder.encode([f"{long} one", f"{long} other", "short"])
     np.testing.assert_array_equal(rows[0], rows[1])
     assert "2 of 3 texts have more than the model's max_seq_length of tokens" in caplog.text
+
+
+def test_prompts_go_before_texts_and_are_saved(minilm: Path, tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    prompts = {"query": "query: ", "document": "passage: "}
+    encoder = SentenceTransformerEncoder(
+        str(minilm), device="cpu", prompts=prompts, default_prompt_name="document"
+    )
+    library: Any = SentenceTransformer(str(minilm), device="cpu", prompts=prompts)
+    encoder.save(tmp_path / "saved")
+    for own in (encoder, load_encoder(tmp_path / "saved")):
+        assert isinstance(own, SentenceTransformerEncoder)
+        for name in ("query", "document"):
+            wanted = library.encode(["a parcel"], prompt_name=name)
+            np.testing.assert_allclose(own.encode(["a parcel"], name), wanted, atol=1e-6)
+        np.testing.assert_array_equal(own.encode(["a b"]), own.encode(["a b"], "document"))
+        with pytest.raises(ValueError, match=r"prompt_name must be one of .*, received 'other'"):
+            own.encode(["a b"], "other")
+    with pytest.raises(ValueError, match="received 'none'"):
+        SentenceTransformerEncoder(str(minilm), default_prompt_name="none")
+
+
+def test_code_of_a_model_runs_where_it_is_trusted(
+    minilm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = SentenceTransformerEncoder(str(minilm), trust_remote_code=True, cache=False)
+    encoder.save(tmp_path / "saved")
+    loaded: Any = load_encoder(tmp_path / "saved")
+    with pytest.raises(DataError, match="load with trust_remote_code=True, or set"):
+        loaded.encode(["a text"])
+    monkeypatch.setenv("DTGCNN_TRUST_REMOTE_CODE", "1")
+    trusted = load_encoder(tmp_path / "saved")
+    np.testing.assert_array_equal(trusted.encode(["a text"]), encoder.encode(["a text"]))

@@ -30,6 +30,9 @@ __all__ = ["PretrainedEncoder"]
 _log = logging.getLogger("dtgcnn")
 
 _KEPT_AT_ONCE = 1024  # rows; an interrupt loses no more than these
+TRUST = "DTGCNN_TRUST_REMOTE_CODE"
+"""The environment variable that lets code run that a saved model's text encoder brings."""
+
 _TOLD = 100  # texts; of fewer the log is silent
 
 
@@ -63,12 +66,25 @@ class PretrainedEncoder(ABC):
     limit: ClassVar[str] = "longest text"
     """What a text may be at most, in words."""
 
-    def __init__(self, model_name: str, *, cache: bool = True, progress: bool = True) -> None:
+    trust_remote_code: bool = False
+    """Whether code that the model brings may run."""
+    has_code: bool = False
+    """Whether the model brings code that it cannot do without."""
+
+    def __init__(
+        self,
+        model_name: str,
+        *,
+        cache: bool = True,
+        progress: bool = True,
+        revision: str | None = None,
+    ) -> None:
         if not isinstance(model_name, str) or not model_name.strip():
             raise ValueError(f"model_name must be a folder or a name, received {model_name!r}")
         self.cache = cache
         self.progress = progress
-        self._settle(model_name, find_model(self._full_name(model_name), self.extra))
+        full = self._full_name(model_name)
+        self._settle(model_name, find_model(full, self.extra, revision, code=self.has_code))
         self._model: Any = self._loaded()
         self.dim = next(iter(self._rows(self._model, ["text"])))[1].shape[1]
 
@@ -130,8 +146,20 @@ class PretrainedEncoder(ABC):
                 "revision": self._revision,
                 "dim": self.dim,
                 "weights": self.weights,
+                **self._more_settings(),
             },
         )
+
+    def _more_settings(self) -> dict[str, Any]:
+        """What ``encoder.json`` tells beside."""
+        return {}
+
+    def _read_settings(self, saved: dict[str, Any]) -> None:  # noqa: B027 - most have none
+        """Take what ``_more_settings`` gave.
+
+        Raises:
+            TypeError: it is of another type.
+        """
 
     @classmethod
     def load(cls, directory: str | PathLike[str]) -> Self:
@@ -147,9 +175,10 @@ class PretrainedEncoder(ABC):
             known = isinstance(model, str) and isinstance(dim, int) and isinstance(weights, str)
             if not known:
                 raise TypeError("'model' and 'weights' must be strings and 'dim' a number")
+            encoder = cls.__new__(cls)
+            encoder._read_settings(saved)
         except (KeyError, TypeError) as error:
             raise DataError(f"{path}: is not a saved {cls.__name__}: {error}") from None
-        encoder = cls.__new__(cls)
         encoder.cache = encoder.progress = True
         encoder._model, encoder.dim = None, dim
         advice = (
@@ -157,7 +186,7 @@ class PretrainedEncoder(ABC):
             f"folder where it is now as 'model' in {path}"
         )
         try:
-            encoder._settle(model, _same_model(cls, model, revision, weights))
+            encoder._settle(model, _same_model(cls, model, revision, weights, encoder.has_code))
         except DataError as error:
             raise DataError(f"{path}: {error}; {advice}") from None
         if encoder.weights != weights:
@@ -186,11 +215,16 @@ class PretrainedEncoder(ABC):
     def _settle(self, model_name: str, folder: Path) -> None:
         is_folder = Path(model_name).expanduser().is_dir()
         self.model_name = str(folder) if is_folder else model_name
-        self.weights = weights_of(folder)
+        self.weights = weights_of(folder, self.has_code)
         self._revision = None if is_folder else revision_of(folder)
         self._folder = folder
 
     def _loaded(self) -> Any:
+        if self.has_code and not self.trust_remote_code:
+            raise DataError(
+                f"{self.model_name}: this model runs code of its own: look at it, and then load "
+                f"with trust_remote_code=True, or set the environment variable {TRUST}=1"
+            )
         try:
             return self._load_model(self._folder)
         except ImportError:
@@ -243,14 +277,14 @@ def _keep(
 
 
 def _same_model(
-    cls: type[PretrainedEncoder], model: str, revision: str | None, weights: str
+    cls: type[PretrainedEncoder], model: str, revision: str | None, weights: str, code: bool
 ) -> Path:
     """The folder of a saved encoder's model: what was downloaded before, where that is the one."""
     name = cls._full_name(model)
     try:
-        folder = find_model(name, cls.extra, revision, local=True)
-        if weights_of(folder) == weights:
+        folder = find_model(name, cls.extra, revision, local=True, code=code)
+        if weights_of(folder, code) == weights:
             return folder
     except DataError:
         pass
-    return find_model(name, cls.extra, revision)
+    return find_model(name, cls.extra, revision, code=code)

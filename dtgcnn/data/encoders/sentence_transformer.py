@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,9 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 from typing_extensions import override
 
+from ...errors import DataError
 from ..reading.raw import FloatArray
-from .encoding import equal_shapes, require
-from .pretrained import PretrainedEncoder
+from .encoding import checked_texts, equal_shapes, require
+from .pretrained import TRUST, PretrainedEncoder
 
 __all__ = ["SentenceTransformerEncoder"]
 
@@ -29,9 +31,15 @@ class SentenceTransformerEncoder(PretrainedEncoder):
         device: ``"cpu"``, ``"cuda"``, ``"mps"``; by default a GPU where there is one.
         cache: look rows up in the cache on the disk, and keep new ones there.
         progress: show a progress bar on a terminal.
+        prompts: what goes before a text, by name, such as ``{"query": "query: ", "document":
+            "passage: "}``; beside those that the model has, or in their place.
+        default_prompt_name: the prompt where none is named; by default the model's own.
+        trust_remote_code: let code run that the model brings.
+        revision: a commit, branch or tag on the hub.
 
     Raises:
         DataError: there is no such model, or it cannot be loaded.
+        ValueError: ``default_prompt_name`` is not the name of a prompt.
         MissingExtraError: sentence-transformers is not installed.
     """
 
@@ -48,9 +56,67 @@ class SentenceTransformerEncoder(PretrainedEncoder):
         device: str | None = None,
         cache: bool = True,
         progress: bool = True,
+        prompts: Mapping[str, str] | None = None,
+        default_prompt_name: str | None = None,
+        trust_remote_code: bool = False,
+        revision: str | None = None,
     ) -> None:
         self.device = device
-        super().__init__(model_name, cache=cache, progress=progress)
+        self.trust_remote_code = self.has_code = trust_remote_code
+        super().__init__(model_name, cache=cache, progress=progress, revision=revision)
+        own = dict(getattr(self._model, "prompts", None) or {})
+        self.prompts = {**own, **(prompts or {})}
+        self.default_prompt_name = default_prompt_name
+        if default_prompt_name is None:
+            self.default_prompt_name = getattr(self._model, "default_prompt_name", None)
+        self._prompt(None)
+        if any(self.prompts.values()) and not _pools_prompts(self._model):
+            raise DataError(
+                f"{model_name}: leaves prompts out of its pooling, which is not supported: name "
+                "prompts that are empty, as prompts={'query': ''}"
+            )
+
+    @override
+    def encode(self, texts: Sequence[str], prompt_name: str | None = None) -> FloatArray:
+        """(N, dim) float32 rows, each independent of the other texts; see ``PretrainedEncoder``.
+
+        Args:
+            texts: the texts.
+            prompt_name: the prompt that goes before each of them.
+
+        Raises:
+            ValueError: there is no such prompt.
+        """
+        prompt = self._prompt(prompt_name)
+        texts = checked_texts(f"{type(self).__name__}.encode", texts)
+        return super().encode([prompt + text for text in texts] if prompt else texts)
+
+    def _prompt(self, name: str | None) -> str:
+        name = self.default_prompt_name if name is None else name
+        if name is not None and name not in self.prompts:
+            known = ", ".join(map(repr, self.prompts)) or "none"
+            raise ValueError(f"prompt_name must be one of {known}, received {name!r}")
+        return "" if name is None else self.prompts[name]
+
+    @override
+    def _more_settings(self) -> dict[str, Any]:
+        return {
+            "prompts": self.prompts,
+            "default_prompt_name": self.default_prompt_name,
+            "has_code": self.has_code,
+        }
+
+    @override
+    def _read_settings(self, saved: dict[str, Any]) -> None:
+        self.prompts = saved.get("prompts") or {}
+        self.default_prompt_name = saved.get("default_prompt_name")
+        self.has_code = bool(saved.get("has_code"))
+        self.trust_remote_code = os.environ.get(TRUST) == "1"
+        named = [*self.prompts, *self.prompts.values(), self.default_prompt_name or ""]
+        if not isinstance(self.prompts, dict) or not all(isinstance(n, str) for n in named):
+            raise TypeError("'prompts' must be texts by name and 'default_prompt_name' a name")
+        if self.default_prompt_name is not None and self.default_prompt_name not in self.prompts:
+            raise TypeError("'default_prompt_name' must be one of 'prompts'")
 
     @classmethod
     @override
@@ -63,7 +129,9 @@ class SentenceTransformerEncoder(PretrainedEncoder):
     def _load_model(self, folder: Path) -> Any:
         library = require("sentence_transformers", type(self).__name__, self.extra)
         with _quiet():
-            return library.SentenceTransformer(str(folder), device=self.device)
+            return library.SentenceTransformer(
+                str(folder), device=self.device, trust_remote_code=self.trust_remote_code
+            )
 
     @override
     def _rows(self, model: Any, texts: list[str]) -> Iterator[tuple[list[int], FloatArray]]:
@@ -73,6 +141,7 @@ class SentenceTransformerEncoder(PretrainedEncoder):
                 batch_size=self.batch_size,
                 show_progress_bar=False,
                 convert_to_numpy=True,
+                prompt="",  # the texts have theirs
             )
             yield batch, np.asarray(rows[: len(batch)], np.float32)
 
@@ -83,6 +152,11 @@ class SentenceTransformerEncoder(PretrainedEncoder):
             return [False] * len(texts)
         lengths = _tokens(model, texts, longest + 1) or [0] * len(texts)
         return [length > longest for length in lengths]
+
+
+def _pools_prompts(model: Any) -> bool:
+    """Whether prompts are texts like others to a model."""
+    return all(getattr(module, "include_prompt", True) for module in model)
 
 
 def _lengths(model: Any, texts: list[str]) -> list[int]:

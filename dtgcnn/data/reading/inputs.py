@@ -54,8 +54,7 @@ def as_inputs(x: Any) -> list[str] | NDArray[Any]:
         rows = np.empty(0, object)
     if rows.dtype.kind not in "fiub":
         raise ValueError(
-            "x must be an array of vectors, rows of one width, or a list of texts, received "
-            f"{type(x).__name__}"
+            f"x must be an array of vectors or a list of texts, received {type(x).__name__}"
         )
     return rows
 
