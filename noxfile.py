@@ -153,11 +153,12 @@ def encoders(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def tracking(session: nox.Session) -> None:
-    """The loggers with the real TensorBoard, Weights & Biases, MLflow and Trackio, offline."""
-    session.install("-e", ".[logging,mlflow,text,trackio,wandb]", "pytest", *session.posargs)
+    """The real TensorBoard, Weights & Biases, MLflow and Trackio, offline, and Optuna."""
+    extras = "conformance,logging,mlflow,text,trackio,tune,wandb"
+    session.install("-e", f".[{extras}]", "pytest", *session.posargs)
     # Where one of them is missing the tests would be skipped, and pass.
-    session.run("python", "-c", "import mlflow, sqlalchemy, tensorboard, trackio, wandb")
-    session.run("pytest", "tests/callbacks/test_trackers.py")
+    session.run("python", "-c", "import mlflow, optuna, sqlalchemy, tensorboard, trackio, wandb")
+    session.run("pytest", "tests/callbacks/test_trackers.py", "tests/training/test_tuning.py")
 
 
 @nox.session(default=False)
@@ -166,7 +167,7 @@ def browser(session: nox.Session) -> None:
     for program in ("chromium", "chromedriver"):
         if shutil.which(program) is None:
             session.error(f"{program} is missing: install the packages chromium, chromium-driver")
-    session.install("-e", ".[report]", "pytest", "selenium")
+    session.install("-e", ".[conformance,report]", "pytest", "selenium")
     session.install("--no-deps", "axe-playwright-python")  # for axe-core; Playwright is not needed
     session.run("pytest", "tests/plots/test_report_browser.py", *session.posargs)
 

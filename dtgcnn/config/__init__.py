@@ -5,7 +5,7 @@ from .config import DTGCNNConfig
 from .continued import continued
 from .contradictions import unused_with
 from .description import describe_settings
-from .files import parse_value, read_settings
+from .files import parse_value, read_settings, write_settings
 from .rules import refuse_unless
 from .templates import TEMPLATES, suggest, template_of
 
@@ -25,4 +25,5 @@ __all__ = [
     "suggest",
     "template_of",
     "unused_with",
+    "write_settings",
 ]

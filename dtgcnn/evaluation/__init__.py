@@ -10,6 +10,7 @@ from .discovery import Discovery, Group, discover
 from .fusion import interleaved
 from .label_check import LabelCheck, check_labels
 from .labelling import NextRow, next_rows
+from .layout import table_lines
 from .links import (
     Links,
     bank_items,
@@ -87,6 +88,7 @@ __all__ = [
     "skewness",
     "stratified_sample",
     "suspect_labels",
+    "table_lines",
     "triplet_accuracy",
     "unit_rows",
     "worst_neighbors",

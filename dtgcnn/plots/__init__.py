@@ -7,6 +7,7 @@ from .embeddings import plot_embedding_map, visualize_embeddings
 from .figure import new_figure, picture_path, save_figure
 from .purity import plot_purity
 from .report import write_report
+from .tuning import plot_tuning
 
 __all__ = [
     "new_figure",
@@ -15,6 +16,7 @@ __all__ = [
     "plot_degrees",
     "plot_embedding_map",
     "plot_purity",
+    "plot_tuning",
     "save_figure",
     "visualize_embeddings",
     "write_report",

@@ -8,16 +8,23 @@ from .progressive import ProgressiveTrainer, Stage
 from .refit import train_on_all
 from .rehearsal import rehearse
 from .state_keeper import hold
-from .trainer import AdvancedTrainer, Trainer
+from .trainer import LEAST_GAIN, AdvancedTrainer, Trainer
 from .training_state import holds_state, remove_states
+from .tuning import SPACE, Made, Range, Trial, Tuned, tune
 
 __all__ = [
+    "LEAST_GAIN",
+    "SPACE",
     "AdvancedTrainer",
     "CurriculumScheduler",
     "Ensemble",
+    "Made",
     "ProgressiveTrainer",
+    "Range",
     "Stage",
     "Trainer",
+    "Trial",
+    "Tuned",
     "changed_classes",
     "chosen_by",
     "hold",
@@ -28,4 +35,5 @@ __all__ = [
     "remove_states",
     "sides",
     "train_on_all",
+    "tune",
 ]

@@ -368,7 +368,7 @@ def test_no_figures_of_a_replaced_model_are_left(text_file: Path, tmp_path: Path
     assert "nothing was held out" in done.output
     assert not (model / "map.png").exists()
     figures = json.loads((model / "metrics.json").read_text())
-    assert set(figures) == {"history", "best_epoch", "start"}
+    assert set(figures) == {"history", "best_epoch", "start", "data"}
     assert (figures["best_epoch"], figures["start"]) == (None, {})
 
 
