@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..array import ArrayOps, HostArray, numerics
 
@@ -130,3 +131,30 @@ class Encodes(ABC):
                 f"{units[0].shape[1]} and {units[1].shape[1]}"
             )
         return ops.to_numpy(units[0] @ ops.permute_dims(units[1], (1, 0)))
+
+    def export(
+        self,
+        directory: str | Path,
+        *,
+        to: Literal["sentence-transformers"] = "sentence-transformers",
+        overwrite: bool = False,
+    ) -> Path:
+        """Write a folder that another library loads the model from, as by
+        ``SentenceTransformer(directory, trust_remote_code=True)``.
+
+        Its code calls dtgcnn, which must be installed there.
+
+        Args:
+            directory: new, empty, or an export that ``overwrite`` replaces.
+            to: the library.
+            overwrite: whether it may hold an export.
+
+        Raises:
+            FileExistsError, NotADirectoryError, PermissionError: see ``save``.
+            ValueError: ``to`` is unknown, or the model takes vectors and not texts.
+        """
+        from ..storage import export_sentence_transformers
+
+        if to != "sentence-transformers":
+            raise ValueError(f"to must be 'sentence-transformers', received {to!r}")
+        return export_sentence_transformers(directory, self, overwrite)

@@ -11,6 +11,7 @@ from .checkpoint import (
     write_checkpoint,
 )
 from .ensemble import holds_ensemble, read_ensemble, write_ensemble
+from .exported import export_sentence_transformers
 from .files import (
     draft,
     flush,
@@ -34,6 +35,7 @@ __all__ = [
     "check_folder",
     "draft",
     "ensemble_card",
+    "export_sentence_transformers",
     "flush",
     "holds_ensemble",
     "holds_index",

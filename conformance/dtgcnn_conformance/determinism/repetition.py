@@ -17,7 +17,7 @@ from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
 from dtgcnn.array.tree import flatten
 from dtgcnn.config.choices import Initializer
 from dtgcnn.data import TripletDataset
-from dtgcnn.model.dtgcnn import ENCODE_ROWS
+from dtgcnn.model import ENCODE_ROWS
 from dtgcnn.model.network import Network
 
 from ..comparison import require

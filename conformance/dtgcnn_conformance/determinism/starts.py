@@ -14,7 +14,7 @@ from dtgcnn import DTGCNN, Trainer
 from dtgcnn.array.ops import ArrayOps, HostArray, Tree
 from dtgcnn.callbacks import Callback, TrainerView
 from dtgcnn.data import TripletDataset
-from dtgcnn.model.dtgcnn import ENCODE_ROWS
+from dtgcnn.model import ENCODE_ROWS
 
 from ..comparison import require
 from ..layers.start import X, start_of

@@ -186,7 +186,7 @@ in_the_core(
                 "training/embeddings_agree",
             ),
         ],
-        "dtgcnn.model.dtgcnn:DTGCNN.encode": [
+        "dtgcnn.model.dtgcnn:DTGCNN.embed": [
             (
                 "dropout",
                 "bank.states, gate=gate)",
