@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -15,15 +16,13 @@ from autograd.tracer import getval
 
 from . import native, primitives
 from .allocator import keep_freed_memory
+from .selection import top_k_indices, top_products
 from .sorting import stable_argsort
 from .threefry import threefry2x32
 
 version = cache(metadata.version)  # it reads files, and every save asks for it
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_GROUP = 8
-"""Columns that stand or fall together when top-k narrows its candidates."""
 
 _BLOCK = 32768
 """Counters encrypted at a time: few enough to stay in the processor's cache."""
@@ -138,12 +137,14 @@ class NumpyOps:
         values = getval(x)
         if not 0 <= k <= values.shape[-1]:
             raise ValueError(f"k must be between 0 and {values.shape[-1]}, received {k}")
-        if k == 0:
-            indices = np.zeros((*values.shape[:-1], 0), np.int32)
-        else:
-            indices = _top_k_indices(values.reshape(-1, values.shape[-1]), k)
-            indices = indices.reshape(*values.shape[:-1], k)
+        shape = (math.prod(values.shape[:-1]), values.shape[-1])  # of no rows too
+        indices = top_k_indices(values.reshape(shape), k).reshape(*values.shape[:-1], k)
         return primitives.take_along_axis(x, indices, -1), indices
+
+    def top_products(self, x: Any, y: Any, k: int, most: int) -> tuple[Any, Any]:
+        if not 0 <= k <= len(y):
+            raise ValueError(f"k must be between 0 and {len(y)}, received {k}")
+        return top_products(getval(x), getval(y), k, most)
 
     # -- aggregation over neighbour lists
     gather_sum = staticmethod(primitives.gather_sum)
@@ -197,43 +198,6 @@ class NumpyOps:
     half_matmul = staticmethod(native.half_matmul)
     layer_norm = staticmethod(native.layer_norm)
     squared_distances = staticmethod(native.squared_distances)
-
-
-def _top_k_indices(x: Any, k: int) -> Any:
-    """(N, k) column indices of the largest values, descending, the lowest index first in ties."""
-    n = x.shape[1]
-    if n < 4 * k or x.size == 0 or np.isnan(x.max()):
-        return np.argsort(-x, axis=1, kind="stable")[:, :k].astype(np.int32)
-    chosen = _some_top_k(x, k)
-    least = np.take_along_axis(x, chosen, axis=1).min(axis=1, keepdims=True)
-    tied = np.flatnonzero((x >= least).sum(axis=1, dtype=np.int32) > k)
-    if tied.size:  # more values equal the k-th than there is room for: the lowest indices stay
-        values, least = x[tied], least[tied]
-        above, equal = values > least, values == least
-        room = k - above.sum(axis=1, keepdims=True)
-        above |= equal & (np.cumsum(equal, axis=1, dtype=np.int32) <= room)
-        chosen[tied] = np.nonzero(above)[1].reshape(-1, k)
-    chosen.sort(axis=1)
-    order = np.argsort(-np.take_along_axis(x, chosen, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1).astype(np.int32)
-
-
-def _some_top_k(x: Any, k: int) -> Any:
-    """(N, k) column indices of the largest values in any order, any of them in ties.
-
-    In long rows they are sought in the ``k`` groups of columns whose maxima are largest.
-    """
-    rows, n = x.shape
-    if n < 4 * _GROUP * k:
-        return np.argpartition(x, n - k, axis=1)[:, n - k :]
-    stride = n // _GROUP
-    whole = stride * _GROUP
-    groups = _some_top_k(x[:, :whole].reshape(rows, _GROUP, stride).max(axis=1), k)
-    columns = groups[:, None, :] + stride * np.arange(_GROUP)[:, None]
-    tail = np.broadcast_to(np.arange(whole, n), (rows, n - whole))
-    columns = np.concatenate([columns.reshape(rows, -1), tail], axis=1)
-    found = _some_top_k(np.take_along_axis(x, columns, axis=1), k)
-    return np.take_along_axis(columns, found, axis=1)
 
 
 def _collect(tree: Any, leaves: list[Any]) -> None:

@@ -13,8 +13,7 @@ from .ops import Array, ArrayOps
 
 __all__ = ["NATIVE", "alike_at_any_height", "gather_sum", "gelu", "global_norm", "l2_normalize"]
 __all__ += ["layer_norm", "matmul_by_rows", "mean", "native", "relu", "row_distance"]
-__all__ += ["squared_distances", "top_k"]
-__all__ += ["var"]
+__all__ += ["squared_distances", "top_k", "top_products", "var"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -117,6 +116,31 @@ def top_k(ops: ArrayOps, x: Array, k: int) -> tuple[Array, Array]:
         raise ValueError(f"k must be between 0 and {x.shape[-1]}, received {k}")
     indices = ops.argsort(-ops.stop_gradient(x), axis=-1)[..., :k]
     return ops.take_along_axis(x, indices, axis=-1), indices
+
+
+@native
+def top_products(ops: ArrayOps, x: Array, y: Array, k: int, most: int) -> tuple[Array, Array]:
+    """The ``k`` largest of each row of ``x yᵀ``, descending, and their int32 columns, (N, k) each.
+
+    Of detached rows ``x`` (N, D) and ``y`` (M, D). At most about ``most`` products are held at a
+    time, in blocks of columns. Among equal products the lowest column comes first; those of equal
+    rows of ``y`` may be rounded apart.
+
+    Raises:
+        ValueError: ``k`` is beyond M, or below 0.
+    """
+    columns = y.shape[0]
+    if not 0 <= k <= columns:
+        raise ValueError(f"k must be between 0 and {columns}, received {k}")
+    width = max(most // max(x.shape[0], 1), k, 1)
+    values, indices = top_k(ops, x @ ops.permute_dims(y[:width], (1, 0)), min(k, columns))
+    for start in range(width, columns, width):
+        block = y[start : start + width]
+        found = top_k(ops, x @ ops.permute_dims(block, (1, 0)), min(k, block.shape[0]))
+        values, places = top_k(ops, ops.concat([values, found[0]], axis=1), k)
+        joined = ops.concat([indices, found[1] + start], axis=1)
+        indices = ops.take_along_axis(joined, places, axis=1)
+    return values, indices
 
 
 @native

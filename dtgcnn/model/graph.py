@@ -14,10 +14,14 @@ from ..array import Array, ArrayOps, numerics
 __all__ = ["EfficientGraphConstructor", "Graph", "graph_figures", "knn", "propagate"]
 
 BLOCK_ROWS = 4096
-"""Rows compared at a time, which bounds the similarity matrix that is held."""
+"""Most rows compared at a time."""
 
-CHOSEN_ROWS = 256
-"""Rows at a time whose candidates are compared exactly."""
+PRODUCTS = 1 << 24
+"""Most products held at a time. What is made of them beside takes as much three times at most, so
+it all takes 256 MiB, however many rows there are."""
+
+CHOSEN_ROWS = 64
+"""Rows at a time whose candidates are compared exactly: few, which stay in a cache."""
 
 SPARE = 8
 """Candidates beyond those that are asked for."""
@@ -113,45 +117,77 @@ def knn(
         Indices (N, k) int32 and similarities (N, k), −2 where there is no neighbour. Among equal
         similarities the lowest index comes first.
     """
-    source_t = ops.permute_dims(source, (1, 0))
+    find = _nearest_by_rows if by_rows else _nearest
+    fit = BLOCK_ROWS if by_rows else PRODUCTS // max(source.shape[0], 1)
+    rows = max(1, min(BLOCK_ROWS, fit))
     parts = []
-    for start in range(0, max(queries.shape[0], 1), BLOCK_ROWS):
-        stop = start + BLOCK_ROWS
-        # One more than asked for; then the query itself, or else the last, is left out.
-        products = queries[start:stop] @ source_t
-        wanted = min(k + 1 + (SPARE if by_rows else 0), source.shape[0])
-        similarity, near = numerics.top_k(ops, products, wanted)
-        if by_rows:
-            while wanted < min(MOST_SPARE, source.shape[0]) and _unsure(ops, similarity, k):
-                wanted = min(4 * wanted, source.shape[0])
-                similarity, near = numerics.top_k(ops, products, wanted)
-            similarity, near = _exactly(ops, queries[start:stop], source, near)
-        is_self = near == exclude[start:stop][:, None]
-        kept, places = numerics.top_k(ops, ops.where(is_self, -2.0, similarity), k)
-        parts.append((kept, ops.take_along_axis(near, places, axis=1)))
+    for start in range(0, max(queries.shape[0], 1), rows):
+        block = slice(start, start + rows)
+        parts.append(find(ops, queries[block], source, k, exclude[block]))
     values = ops.concat([v for v, _ in parts])
     indices = ops.concat([i for _, i in parts])
     least = threshold if threshold > -1.0 else -2.0
     return indices, ops.where(values >= least, values, -2.0)
 
 
-def _unsure(ops: ArrayOps, similarity: Array, k: int) -> bool:
-    """Whether a product of another shape might find other candidates for the ``k`` nearest and the
-    query itself than these, of descending ``similarity``. Where products are always of one shape
-    they find the same again."""
+def _nearest(
+    ops: ArrayOps, queries: Array, source: Array, k: int, exclude: Array
+) -> tuple[Array, Array]:
+    """Cosines (N, k) by one product, and rows of the source."""
+    products = queries @ ops.permute_dims(source, (1, 0))
+    found = numerics.top_k(ops, products, min(k + 1, source.shape[0]))
+    return _without_itself(ops, *found, k, exclude)
+
+
+def _nearest_by_rows(
+    ops: ArrayOps, queries: Array, source: Array, k: int, exclude: Array, candidates: int = 0
+) -> tuple[Array, Array]:
+    """Cosines (N, k) by sums of their own, and rows of the source, sought among ``candidates``;
+    where these may not hold the nearest of a row, among four times as many."""
+    most = source.shape[0]
+    wanted = min(max(candidates, k + 1 + SPARE), most)
+    similarity, near = numerics.top_products(ops, queries, source, wanted, PRODUCTS)
+    exact, ascending = _exactly(ops, queries, source, near)
+    found = _without_itself(ops, exact, ascending, k, exclude)
+    unsure = _unsure(ops, similarity, k) if wanted < min(MOST_SPARE, most) else []
+    if not unsure:
+        return found
+    rows, count = ops.asarray(unsure, "int32"), queries.shape[0]
+    more = (ops.take(queries, rows), source, k, ops.take(exclude, rows), 4 * wanted)
+    again = _nearest_by_rows(ops, *more)
+    place = {row: count + i for i, row in enumerate(unsure)}
+    order = ops.asarray([place.get(row, row) for row in range(count)], "int32")
+    values, indices = (ops.take(ops.concat(pair), order) for pair in zip(found, again, strict=True))
+    return values, indices
+
+
+def _without_itself(
+    ops: ArrayOps, similarity: Array, near: Array, k: int, exclude: Array
+) -> tuple[Array, Array]:
+    """The ``k`` of greatest similarity but for the query itself, or else the last."""
+    is_self = near == exclude[:, None]
+    kept, places = numerics.top_k(ops, ops.where(is_self, -2.0, similarity), k)
+    return kept, ops.take_along_axis(near, places, axis=1)
+
+
+def _unsure(ops: ArrayOps, similarity: Array, k: int) -> list[int]:
+    """Rows of which a product of another shape might find other candidates for the ``k`` nearest
+    and the query itself than these, of descending ``similarity``. Where products are always of one
+    shape they find the same again."""
     if not numerics.alike_at_any_height(ops) or similarity.shape[0] == 0:
-        return False
-    gap = similarity[:, k] - similarity[:, -1]
-    return bool(ops.to_numpy(ops.max(-gap) > -ROUNDING))
+        return []
+    close = ops.to_numpy(similarity[:, k] - similarity[:, -1] < ROUNDING)
+    return [row for row, unsure in enumerate(close.tolist()) if unsure]
 
 
 def _exactly(ops: ArrayOps, queries: Array, source: Array, near: Array) -> tuple[Array, Array]:
     """The cosines of queries (N, D) with the rows of ``source`` in their lists ``near`` (N, K), and
     the lists, in ascending order."""
     near = ops.take_along_axis(near, ops.argsort(near, axis=1), axis=1)
+    height = max(1, min(CHOSEN_ROWS, PRODUCTS // max(near.shape[1] * source.shape[1], 1)))
     blocks = []
-    for start in range(0, max(queries.shape[0], 1), CHOSEN_ROWS):
-        rows = slice(start, start + CHOSEN_ROWS)
+    for start in range(0, max(queries.shape[0], 1), height):
+        rows = slice(start, start + height)
         products = queries[rows][:, None] * ops.take(source, near[rows])
         blocks.append(ops.sum(products, axis=2))
     return ops.concat(blocks), near

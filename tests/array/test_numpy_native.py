@@ -88,6 +88,39 @@ def test_top_k_is_that_derived(shape: tuple[int, ...]) -> None:
             fn(ops, x, shape[-1] + 1)
 
 
+@pytest.mark.parametrize("most", [1, 3_000, 1 << 24])
+@pytest.mark.parametrize("shape", [(0, 9), (1, 40), (700, 5_001)], ids=str)
+def test_top_products_are_those_of_the_whole_product(shape: tuple[int, int], most: int) -> None:
+    drawn, ops = np.random.default_rng(5), NumpyOps()
+    x, y = (drawn.integers(-2, 3, (n, 4)).astype(np.float32) for n in shape)
+    if len(x):
+        x[0, 0] = np.nan
+    if most == 1:
+        x, y = x[:20], y[:200]
+    for k in (0, 1, 9):
+        wanted = np.argsort(-(x[1:] @ y.T), axis=1, kind="stable")[:, :k]
+        for fn in (numerics.top_products, inspect.unwrap(numerics.top_products)):
+            values, indices = fn(ops, x, y, k, most)
+            assert (values.dtype, indices.dtype) == (np.float32, np.int32)
+            np.testing.assert_array_equal(indices[1:], wanted)
+            np.testing.assert_array_equal(
+                values[1:], np.take_along_axis(x[1:] @ y.T, wanted, axis=1)
+            )
+
+
+def test_two_threads_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dtgcnn_numpy.selection._MANY", 0)
+    drawn = np.random.default_rng(6)
+    x, y = (drawn.integers(-2, 3, (n, 4)).astype(np.float32) for n in (600, 9_000))
+    found = []
+    for threads in (1, 2):
+        pools = [{"user_api": "blas", "num_threads": threads}]
+        monkeypatch.setattr("dtgcnn_numpy.selection.threadpool_info", lambda pools=pools: pools)
+        found.append(NumpyOps().top_products(x, y, 12, 1 << 24))
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
 @pytest.mark.parametrize("k", [0, 1, 4])
 def test_gather_sum_is_that_derived(k: int) -> None:
     drawn = np.random.default_rng(3)

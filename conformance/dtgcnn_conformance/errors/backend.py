@@ -130,11 +130,15 @@ def memory_that_runs_out(probe: Probe) -> None:
 
 @check("errors")
 def more_than_a_row_holds(probe: Probe) -> None:
-    """``top_k`` refuses a k beyond the row's length, or below 0."""
+    """``top_k`` refuses a k beyond the row's length, or below 0; ``top_products`` one beyond M."""
     cases: tuple[tuple[tuple[int, ...], int], ...] = (((3, 4), 5), ((3, 4), -1), ((2, 0), 1))
     for shape, k in cases:
         x = probe.array(normal(*shape))
         refuses(probe, f"top_k of shape {shape} with k = {k}", numerics.top_k, probe.ops, x, k)
+    x = probe.array(normal(3, 4))
+    for k in (-1, 4):
+        what = f"top_products among 3 rows with k = {k}"
+        refuses(probe, what, numerics.top_products, probe.ops, x, x, k, 100)
 
 
 @check("errors")

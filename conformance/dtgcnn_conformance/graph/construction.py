@@ -238,6 +238,25 @@ def attach(probe: Probe) -> None:
 
 
 @check("graph")
+def crowds(probe: Probe) -> None:
+    """Links to a bank of rows too alike for a product to rank, beside others that are not."""
+    m = 64
+    angles = np.arange(m) * 3e-7  # cosines that differ in their last bits
+    crowd = np.stack([np.cos(angles), np.sin(angles), np.zeros(m)], axis=1)
+    source = np.concatenate([unit(normal(20, 3, seed=3)), crowd])
+    queries = np.concatenate([source[:3], crowd[40:42], source[3:5]])
+    exclude = integers([0, 1, 2, 60, 61, 3, 4])
+    q, s = probe.array(queries), probe.array(source)
+    found = knn(probe.ops, q, s, 5, -1.0, probe.array(exclude), by_rows=True)
+    near, similarity = map(probe.ops.to_numpy, found)
+    ranked = knn(probe.ops, q[:, :], s, m + 19, -1.0, probe.array(exclude), by_rows=True)
+    probe.values("rows of a crowd", probe.array(near), probe.ops.to_numpy(ranked[0])[:, :5])
+    probe.values("cosines of a crowd", found[1], probe.ops.to_numpy(ranked[1])[:, :5])
+    exact = np.sort(np.where(np.arange(len(source)) == exclude[:, None], -2, queries @ source.T))
+    probe.values("cosines of a crowd", probe.array(similarity), exact[:, :-6:-1])
+
+
+@check("graph")
 def some_rows_of_a_graph(probe: Probe) -> None:
     """``Graph.rows`` gives the links of some nodes, in the order asked for."""
     constructor = EfficientGraphConstructor(3, 0.6, 0.5)  # some nodes have no link

@@ -107,6 +107,22 @@ def top_k_takes_the_lowest_index_first(probe: Probe) -> None:
             _hold_top_k(probe, host, k)
 
 
+@check("ops")
+def top_products(probe: Probe) -> None:
+    """``top_products`` finds what ``top_k`` of the whole product does, in blocks of any size."""
+    drawn = np.random.default_rng(5)
+    for n, m in ((7, 50), (1, 200), (0, 9), (3, 1)):
+        x, y = (drawn.integers(-2, 3, (rows, 3)).astype(float) for rows in (n, m))
+        for k in sorted({0, 1, min(5, m), m}):
+            values, indices = top_k_definition(x @ y.T, k)
+            for most in (1, 40, 10_000):
+                arrays = probe.array(x), probe.array(y)
+                found = numerics.top_products(probe.ops, *arrays, k, most)
+                what = f"top_products of {n} and {m} rows, k={k}, {most} at a time"
+                probe.values(f"columns of {what}", found[1], indices)
+                probe.values(f"values of {what}", found[0], values)
+
+
 def _hold_top_k(probe: Probe, host: Any, k: int) -> None:
     values, indices = top_k_definition(host, k)
     own_values, own_indices = numerics.top_k(probe.ops, probe.array(host), k)

@@ -34,6 +34,7 @@ class Derived(NumpyOps):
 
     gelu = None  # type: ignore[assignment]
     layer_norm = None  # type: ignore[assignment]
+    top_products = None  # type: ignore[assignment]
     fault: str = ""
 
 

@@ -89,6 +89,22 @@ in_the_core(
                 "determinism/a_product_by_rows_does_not_depend_on_their_places",
             ),
         ],
+        "dtgcnn.array.numerics:top_products": [
+            (
+                "columns of a block count from its start",
+                "found[1] + start",
+                "found[1]",
+                "ops/top_products",
+            ),
+            (
+                "later columns come first among equals",
+                "ops.concat([values, found[0]], axis=1), k)\n"
+                "        joined = ops.concat([indices, found[1] + start], axis=1)",
+                "ops.concat([found[0], values], axis=1), k)\n"
+                "        joined = ops.concat([found[1] + start, indices], axis=1)",
+                "ops/top_products",
+            ),
+        ],
         "dtgcnn.array.numerics:row_distance": [
             (
                 "squared",
@@ -156,11 +172,29 @@ in_the_core(
                 "graph/similarity_at_the_threshold",
             ),
             (
+                "no threshold",
+                "ops.where(values >= least, values, -2.0)",
+                "values",
+                "graph/threshold",
+            ),
+        ],
+        "dtgcnn.model.graph:_nearest": [
+            (
                 "k places, one of which is the row's own",
-                "k + 1 + (SPARE",
-                "k + (SPARE",
+                "min(k + 1, source.shape[0])",
+                "k",
                 "graph/nearest_neighbours",
             ),
+        ],
+        "dtgcnn.model.graph:_nearest_by_rows": [
+            (
+                "a crowd's rows stand for others too",
+                "place.get(row, row)",
+                "place.get(row, count)",
+                "graph/crowds",
+            ),
+        ],
+        "dtgcnn.model.graph:_without_itself": [
             (
                 "the row is its own neighbour",
                 "ops.where(is_self, -2.0, similarity)",
@@ -169,15 +203,9 @@ in_the_core(
             ),
             (
                 "the first place is taken for the row's own",
-                "near == exclude[start:stop][:, None]",
-                "(exclude[start:stop][:, None] >= 0) & (ops.arange(k + 1)[None, :] == 0)",
+                "near == exclude[:, None]",
+                "(exclude[:, None] >= 0) & (ops.arange(near.shape[1])[None, :] == 0)",
                 "graph/duplicate_rows",
-            ),
-            (
-                "no threshold",
-                "ops.where(values >= least, values, -2.0)",
-                "values",
-                "graph/threshold",
             ),
         ],
         "dtgcnn.model.graph:EfficientGraphConstructor.construct_graph_batch": [
