@@ -11,7 +11,6 @@ from typing import Any
 from typing_extensions import override
 
 from ..array import HostArray, Tree
-from ..storage import replace_file
 from .base import TrainerView
 from .logger import MetricLogger
 from .paths import free_path
@@ -109,6 +108,8 @@ class TensorboardLogger(MetricLogger):
     def log_vectors(self, vectors: HostArray, columns: Mapping[str, Sequence[str]]) -> None:
         """Write them for the projector, as ``vectors.tsv`` and ``metadata.tsv`` in the run's
         folder; a tab or a line break in a value becomes a space."""
+        from ..storage import replace_file
+
         assert self.path is not None
         rows = ("\t".join(f"{value:.6g}" for value in row) for row in vectors.tolist())
         replace_file(self.path / "vectors.tsv", ("\n".join(rows) + "\n").encode())

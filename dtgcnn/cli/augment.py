@@ -9,13 +9,20 @@ import click
 
 from ..data import STRATEGIES, TripletAugmenter, check_format, write_file
 from .main import main
-from .options import check_file, dataset_of, file_argument, overwrite_option
+from .options import (
+    check_file,
+    dataset_of,
+    file_argument,
+    overwrite_option,
+    threads_option,
+)
 
 __all__ = ["augment"]
 
 
 @main.command()
 @file_argument
+@threads_option
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="What to write.")
 @click.option(
     "--strategy",

@@ -26,10 +26,16 @@ from ..data import (
 )
 from ..errors import DTGCNNError
 from ..evaluation import LabelCheck, check_labels
-from ..storage import write_json
 from ..training import rehearse
 from .main import main
-from .options import check_file, columns_named, file_argument, shorten
+from .options import (
+    check_file,
+    columns_named,
+    file_argument,
+    shorten,
+    threads_option,
+    write_figures,
+)
 from .train import PIECES, TEXT_INPUT_DIM, prepared, usual_split
 
 __all__ = ["check"]
@@ -44,6 +50,7 @@ SOME = 1000
 
 @main.command()
 @file_argument
+@threads_option
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all of it here.")
 @click.option(
     "--batch-size", type=click.IntRange(4), default=128, show_default=True, help="As for train."
@@ -106,7 +113,7 @@ def check(
     if closer is not None:
         click.echo("\n".join(["", *_labels(closer, 25 if places is None else places)]))
     if json_file is not None:
-        write_json(json_file, found.to_dict() | ({} if closer is None else closer.to_dict()))
+        write_figures(json_file, found.to_dict() | ({} if closer is None else closer.to_dict()))
     sys.exit(1 if found.faults else 0)
 
 

@@ -11,7 +11,6 @@ import click
 from ..data import check_table, write_table
 from ..evaluation import discover as find_groups
 from ..model import DTGCNN
-from ..storage import write_json
 from .main import main
 from .options import (
     about,
@@ -23,6 +22,7 @@ from .options import (
     overwrite_option,
     rows_of,
     shorten,
+    write_figures,
 )
 
 __all__ = ["discover"]
@@ -108,4 +108,4 @@ def discover(
         write_table(output, {**columns, "cosine": rounded})
         click.echo(f"{output}: {len(known):,} rows")
     if json_file is not None:
-        write_json(json_file, {"model": str(model), "file": str(file), **found.to_dict()})
+        write_figures(json_file, {"model": str(model), "file": str(file), **found.to_dict()})

@@ -10,7 +10,6 @@ from ..data import TripletDataset, holds_pairs, read_pairs
 from ..errors import MissingExtraError
 from ..evaluation import Classification, Comparison, compare, compare_pairs, measure_classes
 from ..model import DTGCNN
-from ..storage import write_json
 from ..training import Ensemble, load_embedder
 from .main import main
 from .options import (
@@ -21,6 +20,7 @@ from .options import (
     dataset_of,
     file_argument,
     model_argument,
+    write_figures,
 )
 
 __all__ = ["evaluate"]
@@ -71,7 +71,7 @@ def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> N
         click.echo(f"\n{classes.table()}")
     if json_file is not None:
         figures = {"model": str(model), "file": str(file), **result.to_dict()}
-        write_json(
+        write_figures(
             json_file,
             figures if classes is None else {**figures, "classification": classes.to_dict()},
         )

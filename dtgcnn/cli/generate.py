@@ -91,7 +91,9 @@ def generate(
       dtgcnn generate pairs.csv --output triplets.jsonl --positive-score 4 --negative-score 1
     """
     world = together(load_ops(backend))
-    world.from_first("--output", lambda: check_file("--output", output, overwrite))
+    world.from_first(
+        "--output", lambda: check_file("--output", output, overwrite, make_folder=True)
+    )
     record_format(output)
     generator = TripletGenerator(
         threshold,

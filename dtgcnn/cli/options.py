@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ..array import ArrayOps
+from ..array import ArrayOps, limit_threads
 from ..array.distributed import World, joined
 from ..config import DTGCNNConfig, parse_value
 from ..data import TripletDataset
+from ..storage import write_json
 
 __all__ = [
     "about",
@@ -28,9 +29,11 @@ __all__ = [
     "model_argument",
     "named",
 ]
-__all__ += ["overwrite_option", "parse_settings", "rows_of", "shorten", "together"]
+__all__ += ["overwrite_option", "parse_settings", "rows_of", "shorten", "threads_option"]
+__all__ += ["together", "write_figures"]
 
 _COLUMNS = "dtgcnn.columns"
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def _keep(context: click.Context, option: click.Parameter, name: str | None) -> None:
@@ -65,9 +68,45 @@ def file_argument(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 model_argument = click.argument("model", metavar="DIR", type=click.Path(path_type=Path))
-backend_option = click.option(
-    "--backend", default="auto", show_default=True, help="numpy, mlx, or what else is installed."
+
+
+def _limit(context: click.Context, option: click.Parameter, count: int | None) -> None:
+    if count is not None:
+        context.with_resource(_few_threads(count))
+
+
+@contextmanager
+def _few_threads(count: int) -> Iterator[None]:
+    """A limit on the threads of libraries that are loaded, and of those that are not yet."""
+    kept = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, str(count)))
+    try:
+        with limit_threads(count):
+            yield
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1),
+    callback=_limit,
+    expose_value=False,
+    help="Most threads of a processor's libraries  [default: theirs]",
 )
+
+
+def backend_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What computes, and on how many threads."""
+    said = "numpy, mlx, or what else is installed."
+    backend = click.option("--backend", default="auto", show_default=True, help=said)
+    return backend(threads_option(command))
+
+
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 
 
@@ -91,17 +130,28 @@ def about(path: Path, *options: str) -> Iterator[None]:
         raise ValueError(f"{path}: {dashes}{said}") from error
 
 
-def check_file(option: str, path: Path, overwrite: bool) -> None:
-    """Refuse a file that cannot or must not be written, before any work is done."""
+def check_file(option: str, path: Path, overwrite: bool, *, make_folder: bool = False) -> None:
+    """Refuse a file that cannot or must not be written, before any work is done; its folder is made
+    where that is asked for."""
     if path.is_dir():
         raise ValueError(f"{option} {path} must be a file, it is a folder")
     if path.exists() and not overwrite:
         raise ValueError(f"{option} {path} exists; --overwrite replaces it")
     folder = path.absolute().parent
+    if make_folder:
+        folder.mkdir(parents=True, exist_ok=True)
     if not folder.is_dir():
         raise ValueError(f"{option} {path}: the folder {folder} does not exist")
     if not os.access(folder, os.W_OK):
         raise ValueError(f"{option} {path}: the folder {folder} cannot be written to")
+
+
+def write_figures(path: Path, content: Mapping[str, Any]) -> None:
+    """Write figures as JSON, and say so where a file was replaced."""
+    replaced = path.exists()
+    write_json(path, content)
+    if replaced:
+        click.echo(f"{path}: replaced", err=True)
 
 
 def check_rows(model: Path, loaded: Any, dataset: TripletDataset) -> None:

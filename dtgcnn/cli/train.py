@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -16,6 +16,7 @@ from ..callbacks import TRACKERS, MetricLogger, SaveEveryEpoch, held_open, logge
 from ..config import (
     TEMPLATES,
     DTGCNNConfig,
+    LossName,
     continued,
     read_settings,
     suggest,
@@ -95,10 +96,22 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 @click.option("--batch-size", type=int, help="Rows, or triplets, per step  [default: 128]")
 @click.option("--learning-rate", type=float, help="Peak step size  [default: 0.001]")
 @click.option("--margin", type=float, help="Triplet margin  [default: 0.2]")
+@click.option(
+    "--loss",
+    type=click.Choice(get_args(LossName)),
+    help="What is minimised  [default: by the data]",
+)
+@click.option(
+    "--patience", type=int, metavar="EPOCHS", help="Stop early after so many without gain."
+)
+@click.option("--device", metavar="NAME", help="cpu or gpu, as the backend has it  [default: auto]")
 @click.option("--k", type=int, help="Neighbours per node of the graph  [default: 10]")
 @click.option("--seed", type=int, help="Source of every random choice  [default: 0]")
 @click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), help="Settings in TOML or JSON."
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings in TOML, JSON or YAML.",
 )
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any of dtgcnn settings."
@@ -151,6 +164,9 @@ def train(
     batch_size: int | None,
     learning_rate: float | None,
     margin: float | None,
+    loss: str | None,
+    patience: int | None,
+    device: str | None,
     k: int | None,
     seed: int | None,
     config_file: Path | None,
@@ -203,6 +219,9 @@ def train(
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "triplet_margin": margin,
+        "loss": loss,
+        "early_stopping_patience": patience,
+        "device": device,
         "graph_k_neighbors": k,
         "seed": seed,
     }

@@ -35,7 +35,10 @@ SHOWN = 10
 @click.option("--epochs", type=int, help="Passes over the data  [default: by its size]")
 @click.option("--seed", default=0, show_default=True, type=int, help="Of the search.")
 @click.option(
-    "--config", "config_file", type=click.Path(path_type=Path), help="Settings in TOML or JSON."
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings in TOML, JSON or YAML.",
 )
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Hold a setting at a value."

@@ -1,6 +1,6 @@
 """Settings: ``DTGCNNConfig``, the rules that each obeys, templates, and TOML and JSON files."""
 
-from .choices import Activation, Distance, Initializer, OptimizerName, Reduction
+from .choices import Activation, Distance, Initializer, LossName, OptimizerName, Reduction
 from .config import DTGCNNConfig
 from .continued import continued
 from .contradictions import unused_with
@@ -15,6 +15,7 @@ __all__ = [
     "DTGCNNConfig",
     "Distance",
     "Initializer",
+    "LossName",
     "OptimizerName",
     "Reduction",
     "continued",

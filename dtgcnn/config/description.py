@@ -12,6 +12,19 @@ from .rules import rule_of
 
 __all__ = ["describe_settings"]
 
+GROUPS = {
+    "input_dim": "What goes in, and the shape of the network",
+    "start": "The start in closed form, and propagation",
+    "gcn_activation": "Layers and head",
+    "graph_k_neighbors": "The graph and the bank",
+    "triplet_margin": "The loss",
+    "mining_strategy": "Mining and batches",
+    "num_epochs": "Optimiser, schedule and epochs",
+    "mixed_precision": "Memory and speed",
+    "num_workers": "Machine",
+}
+"""The headings of the settings, by the first setting under each."""
+
 
 def describe_settings() -> str:
     """Every setting with its meaning, what it may be, and its default, as a TOML file whose lines
@@ -24,6 +37,8 @@ def describe_settings() -> str:
         value = list(field.default) if isinstance(field.default, tuple) else field.default
         shown = "" if value is None else json.dumps(value)
         rule = rule_of(field.name) + ("; left out by default" if value is None else "")
+        if field.name in GROUPS:
+            lines += [f"#### {GROUPS[field.name]}", ""]
         lines += [f"## {field.name}: {rule}"]
         lines += [f"## {meaning}", f"# {field.name} = {shown}", ""]
     return "\n".join(lines)

@@ -1,13 +1,16 @@
-"""Settings in files: TOML or JSON, by the suffix."""
+"""Settings in files: TOML, JSON or YAML, by the suffix."""
 
 from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ..errors import MissingExtraError
 from .rules import check_names, shown
 
 __all__ = ["parse_value", "read_settings", "write_settings"]
@@ -25,27 +28,30 @@ def read_settings(path: str | Path) -> dict[str, Any]:
     content = path.read_bytes()
     try:
         text = content.decode("utf-8")
-        settings = json.loads(text) if kind == "json" else tomllib.loads(text)
+        settings: Any = _READERS[kind](text)
     except RecursionError:
         raise ValueError(f"{path}: not valid settings: nested too deeply") from None
     except ValueError as error:
-        raise ValueError(f"{path}: not valid {kind.upper()}: {error}") from None
+        said = " ".join(str(error).split())
+        raise ValueError(f"{path}: not valid {kind.upper()}: {said}") from None
     if not isinstance(settings, dict):
         raise ValueError(f"{path}: must hold settings by name, found {type(settings).__name__}")
     if isinstance(settings.get("config"), dict) and "trained_with" in settings:
         settings = settings["config"]  # the record of a model or of a run
+    named: dict[str, Any] = settings
     try:
-        check_names(settings)
+        check_names(named)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    return settings
+    return named
 
 
 def write_settings(path: str | Path, settings: dict[str, Any]) -> None:
     """Write settings, as ``DTGCNNConfig.to_dict`` gives them, into a file.
 
     Raises:
-        ValueError: the suffix is neither ``.toml`` nor ``.json``.
+        ValueError: the suffix is neither ``.toml`` nor ``.json``, ``.yaml`` or ``.yml``.
+        MissingExtraError: PyYAML is not installed.
         OSError: it cannot be written; what was at ``path`` is as it was.
     """
     from ..storage import replace_file, write_json
@@ -53,6 +59,9 @@ def write_settings(path: str | Path, settings: dict[str, Any]) -> None:
     path = Path(path)
     if _format_of(path) == "json":
         write_json(path, settings)
+        return
+    if _format_of(path) == "yaml":
+        replace_file(path, _yaml().safe_dump(settings, sort_keys=False).encode())
         return
     import tomli_w
 
@@ -64,9 +73,41 @@ def write_settings(path: str | Path, settings: dict[str, Any]) -> None:
 
 
 def _format_of(path: Path) -> str:
-    if path.suffix.lower() not in (".toml", ".json"):
-        raise ValueError(f"a config file must end in .toml or .json, received {path}")
-    return path.suffix.lower()[1:]
+    kind = path.suffix.lower()[1:].replace("yml", "yaml")
+    if kind not in _READERS:
+        raise ValueError(f"a config file must end in .toml, .json or .yaml, received {path}")
+    return kind
+
+
+def _yaml() -> Any:
+    try:
+        return import_module("yaml")
+    except ImportError as error:
+        raise MissingExtraError("YAML needs PyYAML: pip install 'dtgcnn[yaml]'") from error
+
+
+def _read_yaml(text: str) -> Any:
+    """As YAML 1.2 has it: ``1e-3`` is a number, which is a text to PyYAML."""
+    yaml = _yaml()
+    try:
+        settings = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(error) from None
+    return {n: _number(v) for n, v in settings.items()} if isinstance(settings, dict) else settings
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return float(value)
+    return value
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "toml": tomllib.loads,
+    "json": json.loads,
+    "yaml": _read_yaml,
+}
 
 
 def parse_value(text: str) -> Any:

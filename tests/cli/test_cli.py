@@ -551,7 +551,7 @@ def test_without_held_out_rows_every_epoch_is_trained_on_all(
     assert "and anew" not in done.output
     assert "nothing was held out that could be measured" in done.output
     figures = json.loads((model / "metrics.json").read_text())
-    assert set(figures) == {"history", "best_epoch", "start"}
+    assert set(figures) == {"history", "best_epoch", "start", "data"}
     assert (figures["best_epoch"], figures["start"], len(figures["history"])) == (None, {}, 3)
     with sample[False].open(newline="", encoding="utf-8") as file:
         assert rows_of_bank(model) == len({row["text"] for row in csv.DictReader(file)})

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dtgcnn import DTGCNN, DTGCNNConfig
-from dtgcnn.config.description import describe_settings
-from dtgcnn.config.files import parse_value
+from dtgcnn.config.description import GROUPS, describe_settings
+from dtgcnn.config.files import parse_value, read_settings, write_settings
 from dtgcnn.config.rules import rule_of
 from dtgcnn.config.templates import LARGE, MEDIUM, SMALL, suggest, template_of
 
@@ -250,6 +250,37 @@ def test_every_field_has_a_line_of_help(name: str) -> None:
     assert len(meaning.split()) > 2
 
 
+def test_settings_stand_in_groups_that_hold_them_all() -> None:
+    lines = describe_settings().splitlines()
+    heads = [i for i, line in enumerate(lines) if line.startswith("#### ")]
+    assert [lines[i][5:] for i in heads] == list(GROUPS.values())
+    assert heads[0] == 0
+    firsts = [lines[i + 2].split(":")[0][3:] for i in heads]
+    assert firsts == list(GROUPS)
+
+
+def test_yaml_settings_are_those_of_toml(tmp_path: Path) -> None:
+    pytest.importorskip("yaml")
+    path = tmp_path / "c.yaml"
+    path.write_text("learning_rate: 1e-3\nhidden_dims: [64, 32]\nstart: none\nnum_threads: null\n")
+    settings = read_settings(path)
+    assert settings == {
+        "learning_rate": 0.001,
+        "hidden_dims": [64, 32],
+        "start": "none",
+        "num_threads": None,
+    }
+    config = DTGCNNConfig.from_dict(settings)
+    write_settings(tmp_path / "again.yml", config.to_dict())
+    assert DTGCNNConfig.from_dict(read_settings(tmp_path / "again.yml")) == config
+    path.write_text("a: [1")
+    with pytest.raises(ValueError, match=r"c\.yaml: not valid YAML: .*line 1"):
+        read_settings(path)
+    path.write_text("- a\n")
+    with pytest.raises(ValueError, match="must hold settings by name, found list"):
+        read_settings(path)
+
+
 @pytest.mark.parametrize(
     ("settings", "nearest"),
     [
@@ -369,7 +400,7 @@ def test_a_size_that_is_none(rows: Any) -> None:
         ("c.json", '{"seed": ', "c.json: not valid JSON"),
         ("c.json", "[1]", "c.json: must hold settings by name, found list"),
         ("c.toml", "sed = 1", "c.toml: unknown setting 'sed'; did you mean 'seed'"),
-        ("c.yaml", "seed: 1", "must end in .toml or .json, received .*c.yaml"),
+        ("c.ini", "seed: 1", "must end in .toml, .json or .yaml, received .*c.ini"),
         ("c.toml", "seed = -1", "seed must be a whole number of at least 0, received -1"),
     ],
 )

@@ -12,9 +12,11 @@ from ...evaluation import Classification
 from ..figure import shorten_name
 from .points import Points
 
-__all__ = ["bars_of", "confusions_of", "curves_of", "map_of"]
+__all__ = ["BARS", "bars_of", "confusions_of", "curves_of", "map_of"]
 
-_BARS = 60  # classes
+BARS = 60
+"""Classes whose figures are drawn; the table has all."""
+
 _CELLS = 24  # classes of confusions
 _ACCENT, _SECOND = "#2f7ec4", "#d0661b"  # 3:1 and more on white and on black
 _GREY = "#8a8a8a"
@@ -84,7 +86,7 @@ def bars_of(classes: Classification) -> Any:
     """F1 of the classes, the worst on top, and what it is made of."""
     from bokeh.models import ColumnDataSource, HoverTool
 
-    there = worst_first(classes)[:_BARS]
+    there = worst_first(classes)[:BARS]
     figures = [classes.classes[name] for name in there]
     places = list(range(len(there)))
     columns = {key: [own[key] for own in figures] for key in ("precision", "recall", "f1")}

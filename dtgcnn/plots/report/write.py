@@ -28,7 +28,7 @@ from ...evaluation import (
 )
 from ...model import Embedder
 from ...storage import replace_file
-from .charts import bars_of, confusions_of, curves_of, map_of, worst_first
+from .charts import BARS, bars_of, confusions_of, curves_of, map_of, worst_first
 from .points import Points, sample_of, shorten_text
 
 __all__ = ["Reported", "write_report"]
@@ -164,6 +164,7 @@ def _page(
         reject=reject,
         missing=found.missing,
         classes=found.classes,
+        bars=BARS,
         class_rows=[] if found.classes is None else worst_first(found.classes),
         worst=[_told(dataset, row) for row in found.worst],
         history=history,
