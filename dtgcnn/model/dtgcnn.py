@@ -17,6 +17,7 @@ from .bank import Bank, attached, choose_rows, nodes_of
 from .changing import ChangingModel
 from .encoding import ENCODE_ROWS
 from .graph import EfficientGraphConstructor, Graph
+from .hub import OnHub
 from .input_rows import checked_rows
 from .parameters import device_option
 from .start import Start
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["DTGCNN", "create_model"]
 
 
-class DTGCNN(ChangingModel):
+class DTGCNN(ChangingModel, OnHub):
     """A Dynamic Triplet Graph Convolutional Neural Network over text or feature vectors.
 
     Parameters have dotted names, such as ``gcn.0.linear.weight`` and ``head.bias``. The graph

@@ -23,6 +23,7 @@ from .files import (
     write_arrays,
     write_json,
 )
+from .hub import fetched, pushed
 from .index_file import IndexFile, holds_index, read_index
 from .packed_texts import PackedTexts, packed
 
@@ -36,6 +37,7 @@ __all__ = [
     "draft",
     "ensemble_card",
     "export_sentence_transformers",
+    "fetched",
     "flush",
     "holds_ensemble",
     "holds_index",
@@ -43,6 +45,7 @@ __all__ = [
     "lock",
     "model_card",
     "packed",
+    "pushed",
     "read_arrays",
     "read_checkpoint",
     "read_ensemble",
