@@ -14,7 +14,7 @@ from ..data import PieceEncoder, write_table
 from ..evaluation import table_lines
 from ..model import device_option
 from ..plots import plot_tuning
-from ..training import LEAST_GAIN, SPACE, Made, Range, Trial, Tuned, tune
+from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, tune
 from .main import main
 from .options import backend_option, dataset_of, file_argument, parse_settings
 from .train import PIECES, prepared, usual_split
@@ -84,6 +84,8 @@ def tune_command(
     config = DTGCNNConfig.from_dict(chosen)
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output {output} must be a folder, it is a file")
+    if output.is_dir() and any(output.iterdir()) and not (output / STUDY).exists():
+        raise ValueError(f"--output {output} must be empty or hold a search, it holds other files")
     dataset = dataset_of(file)
     rows = len(dataset.training_items())
     split = usual_split(dataset) if train_split is None else train_split

@@ -10,11 +10,12 @@ from .rehearsal import rehearse
 from .state_keeper import hold
 from .trainer import LEAST_GAIN, AdvancedTrainer, Trainer
 from .training_state import holds_state, remove_states
-from .tuning import SPACE, Made, Range, Trial, Tuned, tune
+from .tuning import SPACE, STUDY, Made, Range, Trial, Tuned, tune
 
 __all__ = [
     "LEAST_GAIN",
     "SPACE",
+    "STUDY",
     "AdvancedTrainer",
     "CurriculumScheduler",
     "Ensemble",

@@ -17,7 +17,7 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from ..data import TripletLoader
 
-__all__ = ["SPACE", "Made", "Range", "Trial", "Tuned", "tune"]
+__all__ = ["SPACE", "STUDY", "Made", "Range", "Trial", "Tuned", "tune"]
 
 _log = logging.getLogger("dtgcnn")
 

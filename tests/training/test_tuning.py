@@ -153,6 +153,9 @@ def test_from_the_command_line_to_a_model(text_file: Path, tmp_path: Path) -> No
     config = DTGCNN.load(tmp_path / "m", backend="numpy").config
     assert config.learning_rate == best["learning_rate"]
 
+    other = run("tune", text_file, "--output", tmp_path / "m", *SMALL)
+    assert other.exit_code == 2
+    assert "must be empty or hold a search, it holds other files" in other.output
     for more, said in (
         (("--set", "dropout_rate=0.2"), "name another folder"),
         (("--train-split", "1"), "--train-split must be below 1"),
