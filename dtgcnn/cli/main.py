@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import sys
 from importlib import import_module
@@ -47,6 +48,12 @@ class _Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
     @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands as click writes it, of what their files say: none is loaded."""
+        told = {name: click.Command(name, help=_docstring(name)) for name in self.list_commands(ctx)}
+        click.Group(commands=told).format_commands(ctx, formatter)
+
+    @override
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -64,6 +71,17 @@ class _Commands(click.Group):
             current_world().fail(error, INTERRUPTED)
             click.echo("\ninterrupted", err=True)
             sys.exit(INTERRUPTED)
+
+
+def _docstring(name: str) -> str | None:
+    """That of a command's function."""
+    source = Path(__file__).with_name(f"{name}.py").read_text("utf-8")
+    for function in ast.parse(source).body:
+        if isinstance(function, ast.FunctionDef) and any(
+            "main.command" in ast.unparse(decorator) for decorator in function.decorator_list
+        ):
+            return ast.get_docstring(function)
+    return None
 
 
 def _one_message(error: Exception) -> str:
