@@ -6,13 +6,14 @@ import io
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import numpy as np
 
 from ..array import load_ops
 from ..array.distributed import shared_rows
+from ..evaluation import Precision, kept_neighbors, smaller
 from ..storage import replace_file
 from ..training import load_embedder
 from .main import main
@@ -34,10 +35,19 @@ __all__ = ["encode"]
 @model_argument
 @file_argument
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="A .npy file.")
+@click.option(
+    "--dtype",
+    type=click.Choice(get_args(Precision)),
+    default="float32",
+    show_default=True,
+    help="int8 scales all numbers alike; binary packs the signs, eight a byte.",
+)
 @backend_option
 @overwrite_option
-def encode(model: Path, file: Path, output: Path, backend: str, overwrite: bool) -> None:
-    """Write the embeddings of FILE's rows as a float32 array, one row each, in order.
+def encode(
+    model: Path, file: Path, output: Path, dtype: Precision, backend: str, overwrite: bool
+) -> None:
+    """Write the embeddings of FILE's rows as an array, one row each, in order.
 
     FILE may be labelled or plain: a .txt file of one text a line, a column "text", or vectors.
     Processes that a launcher started share the rows, and the first writes them.
@@ -55,10 +65,15 @@ def encode(model: Path, file: Path, output: Path, backend: str, overwrite: bool)
     embeddings = shared_rows(world, ops, "embeddings", dataset.inputs, loaded.encode)
     if not world.is_first:
         return
+    rows = smaller(embeddings, dtype)
     buffer = io.BytesIO()
-    np.save(buffer, embeddings)
+    np.save(buffer, rows)
     replace_file(output, buffer.getvalue())
-    click.echo(f"{output}: {embeddings.shape[0]} rows of {embeddings.shape[1]}")
+    click.echo(f"{output}: {rows.shape[0]} rows of {rows.shape[1]}")
+    if dtype != "float32":
+        kept = kept_neighbors(embeddings, rows)
+        share = rows.nbytes / max(embeddings.nbytes, 1)
+        click.echo(f"{dtype}: {share:.1%} of the bytes, {kept:.1%} of the ten nearest rows")
 
 
 def _told(inputs: Any, encode: Callable[[Any], Any]) -> dict[str, str | int]:

@@ -33,6 +33,7 @@ from .near_duplicates import NearDuplicates, near_duplicates
 from .projection import Method, choose_method, project, stratified_sample
 from .rivals import Rivals, measure_rivals
 from .search_index import Hit, Ranking, SearchIndex
+from .smaller import Precision, kept_neighbors, restored, smaller
 from .suspects import LabelSuspects, suspect_labels
 from .worst import WorstRow, worst_neighbors
 
@@ -49,6 +50,7 @@ __all__ = [
     "Method",
     "NearDuplicates",
     "NextRow",
+    "Precision",
     "Ranking",
     "Rivals",
     "SearchIndex",
@@ -72,6 +74,7 @@ __all__ = [
     "graph_links",
     "in_degrees",
     "interleaved",
+    "kept_neighbors",
     "mean_cosine",
     "mean_of",
     "measure_classes",
@@ -83,9 +86,11 @@ __all__ = [
     "pair_auc",
     "procrustes",
     "project",
+    "restored",
     "retrieval_metrics",
     "side_by_side",
     "skewness",
+    "smaller",
     "stratified_sample",
     "suspect_labels",
     "table_lines",
