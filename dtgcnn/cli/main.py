@@ -50,7 +50,8 @@ class _Commands(click.Group):
     @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of commands as click writes it, of what their files say: none is loaded."""
-        told = {name: click.Command(name, help=_docstring(name)) for name in self.list_commands(ctx)}
+        names = self.list_commands(ctx)
+        told = {name: click.Command(name, help=_docstring(name)) for name in names}
         click.Group(commands=told).format_commands(ctx, formatter)
 
     @override
