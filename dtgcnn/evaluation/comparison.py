@@ -9,12 +9,17 @@ import numpy as np
 
 from ..model import Embedder
 from .metrics import comparison_table, pair_correlations, retrieval_metrics, triplet_accuracy
+from .projection import stratified_sample
 from .rivals import Rivals, measure_rivals
 
 if TYPE_CHECKING:
     from ..data import Items, Pairs, TripletLoader
 
 __all__ = ["Comparison", "compare", "compare_pairs", "queries_and_gallery"]
+
+
+MOST_QUERIES = 10_000
+"""Most rows that are looked up; of more, so many are drawn, each class in proportion."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ def compare(
     the validation loader's rows are looked up among the training loader's; without loaders, rows of
     a split for validation among "train", and without one, each row among all others. Triplets (the
     validation loader's, or all) give their accuracy. Where rows are looked up among others',
-    ``rivals`` are fitted on these, see ``measure_rivals``.
+    ``rivals`` are fitted on these, see ``measure_rivals``. At most 10,000 rows are looked up, of
+    more each class in proportion; ``protocol`` says so.
 
     Returns:
         None where there is nothing to measure: neither labels nor triplets, nothing held out, or no
@@ -119,12 +125,19 @@ def compare(
         found = counts[labels[labels < len(counts)]]
         if not (found > (1 if gallery is None else 0)).any():
             return None
+        drawn = None
+        if len(rows) > MOST_QUERIES:
+            drawn = stratified_sample(labels, MOST_QUERIES)
+            protocol = f"{MOST_QUERIES:,}, of each class in proportion, of {protocol}"
+            if gallery is not None:
+                rows, labels, drawn = rows[drawn], labels[drawn], None
         before, after = (
             retrieval_metrics(
                 view[place[rows]],
                 labels,
                 None if gallery is None else view[place[gallery]],
                 None if gallery is None else dataset.labels[gallery],
+                only=drawn,
             )
             for view in views
         )

@@ -72,10 +72,11 @@ def stratified_sample(labels: npt.ArrayLike, max_points: int, seed: int = 0) -> 
         raise ValueError(f"max_points must be at least 1, received {max_points}")
     order = np.random.default_rng(seed).permutation(np.size(labels))
     shuffled = np.asarray(labels)[order]
+    _, of_class, counts = np.unique(shuffled, return_inverse=True, return_counts=True)
+    by_class = np.argsort(of_class, kind="stable")
+    turn = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
     due = np.empty(len(order))
-    for label in np.unique(shuffled):
-        mine = shuffled == label
-        due[mine] = np.arange(mine.sum()) / mine.sum()
+    due[by_class] = turn / np.repeat(counts, counts)
     return np.sort(order[np.argsort(due, kind="stable")[:max_points]])
 
 

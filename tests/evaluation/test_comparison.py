@@ -1,0 +1,71 @@
+"""What is measured of many rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dtgcnn import TripletDataset
+from dtgcnn.evaluation import comparison, retrieval_metrics, stratified_sample
+
+RNG = np.random.default_rng(4)
+LABELS = RNG.integers(0, 5, 120)
+X = (RNG.standard_normal((5, 6))[LABELS] + RNG.standard_normal((120, 6))).astype(np.float32)
+
+
+class Same:
+    """A model whose embeddings are the vectors that go in."""
+
+    def vectors(self, x: Any) -> Any:
+        return x
+
+    encode = input_vectors = vectors
+
+    def bank_rows_of(self, host_x: Any) -> list[int]:
+        return [-1] * len(host_x)
+
+
+def test_only_some_queries_are_measured() -> None:
+    some = np.array([3, 40, 77])
+    one_by_one = [
+        retrieval_metrics(X[[i]], LABELS[[i]], np.delete(X, i, 0), np.delete(LABELS, i))
+        for i in some
+    ]
+    found = retrieval_metrics(X, LABELS, only=some)
+    for name in ("recall@1", "map@r", "r-precision", "knn@10"):
+        assert found[name] == pytest.approx(np.mean([one[name] for one in one_by_one]))
+    assert (found["queries"], found["lone_queries"]) == (3, 0)
+    with pytest.raises(ValueError, match="all 1 are lone"):
+        retrieval_metrics(X[:2], [0, 1], only=np.array([1]))
+
+
+@pytest.mark.parametrize("splits", [None, ["test"] * 70 + ["train"] * 50])
+def test_of_many_rows_some_of_each_class_are_looked_up(
+    splits: list[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = TripletDataset.from_arrays(X, LABELS, splits)
+    whole = comparison.compare(Same(), dataset, rivals=False)  # type: ignore[arg-type]
+    monkeypatch.setattr(comparison, "MOST_QUERIES", 20)
+    some = comparison.compare(Same(), dataset, rivals=False)  # type: ignore[arg-type]
+    assert whole is not None
+    assert some is not None
+    assert "proportion" not in whole.protocol
+    assert some.protocol == f"20, of each class in proportion, of {whole.protocol}"
+    queries = LABELS if splits is None else LABELS[:70]
+    drawn = stratified_sample(queries, 20)
+    gallery = (None, None) if splits is None else (X[70:], LABELS[70:])
+    wanted = (
+        retrieval_metrics(X, LABELS, only=drawn)
+        if splits is None
+        else retrieval_metrics(X[drawn], LABELS[drawn], *gallery)
+    )
+    assert some.trained == some.input == wanted
+    assert len(some.labels) == (120 if splits is None else 20)
+
+
+def test_a_draw_is_as_large_for_any_number_of_classes() -> None:
+    labels = np.arange(200_000) // 2
+    drawn = stratified_sample(labels, 100_000)
+    assert np.array_equal(labels[drawn], np.arange(100_000))
