@@ -5,13 +5,16 @@
 
 A mutated file must be read or refused by one message, within a second. A changed model must be
 refused, or answer as before. A training that is killed at random moments must end with the same
-bits after ``--resume``, and what encode, augment, generate, index and add write must be whole or
-not there. Prints a table, and what broke these rules. It needs POSIX, and runs in a checkout.
+bits after ``--resume``, and what encode, augment, generate, index, add and remove write must be
+whole or not there; so also where they are killed before any operation on a file, or where that
+fails, which is told in one line with the file's name. Prints a table, and what broke these rules.
+It needs POSIX, and runs in a checkout.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import random
 import shutil
@@ -35,7 +38,7 @@ from dtgcnn.data import read_file
 from dtgcnn.evaluation import SearchIndex
 from dtgcnn.storage.files import read_arrays
 from tests.conftest import sentences
-from tests.faults import corpus, files_of, killed_at, mutated, outcome
+from tests.faults import Ended, corpus, ended_at, files_of, killed_at, mutated, outcome
 
 QUICK = ["--set", "hidden_dims=[8]", "--set", "output_dim=8", "--epochs", "6", "--k", "3"]
 QUICK += ["--set", "input_dim=20", "--batch-size", "12", "--save-every", "1", "--no-map", "--quiet"]
@@ -89,7 +92,7 @@ def trainings(backend: str) -> Callable[[Path, int, random.Random, list[str]], C
     def part(folder: Path, count: int, rng: random.Random, broken: list[str]) -> Counts:
         found = Counts()
         begin = time.perf_counter()
-        whole = read_arrays(_trained(folder, backend) / "model.safetensors")[1]
+        whole = files_of_model(_trained(folder, backend))
         taken = time.perf_counter() - begin
         for run in range(count):
             output, killed = folder / f"killed-{run}", 0
@@ -102,13 +105,7 @@ def trainings(backend: str) -> Callable[[Path, int, random.Random, list[str]], C
                 if (output / "model.safetensors").exists():
                     DTGCNN.load(output, backend="numpy")
                 arguments = _train(folder, output, backend, "--resume")
-            try:
-                arrays = read_arrays(output / "model.safetensors")[1]
-                same = arrays.keys() == whole.keys() and all(
-                    arrays[n].tobytes() == whole[n].tobytes() for n in whole
-                )
-            except CheckpointError:
-                same = False
+            same = files_of_model(output) == whole
             found["kills"] += killed
             _count(found, "equal bits" if same else "other bits", f"run {run}", broken)
             shutil.rmtree(output, ignore_errors=True)
@@ -118,15 +115,8 @@ def trainings(backend: str) -> Callable[[Path, int, random.Random, list[str]], C
 
 
 def commands(folder: Path, count: int, rng: random.Random, broken: list[str]) -> Counts:
-    found, model, out = Counts(), str(_trained(folder, "numpy")), folder / "out"
-    texts = str(_texts(folder))
-    runs = {
-        "encode": ["encode", model, texts, "--output", str(out / "v.npy")],
-        "augment": ["augment", texts, "--output", str(out / "a.csv")],
-        "generate": ["generate", texts, "--output", str(out / "g.json")],
-        "index": ["index", model, texts, "--output", str(out / "index")],
-        "add": ["add", model, texts, "--output", str(out / "added")],
-    }
+    found, out = Counts(), folder / "out"
+    runs = _commands(folder, out)
     for name, arguments in runs.items():
         out.mkdir()
         begin = time.perf_counter()
@@ -141,9 +131,82 @@ def commands(folder: Path, count: int, rng: random.Random, broken: list[str]) ->
     return found
 
 
+def _commands(folder: Path, out: Path) -> dict[str, list[str]]:
+    """Commands that write into ``out``, by their names."""
+    model, texts = str(_trained(folder, "numpy")), str(_texts(folder))
+    return {
+        "encode": ["encode", model, texts, "--output", str(out / "v.npy")],
+        "augment": ["augment", texts, "--output", str(out / "a.csv")],
+        "generate": ["generate", texts, "--output", str(out / "g.json")],
+        "index": ["index", model, texts, "--output", str(out / "index")],
+        "add": ["add", model, texts, "--output", str(out / "added")],
+        "remove": ["remove", model, "--class", sentences()[1][0], "--output", str(out / "less")],
+    }
+
+
+def operations(
+    fails: int | None,
+) -> Callable[[Path, int, random.Random, list[str]], Counts]:
+    """A training and every command, ended by or failing at an operation on a file, each in turn."""
+
+    def part(folder: Path, count: int, rng: random.Random, broken: list[str]) -> Counts:
+        found, work, out = Counts(), folder / "work", folder / "work" / "out"
+        whole_model = files_of_model(_trained(folder, "numpy"))
+        commands_ = _commands(folder, out)
+        runs = {"train": _train(folder, out / "m", "numpy"), **commands_}
+        for name, arguments in runs.items():
+            call = partial(command, arguments)
+            shutil.rmtree(work, ignore_errors=True)
+            out.mkdir(parents=True)
+            total = ended_at(call, work, None).operations
+            whole = dict(files_of(out))
+            wanted = count // 2 if name == "train" else count // 2 // len(commands_)
+            for at in sorted(rng.sample(range(1, total + 1), min(wanted, total))):
+                shutil.rmtree(work)
+                out.mkdir(parents=True)
+                ended = ended_at(call, work, at, fails)
+                where = f"{name}, operation {at} of {total}"
+                if ended.code not in (0, None):
+                    _count(found, _told(ended, work), where, broken)
+                if name != "train":
+                    _count(found, _left(name, out, whole), where, broken)
+                    continue
+                if ended.code != 0:
+                    ended_at(partial(command, [*arguments, "--resume"]), work, None)
+                same = files_of_model(out / "m") == whole_model
+                _count(found, "equal bits" if same else "other bits", where, broken)
+        return found
+
+    return part
+
+
+def files_of_model(model: Path) -> dict[str, bytes]:
+    """The bytes of each array of a saved model; of none where it cannot be read."""
+    try:
+        arrays = read_arrays(model / "model.safetensors")[1]
+    except CheckpointError:
+        return {}
+    return {name: array.tobytes() for name, array in arrays.items()}
+
+
+def _told(ended: Ended, work: Path) -> str:
+    """Whether a command that failed said so in one line that names a file."""
+    last = ended.said.strip().splitlines()[-1:]
+    told = ended.code == 2 and "Traceback" not in ended.said
+    named = bool(last) and last[0].startswith("Error: ") and str(work) in last[0]
+    return "told" if told and named else f"said {last}, exit code {ended.code}"
+
+
+_FOLDERS = {
+    "index": "index/model.safetensors",
+    "add": "added/model.safetensors",
+    "remove": "less/model.safetensors",
+}
+
+
 def _left(name: str, out: Path, whole: dict[str, bytes]) -> str:
     files = dict(files_of(out))
-    main_file = {"index": "index/model.safetensors", "add": "added/model.safetensors"}.get(name)
+    main_file = _FOLDERS.get(name)
     if not files or (main_file is not None and main_file not in files):
         return "nothing"
     if files == whole:
@@ -158,7 +221,7 @@ def _left(name: str, out: Path, whole: dict[str, bytes]) -> str:
     return "whole"
 
 
-GOOD = {"read", "refused", "as before", "equal bits", "whole", "nothing"}
+GOOD = {"read", "refused", "told", "as before", "equal bits", "whole", "nothing"}
 
 
 def _count(found: Counts, kind: str, where: str, broken: list[str]) -> None:
@@ -200,6 +263,8 @@ def main() -> None:
         "mutated values of settings": (settings, 5 * few),
         "changed bytes of a saved model": (saved, few),
         "commands that are killed": (commands, kills),
+        "killed before an operation on a file": (operations(None), kills),
+        "an operation on a file that fails": (operations(errno.EIO), kills),
         **{f"trainings that are killed, {b}": (trainings(b), kills // 2) for b in options.backend},
     }
     broken: list[str] = []

@@ -8,11 +8,13 @@ import json
 import os
 import random
 import signal
+import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -119,19 +121,7 @@ def outcome(call: Callable[[], object]) -> str:
 def killed_at(call: Callable[[], object], seconds: float) -> bool:
     """Run ``call`` in a process of its own and kill it after so many seconds; whether it was still
     running then."""
-    process = os.fork()
-    if process == 0:
-        code = 1
-        try:
-            quiet = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(quiet, 1)
-            os.dup2(quiet, 2)
-            call()
-            code = 0
-        except SystemExit as error:
-            code = int(error.code or 0)
-        finally:
-            os._exit(code)
+    process = _started(call, os.devnull)
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         if os.waitpid(process, os.WNOHANG)[0]:
@@ -140,6 +130,95 @@ def killed_at(call: Callable[[], object], seconds: float) -> bool:
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
     return True
+
+
+class Ended(NamedTuple):
+    """How a process ended: its exit code, or None where it was killed, and what it said; and how
+    many file operations it did, where it came to its end."""
+
+    code: int | None
+    said: str
+    operations: int
+
+
+def ended_at(
+    call: Callable[[], object], folder: Path, operation: int | None, fails: int | None = None
+) -> Ended:
+    """Run ``call`` in a process of its own, up to the n-th operation on a file in ``folder``.
+
+    Opening, renaming, linking, removing, making a folder and flushing to the disk are operations.
+    The n-th kills the process before it is done, or fails with the error number ``fails``.
+    """
+    said, count = folder.parent / "said", folder.parent / "operations"
+    count.unlink(missing_ok=True)
+
+    def watched() -> None:
+        done = 0
+
+        def happens(*name: str) -> None:
+            nonlocal done
+            done += 1
+            if done != operation:
+                return
+            if fails is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+                return
+            raise OSError(fails, os.strerror(fails), *name)
+
+        def hook(event: str, arguments: tuple[Any, ...]) -> None:
+            if event in _OPERATIONS:
+                name = next((os.fsdecode(a) for a in arguments[:2] if _names(a, folder)), None)
+                if name is not None:
+                    happens(name)
+
+        def fsync(file: Any) -> None:
+            happens()
+            flush(file)
+
+        flush = os.fsync
+        os.fsync = fsync  # type: ignore[assignment]
+        sys.addaudithook(hook)
+        try:
+            call()
+        finally:
+            count.write_text(str(done))
+
+    _, status = os.waitpid(_started(watched, said), 0)
+    code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+    operations = int(count.read_text()) if count.exists() else 0
+    return Ended(code, said.read_text(), operations)
+
+
+_OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.symlink"}
+_OPERATIONS |= {"os.truncate", "os.chmod"}
+
+
+def _names(argument: object, folder: Path) -> bool:
+    is_path = isinstance(argument, (str, bytes, os.PathLike))
+    return is_path and os.fsdecode(argument).startswith(f"{folder}{os.sep}")  # type: ignore[arg-type]
+
+
+def _started(call: Callable[[], object], output: str | Path) -> int:
+    """The number of a process that runs ``call`` and says what it says into a file."""
+    process = os.fork()
+    if process == 0:
+        code = 1
+        try:
+            quiet = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+            os.dup2(quiet, 1)
+            os.dup2(quiet, 2)
+            sys.stdout = sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+            call()
+            code = 0
+        except SystemExit as error:
+            code = int(error.code or 0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    return process
 
 
 def files_of(folder: Path) -> Iterator[tuple[str, bytes]]:

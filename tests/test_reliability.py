@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import shutil
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from dtgcnn.data import read_file
 from dtgcnn.evaluation import SearchIndex
 
 from .conftest import SETTINGS, sentences
-from .faults import corpus, files_of, killed_at, mutated, outcome
+from .faults import corpus, ended_at, files_of, killed_at, mutated, outcome
 
 MUTATIONS = 300
 CORPUS = corpus()
@@ -96,6 +98,42 @@ def test_a_killed_command_leaves_a_whole_file_or_none(saved: Path, tmp_path: Pat
             elif "index/model.safetensors" in found:
                 assert SearchIndex.load(out / "index", backend="numpy").search(["the cat"])
         shutil.rmtree(out)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("fails", [None, errno.EIO], ids=["killed", "EIO"])
+def test_any_operation_on_a_file_may_be_the_last_or_fail(
+    saved: Path, tmp_path: Path, fails: int | None
+) -> None:
+    texts, work = tmp_path / "texts.csv", tmp_path / "work"
+    texts.write_text("text,label\n" + "".join(f"{t},{c}\n" for t, c in zip(*sentences())))
+    vectors, index = work / "vectors.npy", work / "index"
+    work.mkdir()
+    runs = {
+        vectors: ["encode", str(saved), str(texts), "--output", str(vectors)],
+        index: ["index", str(saved), str(texts), "--output", str(index)],
+    }
+    for output, command in runs.items():
+        call = partial(main, command)
+        whole = ended_at(call, work, None)
+        assert whole.code == 0
+        content = dict(files_of(work))
+        for at in range(1, whole.operations + 1, max(1, whole.operations // 6)):
+            shutil.rmtree(work)
+            work.mkdir()
+            ended = ended_at(call, work, at, fails)
+            assert ended.code == (None if fails is None else 2) or dict(files_of(work)) == content
+            if fails is not None and ended.code:
+                line = ended.said.strip().splitlines()[-1]
+                assert line.startswith("Error: "), ended.said
+                assert str(work) in line
+            if output == index and (index / "model.safetensors").exists():
+                assert SearchIndex.load(index, backend="numpy").search(["the cat"])
+            elif output == vectors:
+                assert dict(files_of(work)) in ({}, content)
+        shutil.rmtree(work)
+        work.mkdir()
 
 
 LIMITED = """

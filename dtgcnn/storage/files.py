@@ -104,9 +104,9 @@ def flush(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
-    except OSError:  # some file systems have no such thing for folders
+    except OSError as error:  # some file systems have no such thing for folders
         if not path.is_dir():
-            raise
+            raise OSError(error.errno, error.strerror, str(path)) from None
     finally:
         os.close(handle)
 
