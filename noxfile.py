@@ -37,6 +37,7 @@ INTEGRATIONS = {
         "scipy==1.13.*",
         "sentence-transformers==6.0.*",
         "mteb==2.0.*",
+        "pillow",  # which that imports and does not name
         "pandas",
         "polars",
     ),

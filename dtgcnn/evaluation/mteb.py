@@ -43,15 +43,16 @@ class MtebEncoder:
         if not (owner and slash and rest):
             raise ValueError(f"name must be 'owner/name', received {name!r}")
         self.model = model
-        self.mteb_model_meta = ModelMeta.create_empty(
-            {
-                "name": name,
-                "revision": revision,
-                "embed_dim": model.get_embedding_dimension(),
-                "similarity_fn_name": ScoringFunction.COSINE,
-                "framework": [],
-            }
-        )
+        told = {
+            "name": name,
+            "revision": revision,
+            "embed_dim": model.get_embedding_dimension(),
+            "similarity_fn_name": ScoringFunction.COSINE,
+            "framework": [],
+        }
+        fields = ModelMeta.model_fields.items()  # which differ from release to release
+        unknown = {field: None for field, how in fields if how.is_required()}
+        self.mteb_model_meta = ModelMeta(**unknown | told)
 
     def encode(self, inputs: Any, *, prompt_type: Any = None, **options: Any) -> NDArray[Any]:
         """Embeddings (N, D) of the texts of MTEB's batches."""

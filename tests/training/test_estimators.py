@@ -46,8 +46,11 @@ def texts() -> tuple[list[str], list[str]]:
     return list(found), list(labels)
 
 
+CHECKS = parametrize_with_checks([quick(num_epochs=1), quick(DTGCNNTransformer, num_epochs=1)])
+
+
 @pytest.mark.filterwarnings("default")  # some checks want warnings, and some look at them
-@parametrize_with_checks([quick(num_epochs=1), quick(DTGCNNTransformer, num_epochs=1)])
+@pytest.mark.parametrize(CHECKS.args[0], list(CHECKS.args[1]), ids=CHECKS.kwargs["ids"])
 def test_scikit_learns_own_checks(estimator: BaseEstimator, check: Any) -> None:
     check(estimator)
 
