@@ -14,8 +14,8 @@ from .base import Callback, TrainerView
 
 __all__ = ["ProgressBar"]
 
-FIGURES = ("loss", "val_map@r", "val_recall@1", "val_unseen_map@r", "val_unseen_recall@1")
-FIGURES += ("val_loss", "triplet_accuracy", "active_fraction")
+FIGURES: tuple[str, ...] = ("loss", "val_map@r", "val_recall@1", "val_unseen_map@r")
+FIGURES += ("val_unseen_recall@1", "val_loss", "triplet_accuracy", "active_fraction")
 """Metrics of an epoch that are shown, those first that matter most."""
 
 MOST_FIGURES = 5
