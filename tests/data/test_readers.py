@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save as save_safetensors
 
-from dtgcnn.data import read_file
+from dtgcnn.data import TripletDataset, read_file
 from dtgcnn.errors import DataError
 
 TRIPLETS = [
@@ -320,3 +321,35 @@ def test_a_signalling_nan_is_refused_as_one(tmp_path: Path) -> None:
     x.view(np.uint32)[2, 1] = 0x7FA00000
     with pytest.raises(DataError, match=r"row 2 .*'x': must be finite in float32, received nan"):
         read_file(write(tmp_path, "a.npy", npy(x)))
+
+
+@pytest.mark.parametrize(("suffix", "most"), [(".npy", 1.25), (".npz", 1.25), ("split.npz", 1.75)])
+def test_vectors_are_read_in_the_memory_that_they_take(
+    tmp_path: Path, suffix: str, most: float
+) -> None:
+    x, path = np.random.default_rng(0).normal(size=(20_000, 64)).astype(np.float32), tmp_path / "a"
+    path = path.with_name(f"a{suffix}")
+    half = len(x) // 2
+    y = np.arange(half) % 7
+    if suffix == ".npy":
+        np.save(path, x)
+    elif suffix == ".npz":
+        np.savez(path, x=x)
+    else:
+        np.savez(path, train_x=x[:half], test_x=x[half:], train_y=y, test_y=y)
+    tracemalloc.start()
+    read = read_file(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert read.features is not None
+    np.testing.assert_array_equal(read.features, x)
+    # Labels and splits are Python objects, some 100 bytes a row.
+    assert peak < most * x.nbytes + 200 * len(x) * (suffix == "split.npz")
+
+
+def test_reading_arrays_leaves_the_caller_s_as_they_are() -> None:
+    x = np.array([[-0.0, 1.0], [2.0, -0.0]], np.float32)
+    found = TripletDataset.from_arrays(x, ["a", "b"]).features
+    assert np.signbit(x).sum() == 2
+    assert found is not None
+    assert not np.signbit(found).any()

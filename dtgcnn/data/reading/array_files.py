@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,29 +23,30 @@ _LAST_POINT = 0x10FFFF
 """The last code point of Unicode."""
 
 
-def read_npy(source: Source, data: bytes, columns: Mapping[str, str] | None = None) -> RawData:
-    """Features from the bytes of a .npy file; it has no names for ``columns``."""
-    array = _load_numpy(source, data)
+def read_npy(source: Source, file: BinaryIO, columns: Mapping[str, str] | None = None) -> RawData:
+    """Features from a .npy file; it has no names for ``columns``."""
+    array = _load_numpy(source, file)
     if not isinstance(array, np.ndarray):
         raise source.error("is a .npz archive, so its suffix must be .npz")
-    return from_arrays(source, {"x": array}, columns)
+    return from_arrays(source, {"x": array}, columns, owned=True)
 
 
-def read_npz(source: Source, data: bytes, columns: Mapping[str, str] | None = None) -> RawData:
-    """Features, labels or triplets from the bytes of a .npz file."""
-    arrays = _load_numpy(source, data)
+def read_npz(source: Source, file: BinaryIO, columns: Mapping[str, str] | None = None) -> RawData:
+    """Features, labels or triplets from a .npz file."""
+    arrays = _load_numpy(source, file)
     if isinstance(arrays, np.ndarray):
         raise source.error("is a single .npy array, so its suffix must be .npy")
-    return from_arrays(source, arrays, columns)
+    return from_arrays(source, arrays, columns, owned=True)
 
 
 def read_safetensors(
-    source: Source, data: bytes, columns: Mapping[str, str] | None = None
+    source: Source, file: BinaryIO, columns: Mapping[str, str] | None = None
 ) -> RawData:
-    """Features, labels or triplets from the bytes of a .safetensors file.
+    """Features, labels or triplets from a .safetensors file.
 
     The format has no strings: ``labels``, ``split`` and ``group`` are JSON lists in its metadata.
     """
+    data = file.read()
     try:
         size = int.from_bytes(data[:8], "little")
         if size > len(data) - 8:
@@ -58,7 +58,7 @@ def read_safetensors(
             arrays[name] = _strings(json.loads(metadata[name]))
     except Exception as error:  # whatever damaged bytes provoke inside the parser
         raise source.error(f"is not a readable .safetensors file: {error}") from None
-    return from_arrays(source, arrays, columns)
+    return from_arrays(source, arrays, columns, owned=True)
 
 
 def _tensors(header: dict[str, Any], content: bytes) -> dict[str, NDArray[Any]]:
@@ -78,11 +78,11 @@ def _strings(values: object) -> NDArray[Any]:
     raise ValueError(f"the metadata must hold lists of strings, received {shorten(values)}")
 
 
-def _load_numpy(source: Source, data: bytes) -> Any:
+def _load_numpy(source: Source, file: BinaryIO) -> Any:
     """The array of a .npy file, or the arrays by name of a .npz file."""
     try:
-        _check_unpacked(source, data)
-        content = np.load(io.BytesIO(data), allow_pickle=False)
+        _check_unpacked(source, file)
+        content = np.load(file, allow_pickle=False)
         if isinstance(content, np.ndarray):
             return content
         arrays = dict(content)
@@ -110,12 +110,15 @@ def _check_array(source: Source, name: str, array: object) -> None:
         raise source.error(f"must be Unicode, {found}", int(beyond[0]), field=name)
 
 
-def _check_unpacked(source: Source, data: bytes) -> None:
+def _check_unpacked(source: Source, file: BinaryIO) -> None:
     """Refuse an archive of too much, as its directory tells, before any of it is unpacked."""
-    if not data.startswith(b"PK"):
+    is_archive = file.read(2) == b"PK"
+    file.seek(0)
+    if not is_archive:
         return
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with zipfile.ZipFile(file) as archive:
         packed = [entry for entry in archive.infolist() if entry.compress_size < entry.file_size]
+    file.seek(0)
     size = sum(entry.file_size for entry in packed)
     if size > unpacked_limit():
         raise source.error(

@@ -54,8 +54,10 @@ _OTHER_NAMES = {
 
 def from_arrays(
     source: Source,
-    given: Mapping[str, NDArray[Any]],
+    given: dict[str, NDArray[Any]],
     columns: Mapping[str, str] | None = None,
+    *,
+    owned: bool = False,
 ) -> RawData:
     """Check named arrays and bring them together; the names decide what they are, in any case.
 
@@ -63,26 +65,28 @@ def from_arrays(
         source: names the origin in messages.
         given: arrays by name.
         columns: the names of those that are "text" (the vectors), "label", "split" or "group".
+        owned: ``given`` and its arrays are nobody else's, and may be emptied and changed.
 
     Raises:
         DataError: the names fit no layout, or an array breaks a rule (see ``as_features``).
     """
     source, arrays = _ours(source, given, columns or {})
+    names = ", ".join(given) or "none"
+    if owned:
+        given.clear()  # so that each array ends where it was read
     if {"anchor", "positive", "negative"} <= set(arrays):
         _report_unread(source, arrays, 2)
         return _triplets(source, arrays)
     if {"train_x", "train_y"} <= set(arrays):
-        return _train_test(source, arrays)
+        return _train_test(source, arrays, owned)
     if "x" not in arrays:
-        raise source.error(
-            f"needs the arrays {' or '.join(_LAYOUTS)}; found {', '.join(given) or 'none'}"
-        )
+        raise source.error(f"needs the arrays {' or '.join(_LAYOUTS)}; found {names}")
     if "labels" in arrays and "y" not in arrays:
         if arrays["labels"].shape != arrays["x"].shape[:1]:
             raise source.error("names the classes that y counts, and there is no y", field="labels")
         arrays["y"] = arrays.pop("labels")
     _report_unread(source, arrays, 0)
-    x = as_features(source, "x", arrays["x"])
+    x = as_features(source, "x", arrays["x"], owned)
     labels = splits = groups = None
     if "y" in arrays:
         labels = _labels(source, "y", arrays["y"], len(x), arrays.get("labels"))
@@ -130,8 +134,12 @@ def _report_unread(
         )
 
 
-def as_features(source: Source, name: str, array: object) -> FloatArray:
-    """``array`` as (N, D) float32.
+_CHECKED_ROWS = 8192
+"""Rows that are looked over at once, so that it takes no memory to speak of."""
+
+
+def as_features(source: Source, name: str, array: object, owned: bool = False) -> FloatArray:
+    """``array`` as (N, D) float32, in its own memory where it is ``owned`` and has that form.
 
     Raises:
         DataError: it is no array of float16, float32 or float64, is not two-dimensional, is
@@ -147,24 +155,29 @@ def as_features(source: Source, name: str, array: object) -> FloatArray:
             f"must have the shape (N, D), both at least 1, received {array.shape}", field=name
         )
     with np.errstate(over="ignore", invalid="ignore"):
+        features = np.ascontiguousarray(array, dtype=np.float32)
+        if np.may_share_memory(features, array) and not (owned and features.flags.writeable):
+            features = features.copy()
         # Adding 0 turns −0.0 into 0.0, so that equal rows have equal bytes.
-        features = np.ascontiguousarray(array, dtype=np.float32) + np.float32(0)
-    finite = np.isfinite(features).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
+        features += np.float32(0)
+    for start in range(0, len(features), _CHECKED_ROWS):
+        finite = np.isfinite(features[start : start + _CHECKED_ROWS]).all(axis=1)
+        if finite.all():
+            continue
+        row = start + int(np.argmin(finite))
         value = array[row][~np.isfinite(features[row])][0]
         raise source.error(f"must be finite in float32, received {value}", row, name)
     return features
 
 
-def _train_test(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
+def _train_test(source: Source, arrays: dict[str, NDArray[Any]], owned: bool) -> RawData:
     parts: list[FloatArray] = []
     labels: list[str] = []
     splits: list[str] = []
     found = [split for split in _SPLIT.split("|") if f"{split}_x" in arrays]
     _report_unread(source, arrays, 1, {f"{split}_{own}" for split in found for own in "xy"})
     for split in found:
-        part = as_features(source, f"{split}_x", arrays[f"{split}_x"])
+        part = as_features(source, f"{split}_x", arrays.pop(f"{split}_x"), owned)
         y = f"{split}_y"
         if y not in arrays:
             raise source.error(f"is missing, where there is {split}_x", field=y)
@@ -172,7 +185,12 @@ def _train_test(source: Source, arrays: Mapping[str, NDArray[Any]]) -> RawData:
         splits += [split] * len(part)
         parts.append(part)
     _check_widths(source, dict(zip((f"{split}_x" for split in found), parts, strict=True)))
-    x = np.concatenate(parts)
+    x = np.empty((len(splits), parts[0].shape[1]), np.float32)
+    filled = len(x)
+    while parts:  # from the last on, each ends once it is copied
+        part = parts.pop()
+        x[filled - len(part) : filled] = part
+        filled -= len(part)
     return RawData("labelled", source, range(len(x)), features=x, labels=labels, splits=splits)
 
 

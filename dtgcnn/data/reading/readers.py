@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from os import PathLike
@@ -95,7 +96,8 @@ def _read(path: Path, columns: Columns) -> RawData:
     suffix, packed = _format(path)
     source = Source(str(path), "row")
     with open_bytes(source, path, packed) as file:
-        return _ARRAYS[suffix](source, file.read(), columns)
+        whole = file if file.seekable() and not packed else io.BytesIO(file.read())
+        return _ARRAYS[suffix](source, whole, columns)
 
 
 def not_pairs(source: Source, shape: Shape) -> DataError:
@@ -235,7 +237,7 @@ _RECORDS: dict[str, tuple[Callable[[Source, BinaryIO], _Found], str]] = {
     ".feather": (read_arrow, "row"),
 }
 
-_ARRAYS: dict[str, Callable[[Source, bytes, Columns], RawData]] = {
+_ARRAYS: dict[str, Callable[[Source, BinaryIO, Columns], RawData]] = {
     ".npy": read_npy,
     ".npz": read_npz,
     ".safetensors": read_safetensors,
