@@ -229,6 +229,8 @@ _ELSEWHERE = {
     "OptimizedDataLoader": "DTGCNNConfig(num_workers=2, prefetch_factor=2)",
     "StableDTGCNN": "DTGCNNConfig(use_batch_norm=True), or layer norm, which is the default",
     "WarmupScheduler": "DTGCNNConfig(warmup_epochs=1) or warmup_steps, with any scheduler",
+    "forward_with_checkpoint": "DTGCNNConfig(gradient_checkpointing=True)",
+    "init_weights": 'DTGCNNConfig(initializer="xavier_uniform"), which is the default',
 }
 """What does here what a training guide has a class of its own for."""
 

@@ -28,9 +28,9 @@ _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 _SNIPPET = re.compile(r"^```(python|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def snippets() -> dict[str, list[tuple[str, str]]]:
+def snippets(file: Path = GUIDE) -> dict[str, list[tuple[str, str]]]:
     """The snippets under each heading that has some: (language, code), in order."""
-    text = GUIDE.read_text(encoding="utf-8")
+    text = file.read_text(encoding="utf-8")
     outside = _SNIPPET.sub(lambda found: "\n" * found[0].count("\n"), text)
     lines, found = text.split("\n"), {}
     marks = [(outside.count("\n", 0, m.start()), m[1]) for m in _HEADING.finditer(outside)]
@@ -45,10 +45,10 @@ def snippets() -> dict[str, list[tuple[str, str]]]:
 class Guide:
     """Runs the snippets in order, each once, in one folder and one namespace."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, file: Path = GUIDE) -> None:
+        self.folder, self.file = folder, file
         self.names: dict[str, Any] = {}
-        self._waiting = list(snippets().items())
+        self._waiting = list(snippets(file).items())
 
     def run(self, heading: str) -> dict[str, Any]:
         """The names after the snippets under ``heading``, which come after all before them."""
@@ -56,7 +56,7 @@ class Guide:
             title, own = self._waiting.pop(0)
             for language, code in own:
                 if language == "python":
-                    exec(compile(code, f"{GUIDE.name}: {title}", "exec"), self.names)
+                    exec(compile(code, f"{self.file.name}: {title}", "exec"), self.names)
                 else:
                     self._shell(code)
         return self.names
@@ -440,6 +440,40 @@ def test_names_that_are_settings_here(name: str) -> None:
         assert setting in {field.name for field in dataclasses.fields(DTGCNNConfig)}
     for arguments in re.findall(r"DTGCNNConfig\((.*?)\)", told):
         DTGCNNConfig(**eval(f"dict({arguments})"))
+
+
+OTHER_GUIDE = ROOT.parent / "shared" / "training_guide.md"
+
+
+def test_each_name_of_other_guides_leads_to_what_does_it_here() -> None:
+    text = GUIDE.read_text(encoding="utf-8")
+    table = text.split("## Names of other guides\n")[1]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE))
+    fields = {field.name for field in dataclasses.fields(DTGCNNConfig)}
+    anchors = {
+        heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+    assert set(rows) >= set(dtgcnn._ELSEWHERE)
+    for name, told in rows.items():
+        assert told.startswith("the same") == (name in dtgcnn.__all__), name
+        assert set(re.findall(r"\(#([\w-]+)\)", told)) <= anchors, told
+        for settings in re.findall(r"`(\w+=[^`]*)`", told):
+            given = eval(f"dict({settings})")
+            assert set(given) <= fields
+            DTGCNNConfig(**given)
+
+
+@pytest.mark.skipif(not OTHER_GUIDE.exists(), reason="the guide is no part of the checkout")
+def test_every_class_and_function_that_the_original_guide_defines_is_told() -> None:
+    original = OTHER_GUIDE.read_text(encoding="utf-8")
+    defined = re.findall(r"^(?:class|def) (\w+)", original, re.MULTILINE)
+    imported = re.findall(r"^from dt_gcnn_mlx\S* import (.+)$", original, re.MULTILINE)
+    table = GUIDE.read_text(encoding="utf-8").split("## Names of other guides\n")[1]
+    assert len(defined) >= 18
+    for name in defined:
+        assert f"| `{name}` |" in table
+    for name in {name for names in imported for name in names.split(", ")}:
+        assert getattr(dtgcnn, name) is not None
 
 
 # -- Performance

@@ -2,7 +2,14 @@
 
 from .batch_all import BatchAllTripletLoss
 from .contrastive import CircleLoss, InfoNCELoss, MultiSimilarityLoss, SupConLoss
-from .objective import ConfigObjective, LossFunction, Objective, as_objective, config_objective
+from .objective import (
+    ConfigObjective,
+    LossFunction,
+    NamedLoss,
+    Objective,
+    as_objective,
+    config_objective,
+)
 from .triplet import AdaptiveMarginScheduler, FocalTripletLoss, TripletLoss
 
 __all__ = [
@@ -14,6 +21,7 @@ __all__ = [
     "InfoNCELoss",
     "LossFunction",
     "MultiSimilarityLoss",
+    "NamedLoss",
     "Objective",
     "SupConLoss",
     "TripletLoss",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ..array import Array, ArrayOps, Tree, numerics
-from ..config import DTGCNNConfig
+from ..config import Distance, DTGCNNConfig
 from . import mining
 from .batch_all import BatchAllTripletLoss
 from .contrastive import (
@@ -26,13 +26,27 @@ from .mining import Triplets
 from .triplet import FocalTripletLoss, TripletLoss
 
 __all__ = ["ConfigObjective", "LossFunction", "Objective", "as_objective", "config_objective"]
-__all__ += ["objective"]
+__all__ += ["NamedLoss", "objective"]
 
 Result: TypeAlias = tuple[Array, dict[str, Array]]
 """A scalar to minimise, and metrics."""
 
 LossFunction: TypeAlias = Callable[[ArrayOps, Array, Tree], Array | Result]
 """``(ops, embeddings, batch)`` to a loss, a scalar, or to it and metrics."""
+
+_OF_PAIRS = (BatchAllTripletLoss, CircleLoss, InfoNCELoss, MultiSimilarityLoss, SupConLoss)
+_OF_TRIPLETS = (FocalTripletLoss, TripletLoss)
+
+NamedLoss: TypeAlias = (
+    BatchAllTripletLoss
+    | CircleLoss
+    | FocalTripletLoss
+    | InfoNCELoss
+    | MultiSimilarityLoss
+    | SupConLoss
+    | TripletLoss
+)
+"""A loss of this package, with constants of its own."""
 
 Objective: TypeAlias = Callable[[ArrayOps, Tree, Array, Tree], Result]
 """``(ops, params, embeddings, batch)`` to what is minimised, a scalar, and metrics."""
@@ -76,15 +90,26 @@ class ConfigObjective:
         return ops.concat(columns, axis=1)
 
 
-def as_objective(loss: LossFunction) -> Objective:
-    """A loss of the user's own.
+def as_objective(loss: LossFunction | NamedLoss, config: DTGCNNConfig | None = None) -> Objective:
+    """A loss of the user's own, or one of this package with constants of its own.
+
+    ``config``, the defaults where not given, says how the triplets of ``TripletLoss`` and
+    ``FocalTripletLoss`` are mined.
 
     Raises:
         ValueError: when called, the loss or a metric is no array of shape ().
     """
+    settings = DTGCNNConfig() if config is None else config
 
     def of_user(ops: ArrayOps, params: Tree, embeddings: Array, batch: Tree) -> Result:
-        result = loss(ops, embeddings, batch)
+        result: Array | Result
+        if isinstance(loss, _OF_TRIPLETS):
+            result = _over_mined(ops, settings, loss, embeddings, batch)
+        elif isinstance(loss, _OF_PAIRS):
+            rows = batch["labels"], batch["items"], batch.get("anchors")
+            result = loss(ops, embeddings, *rows)
+        else:
+            result = loss(ops, embeddings, batch)
         value, metrics = result if isinstance(result, tuple) else (result, {})
         _require_scalar("the loss", value)
         for name, figure in metrics.items():
@@ -127,10 +152,22 @@ def objective(
         triplet_loss = FocalTripletLoss(margin, config.focal_gamma, distance, swap, reduction)
     else:
         triplet_loss = TripletLoss(margin, distance, swap, config.soft_margin, reduction)
+    return _over_mined(ops, config, triplet_loss, embeddings, batch)
+
+
+def _over_mined(
+    ops: ArrayOps,
+    config: DTGCNNConfig,
+    triplet_loss: TripletLoss | FocalTripletLoss,
+    embeddings: Array,
+    batch: Tree,
+) -> Result:
+    """A loss over what the config mines, for ``auto`` the mean over harder and softer triplets."""
     if "mined" in batch:
         mined = _unpacked(ops, batch["mined"], 2 if config.mining_strategy == "auto" else 1)
     else:
-        mined = _mine(ops, config, _for_mining(ops, config, embeddings), batch)
+        looked_at = _for_mining(ops, config, embeddings, triplet_loss.distance)
+        mined = _mine(ops, config, looked_at, batch)
     value, metrics = triplet_loss(ops, embeddings, mined[0])
     for softer in mined[1:]:
         value = 0.5 * (value + triplet_loss(ops, embeddings, softer)[0])
@@ -148,8 +185,10 @@ def _pair_loss(config: DTGCNNConfig, batch: Tree) -> PairLoss:
     return MultiSimilarityLoss() if config.loss == "multi_similarity" else CircleLoss()
 
 
-def _for_mining(ops: ArrayOps, config: DTGCNNConfig, embeddings: Array) -> Array:
-    if config.triplet_distance == "cosine" and not config.normalize_output:
+def _for_mining(
+    ops: ArrayOps, config: DTGCNNConfig, embeddings: Array, distance: Distance | None = None
+) -> Array:
+    if (distance or config.triplet_distance) == "cosine" and not config.normalize_output:
         # Mining goes by Euclidean distance.
         return numerics.l2_normalize(ops, ops.stop_gradient(embeddings))
     return embeddings

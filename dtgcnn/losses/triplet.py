@@ -173,7 +173,8 @@ class AdaptiveMarginScheduler:
     """A margin that goes in a straight line from one value to another.
 
     ``initial + (target − initial) · epoch / total_epochs``. A margin that changes goes to a loss as
-    a 0-d array, ``ops.asarray(scheduler.step(epoch, total_epochs))``.
+    a 0-d array, ``ops.asarray(scheduler.step(epoch, total_epochs))``. A config with
+    ``target_margin`` has in epoch e = 1, … n of n the margin of ``step(e − 1, n − 1)``.
 
     Args:
         initial_margin, target_margin: both above 0; it may shrink, too.

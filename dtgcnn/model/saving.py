@@ -14,7 +14,7 @@ from .input_rows import device_rows
 from .network import Network
 from .origin import Origin
 from .parameters import Parameters
-from .pickling import unpickled
+from .pickling import made_anew, unpickled
 from .start import Start, shapes_of
 
 if TYPE_CHECKING:
@@ -151,8 +151,12 @@ class SavedModel(Parameters):
         saved, encoder = read_checkpoint(directory, mapped=mapped)
         ops = load_ops(backend) if ops is None else ops
         kinds = {kind.__name__: kind for kind in _kinds(SavedModel)}
+        kinds[cls.__name__] = cls  # of several of one name the one that is asked for
         if saved.model not in kinds:
-            raise CheckpointError(f"{saved.path}: its config is not valid: {saved.model!r}")
+            raise CheckpointError(
+                f"{saved.path}: its config is not valid: {saved.model!r} is no class of models "
+                "here; one of your own has to be imported before its models are loaded"
+            )
         model = kinds[saved.model].of_checkpoint(saved, ops)
         if encoder is not None:
             from ..data import load_encoder
@@ -181,7 +185,7 @@ class SavedModel(Parameters):
             )
             for name, shape in cls.weight_shapes(config, **saved.arguments).items():
                 saved.array(f"params.{name}", shape)  # before arrays of a crafted size are made
-            model = cls(config, ops=ops, **saved.arguments)
+            model: Self = made_anew(cls, config, ops, saved.arguments)
         except CheckpointError:
             raise
         except (KeyError, TypeError, ValueError) as error:

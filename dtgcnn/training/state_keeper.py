@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from ..array import HostArray
-from ..array.distributed import ALONE, World
+from ..array.distributed import World
 from ..callbacks import Callback, CollapseWatch, ProgressBar, TrainerView
 from ..errors import CheckpointError
-from ..losses import LossFunction
 from .together import agreed
 from .training_run import TrainingRun
 from .training_state import LOCK, Place, TrainingState, content_of, fingerprint, record_run
@@ -77,7 +76,7 @@ class StateKeeper:
         directory: the trainer's ``state_dir``.
         trainer, run, hooks: whose state it is.
         vectors: (num_items, input_dim), of the training data, by which these are known again.
-        loss: the trainer's own loss, if any.
+        own: the trainer's own loss, optimiser and schedule by name, None where it has none.
         world: the processes of the run, of which the first alone saves.
     """
 
@@ -88,10 +87,10 @@ class StateKeeper:
         run: TrainingRun,
         hooks: list[Callback],
         vectors: HostArray,
-        loss: LossFunction | None = None,
-        world: World = ALONE,
+        own: Mapping[str, object],
+        world: World,
     ) -> None:
-        self.directory, self.trainer, self.run, self.loss = directory, trainer, run, loss
+        self.directory, self.trainer, self.run, self.own = directory, trainer, run, own
         self.world = world
         self.hooks = [hook for hook in hooks if not isinstance(hook, _STATELESS)]
         self.made_with: dict[str, Any] = {}
@@ -148,8 +147,12 @@ class StateKeeper:
         ).save(self.directory)
 
     def _model(self) -> dict[str, Any]:
-        model, loss = self.trainer.model, self.loss
-        own = {} if loss is None else {"loss": getattr(loss, "__qualname__", type(loss).__name__)}
+        model = self.trainer.model
+        own = {
+            name: getattr(given, "__qualname__", type(given).__name__)
+            for name, given in self.own.items()
+            if given is not None
+        }
         return {"class": type(model).__name__, **model.extras(), **own}
 
     def _restore(self, state: TrainingState) -> Place:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,9 @@ from ..array.distributed import ALONE, joined, shared_rows
 from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, ProgressBar
 from ..config import DTGCNNConfig, refuse_unless
 from ..errors import TrainingError
-from ..losses import LossFunction, Objective, as_objective, config_objective
+from ..losses import LossFunction, NamedLoss, Objective, as_objective, config_objective
 from ..model import DTGCNN, Calibration
+from ..optim import Optimizer
 from .best_epoch import chosen_by
 from .calibration import calibrate
 from .state_keeper import StateKeeper, hold, saved_state
@@ -51,8 +52,10 @@ class Trainer:
         model: the model to train; its parameters, running state and bank are replaced. One that was
             loaded goes on from its parameters, with its start and encoder; its classes become those
             of the data.
-        config: the training settings, which become the model's; its own where not given. Those that
-            shape the model must be the model's.
+        config: the training settings, which may be left out before loaders:
+            ``Trainer(model, train_loader, val_loader)``. They become the model's; its own where not
+            given. Those that shape the model must be the model's.
+        *loaders: the loaders that follow, by position.
         train_loader, val_loader: from ``TripletDataset.create_dataloaders``. They may be given to
             ``train`` instead. Texts are encoded by the model's encoder; where it has none, one is
             fitted on the training side's texts.
@@ -64,11 +67,17 @@ class Trainer:
             the start, or the model that was loaded, before the first step is one of them. Without
             held-out rows the last epoch's are kept, or with ``early_stopping_patience`` those of
             the least loss.
-        loss: a loss of one's own in place of the config's: a function ``(ops, embeddings, batch)``
+        loss: a loss in place of the config's: one of this package, such as ``SupConLoss(0.2)``,
+            or one of one's own: a function ``(ops, embeddings, batch)``
             of the embeddings (B, D) and of ``batch["labels"]``, ``batch["items"]`` and, where the
             data are triplets, ``batch["triplets"]`` (T, 3), to a scalar, or to a scalar and a dict
             of metrics. It is written with ``ops``, forward only. On a GPU it is compiled: what else
             it makes use of stays as it was at the first step.
+        optimizer: an optimiser of one's own in place of the config's: an object with pure functions
+            ``init(ops, params)`` and ``update(ops, gradients, state, params, learning_rate)``; see
+            ``dtgcnn.optim.Optimizer``.
+        scheduler: a schedule of one's own in place of the config's: a function of the step, 0 for
+            the first, to its learning rate, finite and at least 0.
         state_dir: where the state of the run is kept, so that ``train(resume=True)`` goes on after
             it was killed, with the same bits as if it had not been.
         save_every_n_steps: save the state after steps n, 2n, … as well as after every epoch.
@@ -80,19 +89,25 @@ class Trainer:
     def __init__(
         self,
         model: DTGCNN,
-        config: DTGCNNConfig | None = None,
-        *,
+        config: DTGCNNConfig | TripletLoader | None = None,
+        *loaders: TripletLoader | None,
         train_loader: TripletLoader | None = None,
         val_loader: TripletLoader | None = None,
         epochs: int | None = None,
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
         keep_best: bool = True,
-        loss: LossFunction | None = None,
+        loss: LossFunction | NamedLoss | None = None,
+        optimizer: Optimizer | None = None,
+        scheduler: Callable[[int], float] | None = None,
         state_dir: str | Path | None = None,
         save_every_n_steps: int | None = None,
     ) -> None:
+        if config is not None and not isinstance(config, DTGCNNConfig):
+            config, loaders = None, (config, *loaders)
+        train_loader, val_loader = _sides(loaders, train_loader, val_loader)
         config = model.config if config is None else config
+        _check_own(optimizer, scheduler)
         config.require_same_model(model.config)
         refuse_unless(
             config.device in ("auto", model.ops.device),
@@ -113,7 +128,7 @@ class Trainer:
         self.callbacks = list(callbacks)
         self.progress = progress
         self.keep_best = keep_best
-        self.loss = loss
+        self.loss, self.optimizer, self.scheduler = loss, optimizer, scheduler
         self.state_dir = None if state_dir is None else Path(state_dir)
         self.save_every_n_steps = save_every_n_steps
         self.history: list[dict[str, float]] = []
@@ -191,10 +206,16 @@ class Trainer:
                 ending.push(partial(self._tell, hook))
             vectors = self._vectors_of(loader)
             objective = self._objective()
-            run = TrainingRun(self.model, self.config, loader, vectors, objective, self.world)
+            run = TrainingRun(
+                *(self.model, self.config, loader, vectors, objective, self.world),
+                optimizer=self.optimizer,
+                scheduler=self.scheduler,
+            )
             ending.callback(run.close)
             ending.push(partial(_leave_ready, run))
-            keeper = StateKeeper(state_dir, self, run, all_hooks, vectors, self.loss, self.world)
+            names = ("loss", "optimizer", "scheduler")
+            own = {name: getattr(self, name) for name in names}
+            keeper = StateKeeper(state_dir, self, run, all_hooks, vectors, own, self.world)
             place = keeper.begin(state)
             begun = self.config.has_start or self.model.origin is not None
             if place == Place() and begun and _has_rows(val_loader):
@@ -331,7 +352,11 @@ class Trainer:
             hook.on_exception(self, error)
 
     def _objective(self) -> Objective:
-        own = config_objective(self.config) if self.loss is None else as_objective(self.loss)
+        own = (
+            config_objective(self.config)
+            if self.loss is None
+            else as_objective(self.loss, self.config)
+        )
         return self.model.objective(own)
 
     def embed_side(self, loader: TripletLoader) -> HostArray:
@@ -382,6 +407,32 @@ AdvancedTrainer = Trainer
 
 def _has_rows(loader: TripletLoader | None) -> TypeGuard[TripletLoader]:
     return loader is not None and len(loader.items) > 0
+
+
+def _sides(
+    given: Sequence[TripletLoader | None],
+    train_loader: TripletLoader | None,
+    val_loader: TripletLoader | None,
+) -> tuple[TripletLoader | None, TripletLoader | None]:
+    """Both loaders, of which some were given by position."""
+    if len(given) > 2:
+        raise ValueError(f"loaders must be two at most, received {len(given)} by position")
+    sides = {"train_loader": train_loader, "val_loader": val_loader}
+    for name, loader in zip(sides, given, strict=False):
+        if sides[name] is not None:
+            raise ValueError(f"{name} must be given once, received one by position and one by name")
+        sides[name] = loader
+    train, val = sides.values()
+    _check_kinds(train, val, (), None)
+    return train, val
+
+
+def _check_own(optimizer: object, scheduler: object) -> None:
+    pair = (getattr(optimizer, name, None) for name in ("init", "update"))
+    rule = "must have the functions init and update, as dtgcnn.optim.Optimizer; names go in config"
+    refuse_unless(optimizer is None or all(map(callable, pair)), "optimizer", rule, optimizer)
+    rule = "must be a function of the step to its learning rate; names go in config"
+    refuse_unless(scheduler is None or callable(scheduler), "scheduler", rule, scheduler)
 
 
 def _check_kinds(loader: object, val_loader: object, hooks: Sequence[object], loss: object) -> None:

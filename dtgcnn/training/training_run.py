@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ..array import Array, HostArray, Tree, derive_key, flatten, refill, tree_map, unflatten
 from ..array.distributed import ALONE, World, bounds_of
-from ..config import DTGCNNConfig
+from ..config import DTGCNNConfig, refuse_unless
 from ..errors import TrainingError
 from ..losses import Objective
 from ..model import DTGCNN, Network
-from ..optim import learning_rate_at, make_optimizer
+from ..optim import Optimizer, learning_rate_at, make_optimizer
 from .accumulation import AccumulatedStep
 from .adaptive_step import AdaptiveStep
 from .best_epoch import BestEpoch
@@ -36,6 +36,7 @@ class TrainingRun:
         vectors: (num_items, input_dim), the vectors of the loader's dataset.
         objective: what is minimised; the config's loss where not given.
         world: the processes that share the work.
+        optimizer, scheduler: those of the user, in place of the config's; see ``Trainer``.
 
     Raises:
         TrainingError: the loader has no batch.
@@ -50,6 +51,8 @@ class TrainingRun:
         vectors: HostArray,
         objective: Objective | None = None,
         world: World = ALONE,
+        optimizer: Optimizer | None = None,
+        scheduler: Callable[[int], float] | None = None,
     ) -> None:
         from ..data import Prefetcher
 
@@ -69,7 +72,8 @@ class TrainingRun:
         """Steps of the schedule taken, those of halved batches counted once."""
         self.best = BestEpoch(model)
         self._inputs = TrainingInputs(model, config, loader, vectors)
-        self._prepare(objective)
+        self._scheduler = scheduler
+        self._prepare(objective, optimizer)
         self._sources = self._inputs.bank_states()
         self._prefetcher = Prefetcher(
             config.num_workers, config.prefetch_factor, config.persistent_workers
@@ -79,9 +83,9 @@ class TrainingRun:
         least_rows = config.graph_k_neighbors + 1 if one_graph else 1
         self._adaptive = AdaptiveStep(self.ops, self._take, least_rows, in_parts)
 
-    def _prepare(self, objective: Objective | None) -> None:
+    def _prepare(self, objective: Objective | None, optimizer: Optimizer | None) -> None:
         config, model, ops = self.config, self.model, self.ops
-        optimizer = make_optimizer(
+        optimizer = optimizer or make_optimizer(
             config.optimizer, weight_decay=config.weight_decay, momentum=config.momentum
         )
         network = Network.from_config(config)
@@ -282,6 +286,11 @@ class TrainingRun:
 
     def _rate(self) -> float:
         config, steps = self.config, self.num_steps
+        if self._scheduler is not None:
+            rate = float(self._scheduler(self.taken))
+            rule = "must give rates that are finite and at least 0"
+            refuse_unless(0.0 <= rate < float("inf"), "scheduler", rule, rate)
+            return rate
         warmup = config.warmup_steps
         return learning_rate_at(
             self.taken,

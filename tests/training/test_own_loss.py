@@ -7,13 +7,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dtgcnn
 from dtgcnn import (
     DTGCNN,
     AdaptiveMarginScheduler,
+    BatchAllTripletLoss,
     Callback,
+    CircleLoss,
     FocalTripletLoss,
+    InfoNCELoss,
+    MultiSimilarityLoss,
+    SupConLoss,
     Trainer,
     TripletDataset,
+    TripletLoss,
 )
 from dtgcnn.array import numerics
 from dtgcnn.array.tree import flatten
@@ -55,6 +62,39 @@ def test_a_loss_of_ones_own_is_learnt(backend: str) -> None:
     x, labels = blobs(per_class=30)
     after = retrieval_metrics(trainer.model.encode(x), labels)["map@r"]
     assert after > retrieval_metrics(x, labels)["map@r"] + 0.1
+
+
+NAMED = {
+    "triplet": (TripletLoss(0.3), {"triplet_margin": 0.3}),
+    "focal": (FocalTripletLoss(0.3, 1.0), {"triplet_margin": 0.3, "focal_gamma": 1.0}),
+    "batch_all": (BatchAllTripletLoss(0.3, reduction="mean"), {"triplet_margin": 0.3}),
+    "supcon": (SupConLoss(0.3), {"temperature": 0.3}),
+    "info_nce": (InfoNCELoss(0.3), {"temperature": 0.3}),
+    "multi_similarity": (MultiSimilarityLoss(), {}),
+    "circle": (CircleLoss(), {}),
+}
+
+
+def test_every_exported_loss_is_among_them() -> None:
+    exported = {name for name in dtgcnn.__all__ if name.endswith("Loss")}
+    assert exported == {type(loss).__name__ for loss, _ in NAMED.values()}
+
+
+@pytest.mark.parametrize("triplets", [False, True])
+@pytest.mark.parametrize("name", NAMED)
+def test_a_loss_of_the_package_equals_the_named_one(
+    name: str, triplets: bool, backend: str
+) -> None:
+    """Trained with the object or by the config's name, every epoch's figures are the same."""
+    loss, settings = NAMED[name]
+    data = text_triplets() if triplets else None
+    given = train(backend, loss, data)
+    named = train(backend, None, data, loss=name, **settings)
+    skipped = {"seconds"}
+    for own, other in zip(given.history, named.history, strict=True):
+        assert {k for k in own if k not in skipped} == {k for k in other if k not in skipped}
+        for metric in own.keys() - skipped:
+            assert own[metric] == pytest.approx(other[metric], rel=1e-5, abs=1e-7), metric
 
 
 def test_it_sees_what_the_documentation_names(backend: str) -> None:
@@ -106,6 +146,8 @@ def test_the_margin_goes_in_a_straight_line(loss: str, backend: str) -> None:
     trainer = train(backend, learning_rate=1e-9, dropout_rate=0.0, **settings)
     margins = [entry["margin"] for entry in trainer.history]
     assert margins == pytest.approx([0.2, 0.3, 0.4, 0.5, 0.6])
+    scheduler = AdaptiveMarginScheduler(0.2, 0.6)
+    assert margins == pytest.approx([scheduler.step(e - 1, 4) for e in range(1, 6)])
     losses = [entry["loss"] for entry in trainer.history]
     assert all(np.diff(losses) > 0.01)
     fixed = {**settings, "triplet_margin": 0.6, "target_margin": None}

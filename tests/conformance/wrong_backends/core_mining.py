@@ -229,6 +229,8 @@ in_the_core(
                 "config.triplet_margin",
                 "losses/margin_of_the_batch",
             ),
+        ],
+        "dtgcnn.losses.objective:_over_mined": [
             (
                 "the sum of hard and semi-hard",
                 "0.5 * (value",
