@@ -29,6 +29,9 @@ LIBRARIES = (
     "sentence-transformers",
     "torch",
 )
+NO_NEWS = {"NO_MKDOCS_2_WARNING": "1"}
+"""Keeps the theme from telling of its successor."""
+
 INTEGRATIONS = {
     "newest": ("--upgrade", *LIBRARIES),
     "lowest": (
@@ -213,6 +216,14 @@ def integrations(session: nox.Session, versions: str) -> None:
     tests = ("tests/integrations", "tests/test_integrations.py", "tests/model/test_encoding.py")
     more = ("tests/training/test_estimators.py", "tests/data/test_encoders_real.py")
     session.run("pytest", *tests, *more, env={**ONE_THREAD, "HF_HUB_OFFLINE": "1"})
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """The documentation as a site, in ``build/site``; any broken link or name is an error."""
+    session.install(".[docs]")
+    site = ("--site-dir", "build/site")
+    session.run("mkdocs", "build", "--strict", *site, *session.posargs, env=NO_NEWS)
 
 
 @nox.session(default=False)
