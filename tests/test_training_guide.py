@@ -451,7 +451,8 @@ def test_each_name_of_other_guides_leads_to_what_does_it_here() -> None:
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", table, re.MULTILINE))
     fields = {field.name for field in dataclasses.fields(DTGCNNConfig)}
     anchors = {
-        heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        heading.lower().replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     }
     assert set(rows) >= set(dtgcnn._ELSEWHERE)
     for name, told in rows.items():

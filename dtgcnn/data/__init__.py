@@ -37,6 +37,7 @@ from .reading.inputs import as_inputs, texts_of
 from .reading.pairs import Pairs, holds_pairs, read_pairs
 from .reading.readers import SUFFIXES, RawData, is_data_path, read_file, read_records
 from .sample import load_sample, sample_path
+from .stages import difficulties, input_vectors, stage_rows, subset
 from .writing.files import check_format, record_format, write_file
 from .writing.table import check_table, write_table
 
@@ -77,11 +78,13 @@ __all__ = [
     "check_format",
     "check_table",
     "default_encoder",
+    "difficulties",
     "examine",
     "fit_closed_form",
     "fit_encoder",
     "halves",
     "holds_pairs",
+    "input_vectors",
     "is_data_path",
     "join",
     "load_encoder",
@@ -96,6 +99,8 @@ __all__ = [
     "register_encoder",
     "sample_path",
     "spread_labels",
+    "stage_rows",
+    "subset",
     "texts_of",
     "with_pseudo_labels",
     "write_file",

@@ -102,14 +102,7 @@ def as_objective(loss: LossFunction | NamedLoss, config: DTGCNNConfig | None = N
     settings = DTGCNNConfig() if config is None else config
 
     def of_user(ops: ArrayOps, params: Tree, embeddings: Array, batch: Tree) -> Result:
-        result: Array | Result
-        if isinstance(loss, _OF_TRIPLETS):
-            result = _over_mined(ops, settings, loss, embeddings, batch)
-        elif isinstance(loss, _OF_PAIRS):
-            rows = batch["labels"], batch["items"], batch.get("anchors")
-            result = loss(ops, embeddings, *rows)
-        else:
-            result = loss(ops, embeddings, batch)
+        result = _called(ops, settings, loss, embeddings, batch)
         value, metrics = result if isinstance(result, tuple) else (result, {})
         _require_scalar("the loss", value)
         for name, figure in metrics.items():
@@ -117,6 +110,21 @@ def as_objective(loss: LossFunction | NamedLoss, config: DTGCNNConfig | None = N
         return value, metrics
 
     return of_user
+
+
+def _called(
+    ops: ArrayOps,
+    config: DTGCNNConfig,
+    loss: LossFunction | NamedLoss,
+    embeddings: Array,
+    batch: Tree,
+) -> Array | Result:
+    """What a loss gives for a batch: one of this package, or a function."""
+    if isinstance(loss, _OF_TRIPLETS):
+        return _over_mined(ops, config, loss, embeddings, batch)
+    if isinstance(loss, _OF_PAIRS):
+        return loss(ops, embeddings, batch["labels"], batch["items"], batch.get("anchors"))
+    return loss(ops, embeddings, batch)
 
 
 def _require_scalar(what: str, value: object) -> None:

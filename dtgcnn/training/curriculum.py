@@ -10,7 +10,7 @@ from ..array import HostArray, numerics
 from ..callbacks import Callback, TrainerView
 
 if TYPE_CHECKING:
-    from ..data import TripletLoader
+    from ..data import TripletDataset, TripletLoader
 
 __all__ = ["CurriculumScheduler"]
 
@@ -20,46 +20,69 @@ class CurriculumScheduler(Callback):
 
     The epochs are divided into ``num_stages`` stages of equal length. When one begins, every
     triplet of the training side is scored under the present model by ``cos(a, n) − cos(a, p)``: the
-    larger, the harder. Stage i of n trains on the easiest i/n of them, the last stage on all. An
-    epoch keeps its number of steps, so an early stage sees its triplets several times in it.
+    larger, the harder. Labelled rows are scored against the means of classes, see
+    ``dtgcnn.data.difficulties``, and each class gives the same share of its rows. Stage i of n
+    trains on the easiest i/n of them, the last stage on all. An epoch keeps its number of steps, so
+    an early stage sees its triplets several times in it.
+
+    With a dataset it needs no training: ``get_stage_data()`` is a dataset of the stage, scored by
+    the rows' own vectors, and ``advance_stage()`` goes on to the next.
 
     Args:
+        dataset: of triplets or labelled; a number is taken for ``num_stages``.
         num_stages: at least 1.
         cumulative: False trains stage i on the i-th n-th of the triplets alone.
 
     Raises:
-        ValueError: an argument is out of range; when training begins, the data have no triplets, or
-            there are more stages than epochs.
+        ValueError: an argument is out of range; there are more stages than triplets or labelled
+            rows, or when training begins than epochs.
     """
 
     every_process = True
 
-    def __init__(self, num_stages: int = 4, *, cumulative: bool = True) -> None:
+    def __init__(
+        self,
+        dataset: TripletDataset | int | None = None,
+        num_stages: int = 4,
+        *,
+        cumulative: bool = True,
+    ) -> None:
+        if isinstance(dataset, int):
+            num_stages, dataset = dataset, None
         if num_stages < 1:
             raise ValueError(f"num_stages must be at least 1, received {num_stages}")
         self.num_stages = num_stages
         self.cumulative = cumulative
-        self.current_stage = -1
+        self.dataset = dataset
+        self.current_stage = -1 if dataset is None else 0
         """The running stage, from 0; −1 before the first."""
         self.difficulties: HostArray = None
         """(T,) of the training side's triplets, as the running stage found them."""
+        self._own: HostArray = None
         self._rows: HostArray = None
         self._loader: TripletLoader | None = None
+        if dataset is not None:
+            if dataset.label_names is None and dataset.triplets is None:
+                raise ValueError("dataset must hold triplets or labels, it holds single texts")
+            self._check_stages(dataset.triplets, dataset.labels)
 
     @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         loader = trainer.train_loader
-        if loader is None or loader.triplets is None:
-            raise ValueError("a curriculum needs triplets, and the data are labelled")
-        limits = {"epochs": trainer.config.num_epochs, "triplets": len(loader.triplets)}
+        assert loader is not None
+        self._check_stages(loader.triplets, loader.labels, epochs=trainer.config.num_epochs)
+        self.current_stage, self._loader = -1, loader
+        loader.restrict(None)
+
+    def _check_stages(self, triplets: HostArray, labels: HostArray, **limits: int) -> None:
+        named = ("labelled rows", labels >= 0) if triplets is None else ("triplets", triplets)
+        limits[named[0]] = int(named[1].sum()) if triplets is None else len(triplets)
         for name, most in limits.items():
             if self.num_stages > most:
                 raise ValueError(
                     f"num_stages must be at most the number of {name}, {most}, "
                     f"received {self.num_stages}"
                 )
-        self.current_stage, self._loader = -1, loader
-        loader.restrict(None)
 
     @override
     def on_epoch_begin(self, trainer: TrainerView, epoch: int) -> None:
@@ -69,34 +92,69 @@ class CurriculumScheduler(Callback):
 
     @override
     def on_train_end(self, trainer: TrainerView) -> None:
-        if trainer.train_loader is not None and trainer.train_loader.triplets is not None:
+        if trainer.train_loader is not None:
             trainer.train_loader.restrict(None)
 
-    def advance_stage(self, trainer: TrainerView) -> None:
-        """Begin the next stage, the last one again after the last: score the triplets anew, and let
-        the loader draw from those of the stage."""
+    def advance_stage(self, trainer: TrainerView | None = None) -> None:
+        """Begin the next stage, the last one again after the last: in training score the rows anew,
+        and let the loader draw from those of the stage."""
         self.current_stage = min(self.current_stage + 1, self.num_stages - 1)
+        if trainer is None:
+            return
         self.difficulties = self.compute_triplet_difficulties(trainer)
         self._rows = self.get_stage_data(trainer)
         assert trainer.train_loader is not None
         trainer.train_loader.restrict(self._rows)
 
-    def compute_triplet_difficulties(self, trainer: TrainerView) -> HostArray:
-        """(T,) ``cos(a, n) − cos(a, p)`` of the training side's triplets under the model."""
+    def compute_triplet_difficulties(self, trainer: TrainerView | None = None) -> HostArray:
+        """(T,) ``cos(a, n) − cos(a, p)`` of the training side's triplets under the model, or of the
+        dataset's by the rows' own vectors; of labelled rows (N,), see ``dtgcnn.data``."""
+        from ..data import difficulties, input_vectors
+
+        if trainer is None:
+            dataset = self._given()
+            assert dataset.labels is not None
+            return difficulties(input_vectors(dataset), dataset.labels, dataset.triplets)
         loader, ops = trainer.train_loader, trainer.model.ops
         assert loader is not None
-        assert loader.triplets is not None
+        if loader.triplets is None:
+            return difficulties(trainer.embed_side(loader), loader.labels)
         unit = numerics.l2_normalize(ops, ops.asarray(trainer.embed_side(loader)))
         places = loader.items.searchsorted(loader.triplets)
         a, p, n = (ops.take(unit, ops.asarray(places[:, i], "int32")) for i in range(3))
         return ops.to_numpy(ops.sum(a * n, axis=1) - ops.sum(a * p, axis=1))
 
-    def get_stage_data(self, trainer: TrainerView) -> HostArray:
-        """Which of the training side's triplets the running stage trains on, the easiest first."""
+    def _given(self) -> TripletDataset:
+        if self.dataset is None:
+            raise ValueError("dataset must be given to CurriculumScheduler, or a trainer here")
+        return self.dataset
+
+    def get_stage_data(self, trainer: TrainerView | None = None) -> HostArray | TripletDataset:
+        """Which of the training side's triplets or rows the running stage trains on, the easiest
+        first; without a trainer a dataset of those of the scheduler's own.
+
+        Raises:
+            ValueError: there is neither a trainer nor a dataset.
+        """
+        from ..data import stage_rows, subset
+
+        if trainer is None:
+            dataset = self._given()
+            if self._own is None:
+                self._own = self.compute_triplet_difficulties()
+            return subset(dataset, self._stage(stage_rows, self._own, dataset))
+        assert trainer.train_loader is not None
+        if trainer.train_loader.triplets is None:
+            return self._stage(stage_rows, self.difficulties, trainer.train_loader)
         ops, stage = trainer.model.ops, max(self.current_stage, 0)
         order = ops.to_numpy(ops.argsort(ops.asarray(self.difficulties)))
         bounds = [round(len(order) * i / self.num_stages) for i in range(self.num_stages + 1)]
         return order[0 if self.cumulative else bounds[stage] : bounds[stage + 1]]
+
+    def _stage(self, stage_rows: Any, scores: HostArray, side: Any) -> HostArray:
+        labels = side.labels if side.triplets is None else None
+        place = (max(self.current_stage, 0), self.num_stages)
+        return stage_rows(scores, *place, cumulative=self.cumulative, labels=labels)
 
     @override
     def state_dict(self) -> dict[str, Any]:

@@ -292,7 +292,7 @@ def test_restrict_refuses_rows_that_are_not_there() -> None:
     with pytest.raises(ValueError, match="of 0 to 119, received 2 rows up to 120"):
         loader.restrict(np.array([3, 120]))
     labelled, _ = TripletDataset.from_arrays(*blobs()).create_dataloaders(24, 1.0)
-    with pytest.raises(ValueError, match="cannot be chosen: the data are labelled"):
+    with pytest.raises(ValueError, match="two or more of each class, one has 1"):
         labelled.restrict(np.array([0]))
 
 

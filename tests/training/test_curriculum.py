@@ -173,11 +173,93 @@ def test_what_is_out_of_range_is_refused() -> None:
         train(num_stages=3, epochs=2)
     with pytest.raises(ValueError, match="at most the number of triplets, 120, received 121"):
         train(num_stages=121, epochs=121)
-    labelled, _ = TripletDataset.from_arrays(*blobs()).create_dataloaders(24, 1.0)
-    with pytest.raises(ValueError, match="a curriculum needs triplets, and the data are labelled"):
-        Trainer(
-            DTGCNN(backend="numpy", **PLAIN),
-            train_loader=labelled,
-            callbacks=[CurriculumScheduler(2)],
-            progress=False,
-        ).train()
+    labelled = TripletDataset.from_arrays(*blobs())
+    with pytest.raises(ValueError, match="at most the number of labelled rows, 80, received 81"):
+        CurriculumScheduler(labelled, num_stages=81)
+    with pytest.raises(ValueError, match="dataset must hold triplets or labels"):
+        CurriculumScheduler(TripletDataset.from_arrays(blobs()[0]))
+    with pytest.raises(ValueError, match="dataset must be given to CurriculumScheduler"):
+        CurriculumScheduler(num_stages=2).get_stage_data()
+
+
+def brute_force(x: Any, labels: Any) -> Any:
+    """The nearest mean of another class less the mean of the others of one's own, row by row."""
+    unit = x.astype(float) / np.linalg.norm(x, axis=1, keepdims=True)
+    found = []
+    for i, row in enumerate(unit):
+        means = {}
+        for label in set(labels.tolist()):
+            mean = unit[[j for j in range(len(x)) if labels[j] == label and j != i]].mean(axis=0)
+            means[label] = row @ mean / np.linalg.norm(mean)
+        own = means.pop(labels[i])
+        found.append(max(means.values()) - own)
+    return np.array(found)
+
+
+@pytest.mark.parametrize("cumulative", [True, False])
+def test_stages_of_a_labelled_dataset(cumulative: bool) -> None:
+    x, labels = blobs()
+    curriculum = CurriculumScheduler(
+        TripletDataset.from_arrays(x, labels), num_stages=4, cumulative=cumulative
+    )
+    scores = brute_force(x, labels)
+    for stage in range(5):  # advance_stage stays at the last
+        data = curriculum.get_stage_data()
+        last = min(stage, 3)
+        rows: set[int] = set()
+        for label in range(4):
+            own = [int(i) for i in np.argsort(scores, kind="stable") if labels[i] == label]
+            rows |= set(own[0 if cumulative else 5 * last : 5 * (last + 1)])
+        chosen = {i for i in range(80) if (data.features == x[i]).all(axis=1).any()}
+        assert chosen == rows
+        assert data.label_names == ["0", "1", "2", "3"]
+        curriculum.advance_stage()
+    assert curriculum.current_stage == 3
+
+
+def test_stages_of_a_dataset_of_triplets() -> None:
+    dataset = text_triplets()
+    assert dataset.triplets is not None
+    curriculum = CurriculumScheduler(dataset, num_stages=4, cumulative=False)
+    seen: list[tuple[str, ...]] = []
+    hardest = -np.inf
+    for _ in range(4):
+        data = curriculum.get_stage_data()
+        scores = np.sort(curriculum.compute_triplet_difficulties())[len(seen) :][: len(data)]
+        assert scores[0] >= hardest
+        hardest = scores[-1]
+        assert data.texts is not None
+        assert data.triplets is not None
+        seen += [tuple(data.texts[i] for i in row) for row in data.triplets]
+        assert data.create_dataloaders(8, 1.0)[0].triplets is not None
+        curriculum.advance_stage()
+    assert dataset.texts is not None
+    whole = [tuple(dataset.texts[i] for i in row) for row in dataset.triplets]
+    assert sorted(seen) == sorted(whole)
+
+
+def test_labelled_training_draws_from_the_stage(backend: str) -> None:
+    x, labels = blobs()
+    loader, _ = TripletDataset.from_arrays(x, labels).create_dataloaders(24, 1.0)
+    curriculum = CurriculumScheduler(num_stages=2)
+    drawn: list[set[int]] = []
+    expected: list[set[int]] = []
+
+    class Drawn(Callback):
+        def on_epoch_begin(self, trainer: Any, epoch: int) -> None:
+            scores = brute_force(trainer.embed_side(loader), labels)
+            np.testing.assert_allclose(scores, curriculum.difficulties, atol=1e-5)
+            order = np.argsort(curriculum.difficulties, kind="stable")
+            each = [[int(i) for i in order if labels[i] == c] for c in range(4)]
+            expected.append({i for own in each for i in own[: 10 * epoch]})
+            drawn.append(set())
+
+        def on_batch_end(self, trainer: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            assert len(batch.items) == 24
+            drawn[-1] |= set(batch.items.tolist())
+
+    model = DTGCNN(backend=backend, **{**PLAIN, "num_epochs": 2})
+    Trainer(model, loader, callbacks=[curriculum, Drawn()], progress=False).train()
+    assert drawn[0] == expected[0]
+    assert drawn[1] <= expected[1] == set(range(80))
+    assert {int(i) for e in range(4) for b in loader.batches(e) for i in b.items} == set(range(80))

@@ -9,8 +9,10 @@ import numpy as np
 from dtgcnn.array import numerics
 from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
 from dtgcnn.config.config import DTGCNNConfig
-from dtgcnn.losses.objective import as_objective, objective
-from dtgcnn.losses.triplet import AdaptiveMarginScheduler, softplus
+from dtgcnn.losses.batch_all import BatchAllTripletLoss
+from dtgcnn.losses.contrastive import CircleLoss, InfoNCELoss, MultiSimilarityLoss, SupConLoss
+from dtgcnn.losses.objective import NamedLoss, as_objective, objective
+from dtgcnn.losses.triplet import AdaptiveMarginScheduler, FocalTripletLoss, TripletLoss, softplus
 
 from ..comparison import require
 from ..probe import Probe, to_device, to_host
@@ -97,3 +99,29 @@ def own_loss(probe: Probe) -> None:
     require(alone[1] == {}, f"a loss without metrics has {alone[1]}")
     value = of_batch(probe.reference, to_device(probe.reference, x))[0]
     probe.values("an own loss without metrics", alone[0], probe.reference.to_numpy(value))
+
+
+@check("losses")
+def losses_as_objects(probe: Probe) -> None:
+    """A loss of the package, given as an object, gives what the config's of that name does, with
+    all rows as anchors and with some."""
+    objects: dict[str, NamedLoss] = {
+        "triplet": TripletLoss(),
+        "focal": FocalTripletLoss(),
+        "batch_all": BatchAllTripletLoss(reduction="mean"),
+        "supcon": SupConLoss(),
+        "info_nce": InfoNCELoss(),
+        "multi_similarity": MultiSimilarityLoss(),
+        "circle": CircleLoss(),
+    }
+    ops = probe.ops
+    some = {**BATCH, "anchors": np.arange(len(LABELS)) % 3 > 0}
+    for name, loss in objects.items():
+        config = DTGCNNConfig(loss=name)  # type: ignore[arg-type]
+        for batch in (BATCH, some):
+            given = to_device(ops, batch)
+            expected = differentiated(ops, config, batch)
+            given_loss = as_objective(loss, config)(ops, {}, probe.array(EMBEDDINGS), given)
+            wanted = (expected["loss"], expected["metrics"])
+            probe.values(f"{name} as an object", given_loss[0], ops.to_numpy(wanted[0]))
+            require(given_loss[1].keys() == wanted[1].keys(), f"{name} reports {given_loss[1]}")

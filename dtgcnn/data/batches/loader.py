@@ -48,6 +48,8 @@ class _Sampler(Protocol):
 
     def batches(self, epoch: int) -> Iterator[IntArray]: ...
 
+    def restrict(self, rows: IntArray | None) -> None: ...
+
 
 class TripletLoader:
     """Batches of one side of a dataset.
@@ -182,16 +184,15 @@ class TripletLoader:
         return other
 
     def restrict(self, rows: IntArray | None) -> None:
-        """Draw training batches from these rows of ``triplets`` only; None draws from all again.
+        """Draw training batches from these rows of ``triplets`` only, of labelled data from these
+        positions in ``items``; None draws from all again.
 
         An epoch keeps its number of batches, so each row comes more often in it.
 
         Raises:
-            ValueError: the data are labelled, the loader validates, no row is given, or a row does
-                not exist.
+            ValueError: the loader validates, no row is given, a row does not exist, or a class
+                has none of them.
         """
-        if not isinstance(self._sampler, TripletSampler):
-            raise ValueError("rows of triplets cannot be chosen: the data are labelled")
         if not self.training:
             raise ValueError("rows cannot be chosen: the loader validates, always on all of them")
         self._sampler.restrict(rows)

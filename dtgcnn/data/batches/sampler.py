@@ -84,7 +84,7 @@ class ClassBalancedSampler:
         starts = np.unique(labels[order], return_index=True)[1]
         members = np.split(order, starts[1:]) if len(labels) else []
         several = [rows for rows in members if len(rows) > 1]
-        self._members = several if len(several) != 1 else members
+        self._all_members = self._members = several if len(several) != 1 else members
         self.seed = seed
         available = sum(map(len, self._members))
         size = max(4, min(batch_size, available))
@@ -94,6 +94,22 @@ class ClassBalancedSampler:
         self.K = size // self.P if 0 < self.P < fitting else per_class
         possible = len(several) >= 1 and len(self._members) >= 2
         self._num_batches = -(-len(labels) // (self.P * self.K)) if possible else 0
+
+    def restrict(self, rows: IntArray | None) -> None:
+        """Draw from these positions, or from all again, as many batches of the same shape as
+        before.
+
+        Raises:
+            ValueError: a class has fewer than two of them, of which it has two or more.
+        """
+        if rows is None:
+            self._members = self._all_members
+            return
+        members = [own[np.isin(own, rows)] for own in self._all_members]
+        for own, all_own in zip(members, self._all_members, strict=True):
+            if len(own) < min(2, len(all_own)):
+                raise ValueError(f"rows must hold two or more of each class, one has {len(own)}")
+        self._members = members
 
     @property
     def num_batches(self) -> int:

@@ -230,6 +230,14 @@ in_the_core(
                 "losses/margin_of_the_batch",
             ),
         ],
+        "dtgcnn.losses.objective:_called": [
+            (
+                "a loss of the package takes every row for an anchor",
+                'batch.get("anchors")',
+                "None",
+                "losses/losses_as_objects",
+            ),
+        ],
         "dtgcnn.losses.objective:_over_mined": [
             (
                 "the sum of hard and semi-hard",

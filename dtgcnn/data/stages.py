@@ -1,0 +1,100 @@
+"""How hard triplets and labelled rows are, and the easiest of them stage by stage."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .dataset import TripletDataset
+from .items import Items
+from .reading.raw import UNLABELLED, IntArray, RawData
+
+__all__ = ["difficulties", "input_vectors", "stage_rows", "subset"]
+
+
+def difficulties(
+    vectors: NDArray[np.floating], labels: IntArray, triplets: IntArray | None = None
+) -> NDArray[np.float64]:
+    """The larger, the harder: of triplets (T,) ``cos(a, n) − cos(a, p)``.
+
+    Of labelled rows (N,) the cosine with the nearest mean of another class, less that with the mean
+    of the others of the row's own; a class of one row has 0 for it. −inf without a label.
+    """
+    x = vectors.astype(np.float64)
+    unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)
+    if triplets is not None:
+        a, p, n = (unit[column] for column in triplets.T)
+        return (a * n).sum(axis=1) - (a * p).sum(axis=1)  # type: ignore[no-any-return]
+    known = labels >= 0
+    classes, place = np.unique(labels[known], return_inverse=True)
+    sums = np.zeros((len(classes), unit.shape[1]))
+    np.add.at(sums, place, unit[known])
+    rows, numbers = unit[known], np.arange(known.sum())
+    own = sums[place] - rows
+    length = np.maximum(np.linalg.norm(own, axis=1), 1e-300)
+    means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-300)
+    cosines = rows @ means.T
+    cosines[numbers, place] = -np.inf
+    found = np.full(len(x), -np.inf)
+    found[known] = cosines.max(axis=1) - (rows * own).sum(axis=1) / length
+    return found
+
+
+def stage_rows(
+    scores: NDArray[np.floating],
+    stage: int,
+    num_stages: int,
+    *,
+    cumulative: bool = True,
+    labels: IntArray | None = None,
+) -> IntArray:
+    """The rows of a stage, 0 to ``num_stages`` − 1, the easiest first; with ``labels`` of each
+    class the same share, two rows at least, and none without a label."""
+    order = np.argsort(scores, kind="stable")
+    if labels is None:
+        bounds = [round(len(order) * i / num_stages) for i in range(num_stages + 1)]
+        return order[0 if cumulative else bounds[stage] : bounds[stage + 1]]
+    kept = np.zeros(len(order), bool)
+    for label in np.unique(labels[labels >= 0]):
+        rows = order[labels[order] == label]
+        stop = max(round(len(rows) * (stage + 1) / num_stages), 2)
+        start = 0 if cumulative else min(round(len(rows) * stage / num_stages), stop - 2)
+        kept[rows[start:stop]] = True
+    return order[kept[order]]
+
+
+def input_vectors(dataset: Items) -> NDArray[np.floating]:
+    """The vectors of a dataset; of texts those of TF-IDF, fitted on them."""
+    if dataset.texts is None:
+        assert dataset.features is not None
+        return dataset.features
+    from .encoders.registry import TfidfEncoder
+
+    return TfidfEncoder(256).fit(dataset.texts).encode(dataset.texts)
+
+
+def subset(dataset: Items, rows: IntArray) -> TripletDataset:
+    """A dataset of these rows of ``triplets``, or of these items where there are none."""
+    items = rows if dataset.triplets is None else np.unique(dataset.triplets[rows])
+    by_triplet = dataset.triplets is not None
+    chosen = [int(item) for item in items]
+    grouped = rows if by_triplet else items
+    names, groups, splits = dataset.label_names, dataset.groups, dataset.splits
+    labels = None
+    if names is not None and dataset.labels is not None:
+        labels = [UNLABELLED if (n := dataset.labels[i]) < 0 else names[n] for i in chosen]
+    return TripletDataset._from_raw(
+        RawData(
+            dataset.kind,
+            dataset._source,
+            [dataset._rows[int(row)] for row in grouped],
+            texts=None if dataset.texts is None else [dataset.texts[i] for i in chosen],
+            features=None if dataset.features is None else dataset.features[items],
+            labels=labels,
+            splits=None if splits is None else [splits[i] for i in chosen],
+            groups=None if groups is None else [groups[int(row)] for row in grouped],
+            triplets=np.searchsorted(items, dataset.triplets[rows])
+            if dataset.triplets is not None
+            else None,
+        )
+    )
