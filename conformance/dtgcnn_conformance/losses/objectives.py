@@ -103,8 +103,7 @@ def own_loss(probe: Probe) -> None:
 
 @check("losses")
 def losses_as_objects(probe: Probe) -> None:
-    """A loss of the package, given as an object, gives what the config's of that name does, with
-    all rows as anchors and with some."""
+    """A loss given as an object is the config's of that name, for some anchors or all."""
     objects: dict[str, NamedLoss] = {
         "triplet": TripletLoss(),
         "focal": FocalTripletLoss(),
