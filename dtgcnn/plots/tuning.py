@@ -42,9 +42,7 @@ def plot_tuning(
     best = [max(y[: i + 1]) for i in range(len(y))]
     course.step(x, best, where="post", color=BEFORE, linestyle="--", label="the best so far")
     if done and done[0][0] == 0:
-        course.scatter(
-            [0], [y[0]], s=60, marker="D", color=WORSE, label="settings as they were"
-        )
+        course.scatter([0], [y[0]], s=60, marker="D", color=WORSE, label="settings as they were")
     course.set(xlabel="trial", ylabel=f"{metric} of held-out rows", title="trials")
     course.legend(frameon=False, fontsize=8)
     course.grid(alpha=0.3)

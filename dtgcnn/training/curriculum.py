@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from typing_extensions import override
 
@@ -128,6 +128,12 @@ class CurriculumScheduler(Callback):
         if self.dataset is None:
             raise ValueError("dataset must be given to CurriculumScheduler, or a trainer here")
         return self.dataset
+
+    @overload
+    def get_stage_data(self, trainer: TrainerView) -> HostArray: ...
+
+    @overload
+    def get_stage_data(self, trainer: None = None) -> TripletDataset: ...
 
     def get_stage_data(self, trainer: TrainerView | None = None) -> HostArray | TripletDataset:
         """Which of the training side's triplets or rows the running stage trains on, the easiest
