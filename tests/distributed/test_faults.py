@@ -76,11 +76,11 @@ def test_a_program_that_ends_early() -> None:
 def test_a_librarys_number_is_gathered_as_a_number() -> None:
     """A callback of one's own may leave a NumPy scalar in the metrics that the first tells."""
     program = (
-        "import numpy as np; from dtgcnn import load_ops\n"
+        "import sys; import numpy as np; from dtgcnn import load_ops\n"
         "from dtgcnn.array.distributed import joined\n"
         "world = joined(load_ops('numpy'))\n"
         "told = world.from_first('end', lambda: {'val_own': np.float32(1.5)})\n"
-        "print(world.rank, told)\n"
+        "sys.stdout.write(f'{world.rank} {told}\\n')\n"
     )
     ended = run("numpy", 2, ["-c", program])
     assert ended.code == 0, ended.text

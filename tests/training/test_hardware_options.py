@@ -301,7 +301,7 @@ def test_offload_keeps_the_state_on_the_host(backend: str, settings: dict[str, A
     with pytest.MonkeyPatch.context() as patch:
         prepare = TrainingRun._prepare
         patch.setattr(
-            TrainingRun, "_prepare", lambda run, obj: runs.append(run) or prepare(run, obj)
+            TrainingRun, "_prepare", lambda run, *given: runs.append(run) or prepare(run, *given)
         )
         apart = trainer_of(backend, offload_optimizer=True, **settings)
         apart.train(callbacks=[Look()])
