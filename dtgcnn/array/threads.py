@@ -6,7 +6,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-__all__ = ["limit_threads", "thread_count"]
+__all__ = ["limit_threads", "processors", "thread_count"]
 
 
 def limit_threads(num_threads: int | None) -> AbstractContextManager[Any]:
@@ -19,12 +19,12 @@ def limit_threads(num_threads: int | None) -> AbstractContextManager[Any]:
         return nullcontext()
     from threadpoolctl import threadpool_limits
 
-    limit = min(num_threads, _processors())
+    limit = min(num_threads, processors())
     limits: AbstractContextManager[Any] = threadpool_limits(limits=limit)
     return limits
 
 
-def _processors() -> int:
+def processors() -> int:
     """How many processors this process may use."""
     allowed = getattr(os, "sched_getaffinity", None)
     return os.cpu_count() or 1 if allowed is None else len(allowed(0))

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from ..array import ArrayOps, limit_threads
+from ..array import ArrayOps, limit_threads, processors
 from ..array.distributed import World, joined
 from ..config import DTGCNNConfig, parse_value
 from ..data import TripletDataset
@@ -77,7 +77,9 @@ def _limit(context: click.Context, option: click.Parameter, count: int | None) -
 
 @contextmanager
 def _few_threads(count: int) -> Iterator[None]:
-    """A limit on the threads of libraries that are loaded, and of those that are not yet."""
+    """A limit on the threads of libraries that are loaded, and of those that are not yet, which
+    crash when asked for far more than there are processors."""
+    count = min(count, processors())
     kept = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, str(count)))
     try:

@@ -33,7 +33,7 @@ SHOWN = 10
     "--trials", default=30, show_default=True, type=click.IntRange(1), help="How many in all."
 )
 @click.option("--epochs", type=int, help="Passes over the data  [default: by its size]")
-@click.option("--seed", default=0, show_default=True, type=int, help="Of the search.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the search.")
 @click.option(
     "--config",
     "config_file",
@@ -89,6 +89,8 @@ def tune_command(
     dataset = dataset_of(file)
     rows = len(dataset.training_items())
     split = usual_split(dataset) if train_split is None else train_split
+    if not 0 < split <= 1:
+        raise ValueError(f"--train-split must be in (0, 1], received {split}")
     if split >= 1 and not len(dataset.validation_items()):
         raise ValueError(f"--train-split must be below 1: rows must be held out, received {split}")
     ops = load_ops(backend, **device_option(config))

@@ -116,7 +116,11 @@ class Encodes(ABC):
 
     def similarity(self, a: Any, b: Any) -> HostArray:
         """The cosines (N, M) of embeddings (N, D) with others (M, D), float32; one embedding (D,)
-        is a row. Those of a zero row are 0."""
+        is a row. Those of a zero row are 0.
+
+        Raises:
+            ValueError: the shapes do not fit, or a number is not finite.
+        """
         from ..data import as_inputs
 
         ops, units = self.ops, []
@@ -124,7 +128,10 @@ class Encodes(ABC):
             rows: Any = as_inputs(given if getattr(given, "ndim", 2) != 1 else given[None])
             if isinstance(rows, list) or rows.ndim != 2:
                 raise ValueError(f"{name} must be embeddings of shape (N, D) or (D,)")
-            units.append(numerics.l2_normalize(ops, ops.asarray(rows.astype("float32"))))
+            on_device = ops.asarray(rows.astype("float32"))
+            if ops.to_numpy(ops.sum(~ops.isfinite(on_device), axis=1)).any():
+                raise ValueError(f"{name} must be finite, it holds nan or infinity")
+            units.append(numerics.l2_normalize(ops, on_device))
         if units[0].shape[1] != units[1].shape[1]:
             raise ValueError(
                 "a and b must have equal widths, received "

@@ -26,6 +26,8 @@ def fetched(name: str, revision: str | None = None, token: str | bool | None = N
     """
     if Path(name).expanduser().is_dir():
         return Path(name).expanduser()
+    if name.startswith((".", "~")) or Path(name).is_absolute() or name.count("/") > 1:
+        raise CheckpointError(f"{name}: no such folder")
     hub = _library()
     try:
         return Path(

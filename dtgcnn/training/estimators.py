@@ -212,6 +212,10 @@ def _coded(y: HostArray) -> tuple[HostArray, list[int]]:
     known = [row for row, none in enumerate(blank) if not none]
     if not known:
         raise ValueError(f"y must have labels, none of its {len(y)} rows has one")
+    text = next((label for label in y[known].tolist() if isinstance(label, str)), None)
+    other = next((label for label in y[known].tolist() if not isinstance(label, str)), None)
+    if text is not None and other is not None:
+        raise ValueError(f"y must hold texts or numbers, it holds both: {text!r} and {other!r}")
     check_classification_targets(y[known])
     found = LabelEncoder().fit(y[known])
     if len(found.classes_) < 2:

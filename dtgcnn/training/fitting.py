@@ -91,8 +91,10 @@ def _unfitted(given: str | Encoder | None, config: DTGCNNConfig) -> Encoder:
         encoder = default_encoder(config)
     elif isinstance(given, str):
         encoder = make_encoder(given, config.input_dim)
-    else:
+    elif hasattr(given, "encode"):
         encoder = deepcopy(given)
+    else:
+        raise ValueError(f"encoder must be a name or an Encoder, received {given!r}")
     if hasattr(encoder, "progress"):
         encoder.progress = False
     return encoder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -137,18 +138,21 @@ def tune(
 
     Raises:
         MissingExtraError: Optuna is not installed.
-        ValueError: ``trials`` is below 1, or the folder holds the search of something else.
+        ValueError: ``trials`` is below 1, ``seed`` is out of range, or the folder holds the search of something else.
         TrainingError: no trial gave a value.
     """
     if trials < 1:
         raise ValueError(f"trials must be at least 1, received {trials}")
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be from 0 to {2**32 - 1}, received {seed}")
     space = dict(SPACE if space is None else space)
+    made_folder = not Path(folder).exists()
     optuna, study, distributions = _study(Path(folder) / STUDY, space, about)
     lost = study.get_trials(states=(optuna.trial.TrialState.RUNNING,), deepcopy=False)
     for trial in lost:  # of a process that was killed
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     done = len(study.get_trials(deepcopy=False))
-    study.sampler = optuna.samplers.TPESampler(seed=seed + done)  # not again what was drawn before
+    study.sampler = optuna.samplers.TPESampler(seed=(seed + done) % 2**32)  # not again what was drawn before
     if not done and first:
         study.enqueue_trial({name: first[name] for name in space if name in first})
     for _ in range(done, trials):
@@ -158,6 +162,10 @@ def tune(
         except TrainingError as error:
             _log.warning("trial %d: %s", trial.number, error)
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
+        except Exception:  # what nothing can be searched on leaves no search in the way of the next
+            if trial.number == 0:
+                _discard(Path(folder), made_folder)
+            raise
         else:
             study.set_user_attr("metric", name)
             trial.set_user_attr("epoch", epoch)
@@ -168,6 +176,14 @@ def tune(
     if all(trial.value is None for trial in found):
         raise TrainingError(f"none of the {len(found)} trials gave a value")
     return Tuned(study.user_attrs["metric"], found, _importances(optuna, study))
+
+
+def _discard(folder: Path, made: bool) -> None:
+    """Remove the search in a folder, and the folder where it was made for it."""
+    (folder / STUDY).unlink(missing_ok=True)
+    if made:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _study(path: Path, space: Mapping[str, Any], about: str) -> tuple[Any, Any, dict[str, Any]]:

@@ -31,6 +31,16 @@ def test_threads_are_few_while_the_command_runs_alone() -> None:
     assert (thread_count(), dict(os.environ)) == before
 
 
+def test_no_more_threads_are_asked_for_than_there_are_processors() -> None:
+    @click.command()
+    @threads_option
+    def show() -> None:
+        click.echo(os.environ["OPENBLAS_NUM_THREADS"])
+
+    shown = CliRunner().invoke(show, ["--threads", "100000"]).output
+    assert 1 <= int(shown) <= (os.cpu_count() or 1)
+
+
 @pytest.mark.parametrize("name", main.list_commands(click.Context(main)))
 def test_every_command_that_computes_takes_threads(name: str) -> None:
     command = main.get_command(click.Context(main), name)

@@ -86,3 +86,19 @@ def test_similarity_is_the_cosine(model: Any) -> None:
         model.similarity(a, b[:, :3])
     with pytest.raises(ValueError, match="a must be embeddings of shape"):
         model.similarity(["text"], b)
+    b[1, 2] = np.nan
+    with pytest.raises(ValueError, match="b must be finite, it holds nan or infinity"):
+        model.similarity(a, b)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"text": ["where"]}, "sequence of texts or vectors, received dict"),
+        ({"where"}, "sequence of texts or vectors, received set"),
+        ([None, None], "texts alone; row 0 is None"),
+    ],
+)
+def test_what_are_no_rows_is_refused(rows: Any, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        trained("numpy").encode(rows)

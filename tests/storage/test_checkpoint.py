@@ -233,3 +233,9 @@ def test_models_that_are_saved_at_once_leave_one_whole_model(tmp_path: Path) -> 
         list(pool.map(save, range(24)))
     assert DTGCNN.load(tmp_path / "model", backend="numpy").encode(["the cat"]).any()
     assert not list((tmp_path / "model").glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["/no/such", "./model", "a/b/c"])
+def test_a_folder_that_is_missing_is_not_sought_on_the_hub(name: str) -> None:
+    with pytest.raises(CheckpointError, match=f"^{name}: no such folder$"):
+        DTGCNN.from_pretrained(name)

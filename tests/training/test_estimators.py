@@ -195,3 +195,13 @@ def test_without_scikit_learn_the_extra_is_named() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "MissingExtraError: estimators need scikit-learn" in done.stderr
     assert "pip install 'dtgcnn[text]'" in done.stderr
+
+
+def test_an_encoder_and_labels_of_no_kind_are_named() -> None:
+    X, y = blobs()
+    with pytest.raises(ValueError, match="y must hold texts or numbers, it holds both: 'a' and 1"):
+        quick().fit(X, np.array([["a", 1][i % 2] for i in range(len(y))], object))
+    with pytest.raises(ValueError, match="encoder must be a name or an Encoder, received 3"):
+        quick(encoder=3).fit(*texts())
+    with pytest.raises(ValueError, match="row 0 is None"):
+        quick().fit(X, y).predict([None])

@@ -181,3 +181,39 @@ def test_test_rows_take_no_part(text_file: Path, tmp_path: Path) -> None:
         (folder / "trials.csv").read_text() for folder in (tmp_path / "a", tmp_path / "b" / "s")
     ]
     assert kept[0] == kept[1]
+
+
+def test_bad_input_leaves_no_search_behind(
+    labelled: TripletDataset, text_file: Path, tmp_path: Path
+) -> None:
+    def refuse(settings: dict[str, Any]) -> Made:
+        raise ValueError("no such encoder")
+
+    (tmp_path / "mine").mkdir()
+    for folder in (tmp_path / "new", tmp_path / "mine"):
+        with pytest.raises(ValueError, match="no such encoder"):
+            tune(refuse, folder, space=SPACE, trials=2)
+        assert folder.exists() == (folder.name == "mine")
+    assert not any((tmp_path / "mine").iterdir())
+    with pytest.raises(ValueError, match="seed must be from 0 to 4294967295, received -1"):
+        tune(Making(labelled), tmp_path / "new", space=SPACE, trials=2, seed=-1)
+    for option, value in (("--train-split", "nan"), ("--encoder", "no"), ("--seed", "-1")):
+        asked = ["tune", str(text_file), "--output", str(tmp_path / "new"), option, value]
+        result = CliRunner().invoke(main, [*asked, "--trials", "1"])
+        assert result.exit_code == 2
+        assert option.strip("-") in result.output
+        assert not (tmp_path / "new").exists()
+
+
+def test_an_error_later_on_keeps_the_trials(labelled: TripletDataset, tmp_path: Path) -> None:
+    making = Making(labelled)
+
+    def make(settings: dict[str, Any]) -> Made:
+        if len(making.asked) == 1:
+            raise ValueError("gone")
+        return making(settings)
+
+    with pytest.raises(ValueError, match="gone"):
+        tune(make, tmp_path / "s", space=SPACE, trials=2)
+    found = tune(Making(labelled), tmp_path / "s", space=SPACE, trials=3)
+    assert [trial.value is None for trial in found.trials] == [False, True, False]

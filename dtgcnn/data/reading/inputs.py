@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,17 @@ def texts_of(x: Any) -> list[str] | None:
         x: a list, an array, or a column of pandas, polars, PyArrow or ``datasets``.
 
     Raises:
-        ValueError: it is one string, or texts stand among other things; names the first of these.
+        ValueError: it is one string, a dict or a set, or texts stand among other things; names the first of these.
     """
     if isinstance(x, str):
         raise ValueError(f"x must be a sequence of texts, received one string: {x!r}")
+    if isinstance(x, Mapping | Set):  # names without their values, or in no order
+        raise ValueError(f"x must be a sequence of texts or vectors, received {type(x).__name__}")
     values = _values(x)
-    if not isinstance(values, list) or not any(isinstance(value, str) for value in values):
+    if not isinstance(values, list) or not values:
+        return None
+    missing = all(value is None for value in values)
+    if not missing and not any(isinstance(value, str) for value in values):
         return None
     for row, value in enumerate(values):
         if not isinstance(value, str):
