@@ -5,7 +5,7 @@ from .backends import available_backends, check_signatures, load_backend, load_o
 from .half_precision import half_matmul
 from .ops import Array, ArrayOps, HostArray, Tree
 from .random import derive_key, split, uniform
-from .threads import limit_threads, thread_count
+from .threads import limit_threads, processors, thread_count
 from .tree import flatten, merge, partition, refill, tree_map, unflatten
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "merge",
     "numerics",
     "partition",
+    "processors",
     "random",
     "refill",
     "split",

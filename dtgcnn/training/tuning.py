@@ -138,7 +138,8 @@ def tune(
 
     Raises:
         MissingExtraError: Optuna is not installed.
-        ValueError: ``trials`` is below 1, ``seed`` is out of range, or the folder holds the search of something else.
+        ValueError: ``trials`` is below 1, ``seed`` is out of range, or the folder holds the search
+            of something else.
         TrainingError: no trial gave a value.
     """
     if trials < 1:
@@ -152,7 +153,8 @@ def tune(
     for trial in lost:  # of a process that was killed
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     done = len(study.get_trials(deepcopy=False))
-    study.sampler = optuna.samplers.TPESampler(seed=(seed + done) % 2**32)  # not again what was drawn before
+    new = (seed + done) % 2**32  # not again what was drawn before
+    study.sampler = optuna.samplers.TPESampler(seed=new)
     if not done and first:
         study.enqueue_trial({name: first[name] for name in space if name in first})
     for _ in range(done, trials):

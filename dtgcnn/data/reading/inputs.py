@@ -18,11 +18,12 @@ def texts_of(x: Any) -> list[str] | None:
         x: a list, an array, or a column of pandas, polars, PyArrow or ``datasets``.
 
     Raises:
-        ValueError: it is one string, a dict or a set, or texts stand among other things; names the first of these.
+        ValueError: it is one string, a dict or a set, or texts stand among other things; names the
+            first of these.
     """
     if isinstance(x, str):
         raise ValueError(f"x must be a sequence of texts, received one string: {x!r}")
-    if isinstance(x, Mapping | Set):  # names without their values, or in no order
+    if isinstance(x, Mapping | Set) and not hasattr(x, "shape"):  # SciPy has sparse dicts
         raise ValueError(f"x must be a sequence of texts or vectors, received {type(x).__name__}")
     values = _values(x)
     if not isinstance(values, list) or not values:
