@@ -26,7 +26,7 @@ from ..data import (
 )
 from ..errors import DTGCNNError
 from ..evaluation import LabelCheck, check_labels
-from ..training import rehearse
+from ..training import TEXT_INPUT_DIM, rehearse
 from .main import main
 from .options import (
     check_file,
@@ -36,7 +36,7 @@ from .options import (
     threads_option,
     write_figures,
 )
-from .train import PIECES, TEXT_INPUT_DIM, prepared, usual_split
+from .train import PIECES, prepared, usual_split
 
 __all__ = ["check"]
 

@@ -24,6 +24,7 @@ __all__ = [
     "check_rows",
     "columns_named",
     "columns_options",
+    "config_option",
     "dataset_of",
     "file_argument",
     "model_argument",
@@ -109,6 +110,12 @@ def backend_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return backend(threads_option(command))
 
 
+config_option = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Settings in TOML, JSON or YAML.",
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 
 

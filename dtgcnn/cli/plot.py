@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -40,7 +41,7 @@ __all__ = ["plot"]
 )
 @click.option(
     "--method",
-    type=click.Choice(["auto", "pca", "tsne", "umap"]),
+    type=click.Choice(get_args(Method)),
     help="How embeddings are projected  [default: auto, which is tsne]",
 )
 @click.option(

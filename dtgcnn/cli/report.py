@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
@@ -38,7 +38,7 @@ __all__ = ["report"]
 )
 @click.option(
     "--method",
-    type=click.Choice(["auto", "pca", "tsne", "umap"]),
+    type=click.Choice(get_args(Method)),
     default="auto",
     help="How the map is laid out  [default: auto, which is tsne]",
 )

@@ -39,6 +39,7 @@ from ..evaluation import Comparison, compare
 from ..model import DTGCNN, device_option
 from ..storage import add_figures, check_folder, holds_model, write_json
 from ..training import (
+    TEXT_INPUT_DIM,
     Trainer,
     changed_classes,
     chosen_by,
@@ -53,6 +54,7 @@ from .main import INTERRUPTED, main
 from .options import (
     backend_option,
     check_rows,
+    config_option,
     dataset_of,
     file_argument,
     named,
@@ -75,9 +77,6 @@ UNSEEN = "val_unseen_map@r"
 UNSEEN_CLASSES = 0.1
 """The share of the classes that the run which chooses the epoch does not see, where there are 25 or
 more: what is kept of the run is how long to train, and all classes are trained on then."""
-
-TEXT_INPUT_DIM = 384
-"""Width of text vectors where the user names none."""
 
 PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 """The embedding layer that ``--encoder pieces`` makes, where the user names no other."""
@@ -107,12 +106,7 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 @click.option("--device", metavar="NAME", help="cpu or gpu, as the backend has it  [default: auto]")
 @click.option("--k", type=int, help="Neighbours per node of the graph  [default: 10]")
 @click.option("--seed", type=int, help="Source of every random choice  [default: 0]")
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    help="Settings in TOML, JSON or YAML.",
-)
+@config_option
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any of dtgcnn settings."
 )
@@ -226,10 +220,7 @@ def train(
         "seed": seed,
     }
     named_options = {name: value for name, value in options.items() if value is not None}
-    chosen = {} if config_file is None else read_settings(config_file)
-    chosen |= parse_settings(settings) | named_options
-    if encoder_spec == PieceEncoder.name:
-        chosen = PIECES | chosen
+    chosen = chosen_settings(config_file, settings, named_options, encoder_spec)
     config = DTGCNNConfig.from_dict(chosen)
     ops = load_ops(backend, **device_option(config))
     world = together(ops, config.process_timeout)
@@ -239,7 +230,7 @@ def train(
     dataset = dataset_of(file)
     if unlabelled is not None:
         dataset = dataset.with_unlabelled(rows_of(unlabelled, "text"))
-    rows = len(dataset.training_items() if dataset.triplets is None else dataset)
+    rows = _count(dataset)
     if dataset.features is not None and encoder_spec is not None:
         raise ValueError(f"--encoder goes with texts, {file} holds vectors")
     cautious = {} if template is None else TEMPLATES.get(template, template_of(rows))
@@ -333,6 +324,24 @@ def usual_split(dataset: TripletDataset) -> float:
     return 0.8 if dataset.triplets is None else 0.9
 
 
+def chosen_settings(
+    config_file: Path | None,
+    settings: tuple[str, ...],
+    named_options: dict[str, Any],
+    encoder_spec: str | None,
+) -> dict[str, Any]:
+    """The settings that the user names, in a file, by ``--set`` or by options of their own; the
+    later win."""
+    chosen = {} if config_file is None else read_settings(config_file)
+    chosen |= parse_settings(settings) | named_options
+    return PIECES | chosen if encoder_spec == PieceEncoder.name else chosen
+
+
+def _count(dataset: TripletDataset) -> int:
+    """Rows that may be trained on, or triplets."""
+    return len(dataset.training_items() if dataset.triplets is None else dataset)
+
+
 def _share_of_classes(dataset: TripletDataset, train_split: float) -> float:
     """What of the classes may be held out: some, if all rows are trained on in the end, and if
     neither the table is to be made of the run that chooses, nor labels spread in it."""
@@ -381,8 +390,7 @@ def prepared(
         held_out_classes=held_out_classes,
     )
     loader = _with_unlabelled(dataset, loader, val_loader, encoder, config, False, quiet)
-    rows = len(dataset.training_items() if dataset.triplets is None else dataset)
-    suits = _by_size(config, chosen, cautious, rows, loader)
+    suits = _by_size(config, chosen, cautious, _count(dataset), loader)
     model = DTGCNN(config.replace(**suits | chosen), ops=ops, encoder=encoder)
     return model, loader, val_loader
 

@@ -9,15 +9,15 @@ from typing import Any
 import click
 
 from ..array import load_ops
-from ..config import DTGCNNConfig, read_settings, write_settings
-from ..data import PieceEncoder, write_table
+from ..config import DTGCNNConfig, write_settings
+from ..data import write_table
 from ..evaluation import table_lines
 from ..model import device_option
 from ..plots import plot_tuning
 from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, tune
 from .main import main
-from .options import backend_option, dataset_of, file_argument, parse_settings
-from .train import PIECES, prepared, usual_split
+from .options import backend_option, config_option, dataset_of, file_argument
+from .train import chosen_settings, prepared, usual_split
 
 __all__ = ["tune_command"]
 
@@ -34,12 +34,7 @@ SHOWN = 10
 )
 @click.option("--epochs", type=int, help="Passes over the data  [default: by its size]")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the search.")
-@click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    help="Settings in TOML, JSON or YAML.",
-)
+@config_option
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Hold a setting at a value."
 )
@@ -77,10 +72,8 @@ def tune_command(
       dtgcnn tune tickets.csv --output search --trials 40
       dtgcnn train tickets.csv --output model --config search/best.toml
     """
-    chosen = {} if config_file is None else read_settings(config_file)
-    chosen |= parse_settings(settings) | ({} if epochs is None else {"num_epochs": epochs})
-    if encoder_spec == PieceEncoder.name:
-        chosen = PIECES | chosen
+    epochs_named = {} if epochs is None else {"num_epochs": epochs}
+    chosen = chosen_settings(config_file, settings, epochs_named, encoder_spec)
     config = DTGCNNConfig.from_dict(chosen)
     if output.exists() and not output.is_dir():
         raise ValueError(f"--output {output} must be a folder, it is a file")

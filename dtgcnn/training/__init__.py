@@ -4,6 +4,7 @@ from .best_epoch import chosen_by
 from .continuing import changed_classes, load_trained, sides
 from .curriculum import CurriculumScheduler
 from .ensemble import Ensemble, load_embedder
+from .fitting import TEXT_INPUT_DIM
 from .progressive import ProgressiveTrainer, Stage
 from .refit import train_on_all
 from .rehearsal import rehearse
@@ -16,6 +17,7 @@ __all__ = [
     "LEAST_GAIN",
     "SPACE",
     "STUDY",
+    "TEXT_INPUT_DIM",
     "AdvancedTrainer",
     "CurriculumScheduler",
     "Ensemble",
