@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from ..model import DTGCNN
-from ..storage import WEIGHTS, check_folder, holds_index
+from ..model import Embedder
+from ..storage import check_folder, holds_index, main_file
+from ..training import load_embedder
 from .main import main
 from .options import (
     about,
@@ -30,7 +31,7 @@ __all__ = ["add", "refuse_index"]
 @backend_option
 @overwrite_option
 def add(model: Path, file: Path, output: Path, backend: str, overwrite: bool) -> None:
-    """Save the model in DIR with FILE's rows, labelled or not, beside those of its bank.
+    """Save the model or ensemble in DIR with FILE's rows, labelled or not, beside its bank's.
 
     Nothing is trained. The classes of rows may be new to the model: its network has not learnt to
     part them, so train anew once there are many.
@@ -38,7 +39,7 @@ def add(model: Path, file: Path, output: Path, backend: str, overwrite: bool) ->
     named("--output", check_folder, output, overwrite)
     refuse_index(model)
     dataset = rows_of(file)
-    before = DTGCNN.load(model, backend=backend)
+    before = load_embedder(model, backend=backend)
     check_rows(model, before, dataset)
     labels = None
     if dataset.label_names is not None:
@@ -60,7 +61,7 @@ def add(model: Path, file: Path, output: Path, backend: str, overwrite: bool) ->
         click.echo(f"the network was not trained on the new classes: {', '.join(new)}")
 
 
-def _labelled(model: DTGCNN) -> list[bool]:
+def _labelled(model: Embedder) -> list[bool]:
     """Which rows of the bank have a class."""
     bank = model.trained_bank()
     labels = None if model.classes_ is None else bank.labels
@@ -69,7 +70,7 @@ def _labelled(model: DTGCNN) -> list[bool]:
 
 def refuse_index(model: Path) -> None:
     """Refuse the model of an index, whose bank's rows are those of a file."""
-    if holds_index(model / WEIGHTS):
+    if holds_index(main_file(model)):
         raise ValueError(
             f"{model}: holds an index, whose rows are those of a file; change that file, and make "
             "it anew of the trained model by `dtgcnn index`"

@@ -10,7 +10,7 @@ import click
 
 from ..data import check_table, write_table
 from ..evaluation import discover as find_groups
-from ..model import DTGCNN
+from ..training import load_embedder
 from .main import main
 from .options import (
     about,
@@ -59,7 +59,7 @@ def discover(
     backend: str,
     overwrite: bool,
 ) -> None:
-    """Put FILE's rows into groups: classes that the model in DIR knows, and new ones.
+    """Put FILE's rows into groups: classes that the model or ensemble in DIR knows, and new ones.
 
     Each group is shown with its size, its share and the texts nearest to its centre. Labels in FILE
     are not looked at. With --output rows go to a file with the columns row, text, group, known and
@@ -76,7 +76,7 @@ def discover(
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
     dataset = rows_of(file)
-    loaded = DTGCNN.load(model, backend=backend)
+    loaded = load_embedder(model, backend=backend)
     check_rows(model, loaded, dataset)
     with about(file, "groups"):
         found = find_groups(loaded, dataset.inputs, groups, seed)

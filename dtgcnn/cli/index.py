@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from ..evaluation import SearchIndex
-from ..model import DTGCNN
 from ..storage import check_folder
+from ..training import load_embedder
 from .main import main
 from .options import (
     backend_option,
@@ -46,7 +46,7 @@ def index(
     backend: str,
     overwrite: bool,
 ) -> None:
-    """Save the model in DIR with FILE's rows, labelled or not, as its graph.
+    """Save the model or ensemble in DIR with FILE's rows, labelled or not, as its graph.
 
     Texts of classes that training never saw find neighbours of their own class among the rows that
     are searched, and so come to lie closer together. The folder is a model like any other, and
@@ -61,11 +61,10 @@ def index(
         if find_spec("usearch") is None:
             raise ImportError("--export needs usearch: pip install 'dtgcnn[usearch]'")
     dataset = rows_of(file)
-    loaded = DTGCNN.load(model, backend=backend)
+    loaded = load_embedder(model, backend=backend)
     check_rows(model, loaded, dataset)
     indexed = SearchIndex.build(loaded, dataset, hops=hops)
     indexed.save(output, overwrite=overwrite)
-    assert isinstance(indexed.model, DTGCNN)
     bank = indexed.model.trained_bank()
     if export is not None:
         indexed.export(export)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..data import check_table, write_table
 from ..evaluation import next_rows
-from ..model import DTGCNN
+from ..training import load_embedder
 from .main import main
 from .options import (
     about,
@@ -47,7 +47,8 @@ def choose(
     backend: str,
     overwrite: bool,
 ) -> None:
-    """Choose rows of FILE to label next: those that the model in DIR would gain most from.
+    """Choose rows of FILE to label next: those that the model or ensemble in DIR would gain
+    most from.
 
     Each is of another group of rows, unsure and typical of its group, and none is nearly equal to
     another. Shown are the share of what the model does not know that is in the group, and the two
@@ -68,10 +69,10 @@ def choose(
         open_rows = np.flatnonzero(dataset.labels < 0)
         if not len(open_rows):
             raise ValueError(f"{file}: every row has a label, so there is none to label next")
-    loaded = DTGCNN.load(model, backend=backend)
+    loaded = load_embedder(model, backend=backend)
     check_rows(model, loaded, dataset)
     with about(model):
-        loaded.voters()
+        loaded.answers(loaded.trained_bank().host_x[:1])  # refuses a model that knows no classes
     with about(file, "count"):
         rows = loaded.vectors(dataset.inputs)[open_rows.tolist()]
         found = next_rows(loaded, rows, count, seed=seed)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from ..model import DTGCNN
 from ..storage import check_folder
+from ..training import load_embedder
 from .add import refuse_index
 from .main import main
 from .options import (
@@ -40,7 +40,7 @@ def remove(
     backend: str,
     overwrite: bool,
 ) -> None:
-    """Save the model in DIR without FILE's rows, or without classes, in its bank.
+    """Save the model or ensemble in DIR without FILE's rows, or without classes, in its bank.
 
     Nothing is trained: what the network has learnt of the rows stays in its parameters.
     """
@@ -49,7 +49,7 @@ def remove(
     named("--output", check_folder, output, overwrite)
     refuse_index(model)
     rows = None if file is None else rows_of(file)
-    before = DTGCNN.load(model, backend=backend)
+    before = load_embedder(model, backend=backend)
     if rows is not None:
         check_rows(model, before, rows)
     with about(model):

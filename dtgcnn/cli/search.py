@@ -13,7 +13,7 @@ import numpy as np
 
 from ..data import SUFFIXES, is_data_path
 from ..evaluation import Hit, Ranking, SearchIndex
-from ..storage import WEIGHTS, holds_index
+from ..storage import holds_ensemble, holds_index, main_file
 from .main import main
 from .options import backend_option, check_rows, columns_options, model_argument, rows_of
 
@@ -60,7 +60,7 @@ def search(
     The best row is the embedding's. Those after it come from both rankings by turns, since a query
     that is taken for another class finds its own among the input vectors.
     """
-    indexed = holds_index(model / WEIGHTS)
+    indexed = holds_index(main_file(model))
     has_file = not indexed or (len(arguments) > 1 and is_data_path(arguments[0]))
     given = arguments[1:] if has_file else arguments
     if not given:
@@ -74,7 +74,7 @@ def search(
     if by == "input" and approximate is not None:
         raise ValueError("--approximate goes with the embedding's ranking, not with --by input")
     index = _over(model, Path(arguments[0]), backend) if has_file else None
-    index = index or SearchIndex.load(model, backend=backend)
+    index = index or _saved(model, backend)
     if approximate is not None:
         index.approximate(approximate)
     names, queries = _queries(index, given)
@@ -97,6 +97,15 @@ def _over(model: Path, file: Path, backend: str) -> SearchIndex:
     loaded = load_embedder(model, backend=backend)
     check_rows(model, loaded, dataset)
     return SearchIndex.over(loaded, dataset)
+
+
+def _saved(model: Path, backend: str) -> SearchIndex:
+    if not holds_ensemble(model):
+        return SearchIndex.load(model, backend=backend)
+    from ..training import Ensemble
+
+    ensemble = Ensemble.load(model, backend=backend, mapped=True)
+    return SearchIndex.load(model, model=ensemble)
 
 
 def _queries(index: SearchIndex, given: Sequence[str]) -> tuple[list[str], Any]:

@@ -14,7 +14,7 @@ from .projection import stratified_sample
 
 if TYPE_CHECKING:
     from ..array import HostArray
-    from ..model import DTGCNN
+    from ..model import Embedder
 
 __all__ = ["Discovery", "Group", "discover"]
 
@@ -86,7 +86,7 @@ class Discovery:
 
 
 def discover(
-    model: DTGCNN, x: HostArray | Sequence[str], groups: int | None = None, seed: int = 0
+    model: Embedder, x: HostArray | Sequence[str], groups: int | None = None, seed: int = 0
 ) -> Discovery:
     """Put texts or vectors into groups: classes that the model knows, and new ones.
 
@@ -99,7 +99,7 @@ def discover(
     rows.
 
     Args:
-        model: trained; without classes all groups are new.
+        model: a trained model or ensemble; without classes all groups are new.
         x: N texts or vectors (N, input_dim). Those whose vectors are zero are in no group.
         groups: how many there are to be. None takes, of numbers from 2 to 200 (a quarter of the
             rows at most) in even ratios, that of the largest mean silhouette by cosine
@@ -147,18 +147,18 @@ def discover(
     return Discovery(made, assigned, cosines, tried)
 
 
-def _class_name(model: DTGCNN, label: int) -> str:
+def _class_name(model: Embedder, label: int) -> str:
     assert model.classes_ is not None
     return model.classes_[label]
 
 
-def _known_rows(model: DTGCNN, indexed: DTGCNN) -> tuple[Floats, Ints]:
+def _known_rows(model: Embedder, indexed: Embedder) -> tuple[Floats, Ints]:
     """Embeddings of the model's labelled rows by the index, and their classes."""
     bank = model.trained_bank()
     labels = np.array(bank.labels or [-1] * len(bank), np.int64)
     rows = np.flatnonzero(labels >= 0)
     if model.classes_ is None or not len(rows):
-        return np.empty((0, model.config.output_dim)), np.empty(0, np.int64)
+        return indexed.encode(bank.host_x[:0]), np.empty(0, np.int64)
     return unit_rows(indexed.encode(bank.host_x[rows.tolist()])), labels[rows]
 
 

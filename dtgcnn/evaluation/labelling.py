@@ -14,7 +14,7 @@ from .near_duplicates import NEAR_VECTORS
 
 if TYPE_CHECKING:
     from ..array import HostArray
-    from ..model import DTGCNN
+    from ..model import Embedder
 
 __all__ = ["NextRow", "next_rows"]
 
@@ -44,7 +44,7 @@ class NextRow:
 
 
 def next_rows(
-    model: DTGCNN,
+    model: Embedder,
     x: HostArray | Sequence[str],
     count: int = 20,
     *,
@@ -62,7 +62,7 @@ def next_rows(
     are left out; and none is chosen whose cosine with a chosen one is 0.97 or more.
 
     Args:
-        model: trained on labelled rows.
+        model: a model or ensemble, trained on labelled rows.
         x: N texts or vectors (N, input_dim), without labels.
         count: rows to choose.
         seed: decides the starts.
@@ -109,7 +109,7 @@ def next_rows(
     return chosen
 
 
-def _candidates(model: DTGCNN, host_x: HostArray) -> Ints:
+def _candidates(model: Embedder, host_x: HostArray) -> Ints:
     """The first of equal rows, if it is not zero and the model does not know its label."""
     bank, x = model.trained_bank(), np.asarray(host_x)
     _, first = np.unique(x, axis=0, return_index=True)

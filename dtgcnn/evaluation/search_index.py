@@ -13,16 +13,8 @@ from numpy.typing import NDArray
 from ..array import HostArray
 from ..data import Items
 from ..errors import CheckpointError
-from ..model import DTGCNN, Embedder
-from ..storage import (
-    WEIGHTS,
-    IndexFile,
-    PackedTexts,
-    model_card,
-    packed,
-    read_index,
-    write_checkpoint,
-)
+from ..model import DTGCNN, Bank, Embedder
+from ..storage import IndexFile, PackedTexts, main_file, packed, read_index
 from .approximate import RowGraph, write_graph
 from .fusion import interleaved
 from .metrics import unit_rows
@@ -83,7 +75,7 @@ class SearchIndex:
         self._near = NearRows(embeddings, ordered=True), NearRows(inputs)
 
     @classmethod
-    def build(cls, model: DTGCNN, data: Items, *, hops: int = 3) -> SearchIndex:
+    def build(cls, model: Embedder, data: Items, *, hops: int = 3) -> SearchIndex:
         """The index of all rows of ``data`` for ``model.index(data.inputs, hops=hops)``, whose bank
         holds equal rows once.
 
@@ -172,30 +164,20 @@ class SearchIndex:
 
     def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
         """Write the index and its model into ``directory``, a model folder like any other, from
-        which ``DTGCNN.load`` takes the model alone.
+        which ``DTGCNN.load``, or ``Ensemble.load``, takes the model alone.
 
         Raises:
-            ValueError: it is the index of an ensemble.
             FileExistsError, NotADirectoryError, PermissionError: see ``check_folder``.
         """
-        model = self.model
-        if not isinstance(model, DTGCNN) or model.bank is None:
-            raise ValueError("the index of an ensemble cannot be saved, only that of a DTGCNN")
-        digests = np.frombuffer(model.bank.digests, np.uint8)
+        digests = np.frombuffer(self.model.trained_bank().digests, np.uint8)
         arrays = {"embeddings": self.embeddings, "inputs": self.inputs, "digests": digests}
         if self.labels is not None and self.label_names is not None:
             arrays["labels"] = np.asarray(self.labels, np.int32)
         if self.texts is not None:
             arrays["texts"], arrays["text_ends"] = packed(self.texts)
         names = None if self.label_names is None else list(self.label_names)
-        return write_checkpoint(
-            directory,
-            model.checkpoint(),
-            model_card(model),
-            model.encoder,
-            overwrite=overwrite,
-            index=IndexFile(arrays, {"label_names": names}),
-        )
+        index = IndexFile(arrays, {"label_names": names})
+        return self.model.save(directory, overwrite=overwrite, index=index)
 
     def export(self, path: str | Path) -> Path:
         """Write an approximate index of the embeddings, which ``approximate`` and other programs
@@ -215,18 +197,27 @@ class SearchIndex:
         self._near[0].graph = RowGraph(Path(path), self.embeddings)
 
     @classmethod
-    def load(cls, directory: str | Path, *, backend: str = "auto") -> SearchIndex:
+    def load(
+        cls, directory: str | Path, *, backend: str = "auto", model: Embedder | None = None
+    ) -> SearchIndex:
         """The index that was saved in ``directory``, its arrays mapped from their files.
+
+        Args:
+            directory: where it was saved.
+            backend: of the model that is loaded.
+            model: what was saved there, as it must be given where that is an ensemble.
 
         Raises:
             CheckpointError: there is none, a file is missing, cut short or another model's, or an
                 array is missing or of another shape than it must be.
         """
-        saved = read_index(Path(directory) / WEIGHTS)
-        model = DTGCNN.load(directory, backend=backend, mapped=True)
-        bank, config = model.trained_bank(), model.config
-        rows = len(saved.array("embeddings", (None, config.output_dim)))
-        bank.saved_digests = saved.array("digests", (bank.DIGEST_SIZE * len(bank),)).tobytes()
+        saved = read_index(main_file(directory))
+        model = DTGCNN.load(directory, backend=backend, mapped=True) if model is None else model
+        rows = len(saved.array("embeddings", (None, model.get_embedding_dimension())))
+        for one in getattr(model, "models", [model]):
+            bank: Bank = one.trained_bank()
+            digests = saved.array("digests", (bank.DIGEST_SIZE * len(bank),))
+            bank.saved_digests = digests.tobytes()
         texts: Sequence[str] | None = None
         if "texts" in saved.arrays:
             texts = PackedTexts(saved.array("texts", (None,)), saved.array("text_ends", (rows,)))
@@ -235,5 +226,5 @@ class SearchIndex:
             labels = saved.array("labels", (rows,))
             if rows and not -1 <= labels.min() <= labels.max() < len(names):
                 raise CheckpointError(f"{saved.path}: 'labels' must number its classes")
-        inputs = saved.array("inputs", (rows, config.input_dim))
+        inputs = saved.array("inputs", (rows, model.config.input_dim))
         return cls(model, saved.arrays["embeddings"], inputs, texts, labels, names)

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..array import HostArray
+from ..config import DTGCNNConfig
+from .bank import Bank
+from .classifier import VOTES, Answers
+
+if TYPE_CHECKING:
+    from ..storage import IndexFile
 
 __all__ = ["Embedder"]
 
 
 class Embedder(Protocol):
     """What turns texts or vectors into embeddings: a ``DTGCNN`` or an ``Ensemble``."""
+
+    @property
+    def config(self) -> DTGCNNConfig:
+        """The settings, of an ensemble those of its first model."""
+        ...
+
+    @property
+    def classes_(self) -> list[str] | None:
+        """The names of the classes that it knows; see ``DTGCNN``."""
+        ...
 
     def vectors(self, x: Any, prompt_name: str | None = None) -> HostArray:
         """What goes into it; see ``DTGCNN.vectors``."""
@@ -28,6 +46,32 @@ class Embedder(Protocol):
         """The places of host rows in the bank; see ``Classifier.bank_rows_of``."""
         ...
 
+    def get_embedding_dimension(self) -> int:
+        """Columns of an embedding."""
+        ...
+
     def encode(self, x: Any) -> HostArray:
         """Embeddings; see ``DTGCNN.encode``."""
+        ...
+
+    def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
+        """Probabilities of classes, and scores; see ``Classifier.answers``."""
+        ...
+
+    def trained_bank(self) -> Bank:
+        """The bank, of an ensemble that of its first model."""
+        ...
+
+    def bank_embeddings(self) -> HostArray:
+        """Embeddings of the bank's rows; see ``DTGCNN.bank_embeddings``."""
+        ...
+
+    def index(self, corpus: HostArray | Sequence[str], *, hops: int = 3) -> Embedder:
+        """The same over other rows; see ``DTGCNN.index``."""
+        ...
+
+    def save(
+        self, directory: str | Path, *, overwrite: bool = False, index: IndexFile | None = None
+    ) -> Path:
+        """Write it into ``directory``; see ``DTGCNN.save``."""
         ...

@@ -19,7 +19,7 @@ from .start import Start, shapes_of
 
 if TYPE_CHECKING:
     from ..data import Encoder
-    from ..storage import Checkpoint
+    from ..storage import Checkpoint, IndexFile
 
 __all__ = ["SavedModel"]
 
@@ -77,7 +77,12 @@ class SavedModel(Parameters):
         return {}
 
     def save(
-        self, directory: str | Path, *, overwrite: bool = False, same_encoder: bool = False
+        self,
+        directory: str | Path,
+        *,
+        overwrite: bool = False,
+        same_encoder: bool = False,
+        index: IndexFile | None = None,
     ) -> Path:
         """Write the model into ``directory``, made where it is missing; see
         ``dtgcnn.storage.write_checkpoint``.
@@ -86,6 +91,7 @@ class SavedModel(Parameters):
             directory: new, empty, or the folder of a model that ``overwrite`` replaces.
             overwrite: whether it may hold a model.
             same_encoder: leave the text encoder that an earlier save of this model wrote there.
+            index: the rows that are searched by it, if any.
 
         Raises:
             FileExistsError, NotADirectoryError, PermissionError: see ``check_folder``.
@@ -99,6 +105,7 @@ class SavedModel(Parameters):
             self.encoder,
             overwrite=overwrite,
             same_encoder=same_encoder,
+            index=index,
         )
 
     def checkpoint(self) -> Checkpoint:

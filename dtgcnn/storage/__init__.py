@@ -10,7 +10,7 @@ from .checkpoint import (
     spec_of,
     write_checkpoint,
 )
-from .ensemble import holds_ensemble, read_ensemble, write_ensemble
+from .ensemble import holds_ensemble, main_file, read_ensemble, write_ensemble
 from .exported import export_sentence_transformers
 from .files import (
     draft,
@@ -43,6 +43,7 @@ __all__ = [
     "holds_index",
     "holds_model",
     "lock",
+    "main_file",
     "model_card",
     "packed",
     "pushed",

@@ -23,10 +23,10 @@ def load_trained(directory: str | Path, ops: ArrayOps) -> DTGCNN:
         CheckpointError: there is none, it is damaged, untrained, or an ensemble is there.
         ValueError: an index is there, or a model of another class.
     """
-    from ..storage import WEIGHTS, holds_index
+    from ..storage import holds_index, main_file
 
     directory = Path(directory)
-    if holds_index(directory / WEIGHTS):
+    if holds_index(main_file(directory)):
         raise ValueError(f"{directory}: must hold a trained model, it holds an index of one")
     model = DTGCNN.load(directory, ops=ops)
     if type(model) is not DTGCNN:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from typing_extensions import override
 
@@ -14,18 +13,21 @@ from ..callbacks import Callback
 from ..config import DTGCNNConfig
 from ..errors import CheckpointError
 from ..losses import LossFunction
-from ..model import DTGCNN, ENCODE_ROWS, VOTES, Answers, Classifier, Encodes, Neighbors
+from ..model import DTGCNN, ENCODE_ROWS
+from .answering_ensemble import AnsweringEnsemble
+from .members import check_members
 from .trainer import Trainer
 
 if TYPE_CHECKING:
     from ..data import Encoder, TripletLoader
+    from ..storage import IndexFile
 
 __all__ = ["Ensemble", "Mode", "load_embedder"]
 
 Mode = Literal["procrustes", "mean", "concat"]
 
 
-class Ensemble(Classifier, Encodes):
+class Ensemble(AnsweringEnsemble):
     """Trained models whose embeddings are put together.
 
     Each model finds axes of its own: the embedding space of one is about a rotation of another's,
@@ -59,7 +61,7 @@ class Ensemble(Classifier, Encodes):
         if mode not in get_args(Mode):
             raise ValueError(f"mode must be one of {', '.join(get_args(Mode))}, received {mode!r}")
         self.models = list(models)
-        _check_members(self.models)
+        check_members(self.models)
         self.mode: Mode = mode
         self.rotations: HostArray | None = None
         """(n, D, D) float64: what each model's embeddings are multiplied by in ``"procrustes"``."""
@@ -166,82 +168,29 @@ class Ensemble(Classifier, Encodes):
         )
 
     @override
-    def vectors(self, x: Any, prompt_name: str | None = None) -> HostArray:
-        """What goes into the models; see ``DTGCNN.vectors``."""
-        return self.models[0].vectors(x, prompt_name)
-
-    def input_vectors(self, host_x: HostArray) -> HostArray:
-        """What there is of host rows before training; see ``DTGCNN.input_vectors``."""
-        return self.models[0].input_vectors(host_x)
-
-    @override
     def embed(
         self,
         host_x: HostArray,
         batch_size: int = ENCODE_ROWS,
         advance: Callable[[int], None] | None = None,
     ) -> HostArray:
-        from ..evaluation import mean_of, side_by_side
-
         first, *others = self.models
         views = [first.embed(host_x, batch_size, advance)]
-        views += [model.embed(host_x, batch_size) for model in others]
+        return self.put_together([*views, *(model.embed(host_x, batch_size) for model in others)])
+
+    @override
+    def put_together(self, views: Sequence[HostArray]) -> HostArray:
+        from ..evaluation import mean_of, side_by_side
+
         if self.mode == "concat":
             return side_by_side(views)
         return mean_of(views, self.rotations, self.models[0].config.normalize_output)
 
-    @property
-    def classes_(self) -> list[str] | None:
-        """The names of the classes that the models know; None where they know none, or not the
-        same."""
-        first, *others = (model.classes_ for model in self.models)
-        return first if all(names == first for names in others) else None
-
-    @property
-    @override
-    def knows_classes(self) -> bool:
-        return self.classes_ is not None and all(model.knows_classes for model in self.models)
-
-    @override
-    def class_names(self) -> list[str]:
-        names = self.models[0].class_names()
-        for i, model in enumerate(self.models):
-            if model.classes_ != names:
-                raise ValueError(
-                    f"the models must know the same classes; those of models[{i}] differ from "
-                    "those of models[0]"
-                )
-        return names
-
-    @override
-    def bank_rows_of(self, host_x: HostArray) -> list[int]:
-        return self.models[0].bank_rows_of(host_x)
-
-    @override
-    def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
-        """Probabilities and scores (N,): the means of the models' own (Lakshminarayanan et al.
-        2017, arXiv:1612.01474, of probabilities); see ``DTGCNN``.
-
-        Raises:
-            ValueError: as for ``DTGCNN``, or the models know different classes.
-        """
-        self.class_names()
-        rows, count = self.vectors(x), len(self.models)
-        given = [model.answers(rows, k=k) for model in self.models]
-        probabilities = sum(answers.probabilities for answers in given) / count
-        scores = sum(answers.scores for answers in given) / count
-        return Answers(given[0].classes, probabilities, scores)
-
-    @override
-    def threshold(self, reject: float) -> float:
-        return sum(model.threshold(reject) for model in self.models) / len(self.models)
-
-    def neighbors(self, x: HostArray | Sequence[str], k: int = VOTES) -> Neighbors:
-        """The rows of the first model's bank that its answers rest on; see ``DTGCNN``."""
-        return self.models[0].neighbors(self.vectors(x), k)
-
-    def save(self, directory: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the ensemble into ``directory``; see ``dtgcnn.storage.write_ensemble``."""
+    def save(
+        self, directory: str | Path, *, overwrite: bool = False, index: IndexFile | None = None
+    ) -> Path:
+        """Write the ensemble into ``directory``, and the rows that are searched by it, if any; see
+        ``dtgcnn.storage.write_ensemble``."""
         from ..storage import ensemble_card, write_ensemble
 
         return write_ensemble(
@@ -253,11 +202,15 @@ class Ensemble(Classifier, Encodes):
             self.models[0].made_with(),
             ensemble_card(self),
             overwrite=overwrite,
+            index=index,
         )
 
     @classmethod
-    def load(cls, directory: str | Path, *, backend: str = "auto") -> Ensemble:
-        """The ensemble that was saved in ``directory``, on ``backend``.
+    def load(
+        cls, directory: str | Path, *, backend: str = "auto", mapped: bool = False
+    ) -> Ensemble:
+        """The ensemble that was saved in ``directory``, on ``backend``; ``mapped`` as of
+        ``DTGCNN.load``.
 
         Raises:
             CheckpointError: there is none, or a file or a member is missing, damaged, foreign or of
@@ -266,7 +219,7 @@ class Ensemble(Classifier, Encodes):
         from ..storage import read_ensemble
 
         members, mode, rotations = read_ensemble(directory)
-        models = [DTGCNN.load(folder, backend=backend) for folder in members]
+        models = [DTGCNN.load(folder, backend=backend, mapped=mapped) for folder in members]
         try:
             ensemble = cls(models, "mean")
         except ValueError as error:
@@ -290,34 +243,3 @@ def load_embedder(directory: str | Path, *, backend: str = "auto") -> DTGCNN | E
     if holds_ensemble(directory):
         return Ensemble.load(directory, backend=backend)
     return DTGCNN.load(directory, backend=backend)
-
-
-def _check_members(models: list[DTGCNN]) -> None:
-    if len(models) < 2:
-        raise ValueError(f"models must be two or more, received {len(models)}")
-    for i, model in enumerate(models):
-        if not isinstance(model, DTGCNN):
-            raise ValueError(f"models must be DTGCNN models, models[{i}] is {model!r}")
-        if model.bank is None:
-            raise ValueError(f"models must be trained, models[{i}] is not")
-        for name in ("input_dim", "output_dim", "normalize_output"):
-            first, own = getattr(models[0].config, name), getattr(model.config, name)
-            if own != first:
-                raise ValueError(
-                    f"models must agree on {name}: it is {first} of models[0], {own} of models[{i}]"
-                )
-    encoders = {id(model.encoder): model.encoder for model in models}
-    if len(encoders) > 1:
-        first, *others = map(_content, encoders.values())
-        if any(other != first for other in others):
-            raise ValueError("models must share one text encoder, theirs differ")
-
-
-def _content(encoder: Encoder | None) -> dict[str, bytes] | None:
-    """The files that an encoder saves, which tell whether it is another's equal."""
-    if encoder is None:
-        return None
-    with tempfile.TemporaryDirectory() as name:
-        encoder.save(name)
-        files = (path for path in Path(name).rglob("*") if path.is_file())
-        return {str(path.relative_to(name)): path.read_bytes() for path in files}

@@ -214,15 +214,15 @@ def test_rows_over_the_bank_that_the_model_has_are_saved_too(
     assert len(loaded.model.trained_bank()) == len(ROWS) - 9  # type: ignore[attr-defined]
 
 
-def test_an_index_of_an_ensemble_is_not_saved(index: SearchIndex, tmp_path: Path) -> None:
+def test_an_index_over_an_ensemble_is_saved_with_it(index: SearchIndex, tmp_path: Path) -> None:
     ensemble = Ensemble([index.model, index.model], "concat")  # type: ignore[list-item]
     over = SearchIndex.over(ensemble, TripletDataset.from_arrays(ROWS))
     alone = SearchIndex.over(index.model, TripletDataset.from_arrays(ROWS))
     found = [[hit.row for hit in o.search(ROWS[:3], 20, "input")[0]] for o in (over, alone)]
     assert found[0] == found[1]
-    with pytest.raises(ValueError, match="the index of an ensemble cannot be saved"):
-        over.save(tmp_path / "o")
-    assert not (tmp_path / "o").exists()
+    folder = over.save(tmp_path / "e")
+    again = SearchIndex.load(folder, model=Ensemble.load(folder, backend=index.model.ops.name))
+    assert again.search(ROWS[:3], 20) == over.search(ROWS[:3], 20)
 
 
 def test_an_export_is_an_index_that_usearch_reads(index: SearchIndex, tmp_path: Path) -> None:
