@@ -25,7 +25,8 @@ def train_on_all(
         trainer: trained, with held-out rows; its model stays as it is.
         dataset: what its loaders were made of.
         encoder: of texts, not fitted yet: it is fitted on all texts that are trained on. The
-            model's own where not given, as it must be of a model that was loaded.
+            model's own where not given, as it must be of a model that was loaded; and where a
+            corpus was trained on too, which that one knows, of more rows than were held out.
 
     Returns:
         The trainer of the new model, which has no held-out rows, and the calibration of the one
@@ -46,7 +47,8 @@ def train_on_all(
     loader, nothing = dataset.create_dataloaders(
         config.batch_size, 1.0, config.seed, config.samples_per_class
     )
-    if encoder is None:
+    held_out = 0 if trainer.val_loader is None else len(trainer.val_loader.items)
+    if encoder is None or (unlabelled and len(dataset.unlabelled_items()) >= held_out):
         encoder = model.encoder
     else:
         fit_encoder(encoder, loader, unlabelled)

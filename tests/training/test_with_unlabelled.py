@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, Trainer, TripletDataset
+from dtgcnn import DTGCNN, TfidfEncoder, Trainer, TripletDataset
 from dtgcnn.callbacks import Callback
-from dtgcnn.data import with_pseudo_labels
+from dtgcnn.data import fit_encoder, with_pseudo_labels
 from dtgcnn.evaluation import compare
 from dtgcnn.training import train_on_all
 from tests.conftest import STARTS
@@ -107,3 +107,37 @@ def test_rows_without_a_label_are_neither_measured_nor_encoded(
     assert alone is not None
     assert found.to_dict() == alone.to_dict()
     assert seen == [len(known)]
+
+
+@pytest.mark.parametrize(("unlabelled", "fits"), [(60, 1), (4, 2)])
+def test_an_encoder_that_knows_the_corpus_is_fitted_once(
+    unlabelled: int, fits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn")
+    words = ("cat", "dog", "fish", "car")
+    given = [(f"the {word} number {i} here", word) for word in words for i in range(10)]
+    more = [(f"the {words[i % 4]} number {i % 10} here {i}", "") for i in range(unlabelled)]
+    texts, labels = zip(*given, *more, strict=True)
+    dataset = TripletDataset.from_labelled(list(texts), list(labels))
+    loader, val = dataset.create_dataloaders(24, 0.7)
+    fitted: list[list[str]] = []
+    fit = TfidfEncoder.fit
+
+    def noted(self: TfidfEncoder, texts: Any) -> TfidfEncoder:
+        fitted.append(list(texts))
+        return fit(self, texts)
+
+    monkeypatch.setattr(TfidfEncoder, "fit", noted)
+    encoder = TfidfEncoder(12)
+    fit_encoder(encoder, loader, unlabelled=True)
+    model = DTGCNN(backend="numpy", encoder=encoder, **STARTS["closed_form"])
+    loader, _ = with_pseudo_labels(loader, model.vectors(dataset.inputs), val, always=True)
+    trainer = Trainer(model, train_loader=loader, val_loader=val, epochs=1, progress=False)
+    trainer.train()
+    final = train_on_all(trainer, dataset, TfidfEncoder(12)).model
+    assert len(fitted) == fits
+    assert len(fitted[0]) == len(texts) - len(val.items)
+    if fits == 1:
+        assert final.encoder is encoder
+    else:
+        assert fitted[1] == list(texts)
