@@ -153,6 +153,10 @@ class MlxOps:
         targets = mx.stop_gradient(indices).reshape(-1)
         return mx.zeros((n, x.shape[1]), x.dtype).at[targets].add(spread)
 
+    # -- randomness
+    def random_bits(self, key: Any, n: int) -> Any:
+        return mx.random.split(key, (n + 1) // 2).reshape(-1)[:n]
+
     # -- transformations of functions
     stop_gradient = staticmethod(mx.stop_gradient)
 

@@ -152,11 +152,12 @@ class NumpyOps:
 
     # -- randomness
     def random_bits(self, key: Any, n: int) -> Any:
-        words = np.empty(((n + 1) // 2, 2), np.uint32)
-        for start in range(0, len(words), _BLOCK):
-            counters = np.arange(start, min(start + _BLOCK, len(words)), dtype=np.uint32)
-            block = words[start : start + _BLOCK]
-            block[:, 0], block[:, 1] = threefry2x32(key, counters, np.zeros_like(counters))
+        half = (n + 1) // 2
+        words = np.empty((2, half), np.uint32)
+        for start in range(0, half, _BLOCK):
+            counters = np.arange(start, min(start + _BLOCK, half), dtype=np.uint32)
+            block = words[:, start : start + _BLOCK]
+            block[0], block[1] = threefry2x32(key, counters, counters + np.uint32(half))
         return words.reshape(-1)[:n]
 
     # -- transformations of functions

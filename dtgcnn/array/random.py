@@ -47,14 +47,16 @@ def derive_key(seed: int, *path: int | str) -> tuple[int, int]:
 def random_bits(ops: ArrayOps, key: Array, n: int) -> Array:
     """``n`` uint32 words of Threefry-2x32 with 20 rounds, equal bit for bit on every backend.
 
-    ``key`` has shape (2,), uint32. Words ``2j`` and ``2j + 1`` are the encryption of the counter
-    ``(j, 0)``, so the first words do not depend on ``n``.
+    ``key`` has shape (2,), uint32. With ``h = ⌈n / 2⌉`` words ``i`` and ``h + i`` are the cipher
+    of the counter ``(i, h + i)``: those of ``mx.random.split(key, h)``, and of ``jax.random.split``
+    without ``jax_threefry_partitionable``, one after the other. They depend on ``n``.
     """
+    half = (n + 1) // 2
     mask = ops.asarray(_MASK, "uint32")  # an array: JAX refuses a scalar beyond int32
     first, second = key[:1], key[1:]
     schedule = (first, second, first ^ second ^ 0x1BD11BDA)
-    counters = ops.astype(ops.arange((n + 1) // 2), "uint32")
-    x0, x1 = (counters + first) & mask, ops.zeros(counters.shape, "uint32") + second
+    counters = ops.astype(ops.arange(2 * half), "uint32")
+    x0, x1 = (counters[:half] + first) & mask, (counters[half:] + second) & mask
     for i in range(20):
         r = _ROTATIONS[i % 8]
         x0 = (x0 + x1) & mask
@@ -63,8 +65,7 @@ def random_bits(ops: ArrayOps, key: Array, n: int) -> Array:
             s = i // 4 + 1
             x0 = (x0 + schedule[s % 3]) & mask
             x1 = (x1 + schedule[(s + 1) % 3] + s) & mask
-    words = ops.concat([x0[:, None], x1[:, None]], axis=1)
-    return ops.reshape(words, (2 * x0.shape[0],))[:n]
+    return ops.concat([x0, x1])[:n]
 
 
 def split(ops: ArrayOps, key: Array, n: int) -> list[Array]:

@@ -53,14 +53,18 @@ def saved_state(directory: Path | None, resume: bool) -> TrainingState | None:
     Raises:
         ValueError: ``resume`` without a directory.
         FileExistsError: not ``resume``, and there is the state of a run that has taken a step.
-        CheckpointError: there are states, and all are damaged.
+        CheckpointError: there are states, and all are damaged, or of a release with other random
+            numbers.
     """
     if directory is None:
         if resume:
             raise ValueError("resume needs the state_dir of the run to go on with")
         return None
     state = TrainingState.latest(directory)
-    if state is None or resume:
+    if state is None:
+        return None
+    if resume:
+        state.check_format(directory)
         return state
     if state.global_step > 0:
         raise FileExistsError(

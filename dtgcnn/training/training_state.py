@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..data import TripletLoader
 
 __all__ = [
+    "FORMAT",
     "OF_THE_MACHINE",
     "Place",
     "TrainingState",
@@ -37,6 +38,9 @@ __all__ = [
 ]
 
 _log = logging.getLogger("dtgcnn")
+
+FORMAT = "dtgcnn-state-2"
+"""Of states whose steps draw ``random_bits`` as this release does; those before name none."""
 
 _KEPT = 2
 LOCK = "lock"
@@ -77,6 +81,7 @@ class TrainingState:
         callbacks: for each callback its class's name and its ``state_dict``.
         made_with: versions, backend, device and threads of the run.
         origin: the digest of the model that it goes on from, None of a new one.
+        format: of the release that saved it.
     """
 
     config: dict[str, Any]
@@ -92,6 +97,7 @@ class TrainingState:
     made_with: dict[str, Any]
     arrays: dict[str, HostArray] = field(default_factory=dict)
     origin: str | None = None
+    format: str = FORMAT
 
     def save(self, directory: Path) -> Path:
         """Write it beside the state before, and remove those before that, and later ones, which are
@@ -142,12 +148,26 @@ class TrainingState:
 
         metadata, arrays = read_arrays(path)
         try:
+            metadata.setdefault("format", "dtgcnn-state-1")
             place = Place(**metadata.pop("place"))
             return cls(**metadata, place=place, arrays=arrays)
         except (KeyError, TypeError) as error:
             raise CheckpointError(
                 f"{path}: its metadata are not those of a training state: {error}"
             ) from None
+
+    def check_format(self, directory: Path) -> None:
+        """Refuse to go on with a run of a release whose random numbers were others.
+
+        Raises:
+            CheckpointError: it is one.
+        """
+        if self.format != FORMAT:
+            raise CheckpointError(
+                f"{directory}: the state's format must be {FORMAT!r}, it is {self.format!r}, of a "
+                "release whose random numbers are others: go on with that release, or begin anew "
+                "(remove_states, --overwrite)"
+            )
 
     def check_origin(self, origin: str | None) -> None:
         """Refuse to go on from another model than the run did.

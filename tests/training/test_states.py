@@ -27,7 +27,7 @@ from dtgcnn import (
 )
 from dtgcnn.array.tree import flatten
 from dtgcnn.storage.files import read_arrays, write_arrays
-from dtgcnn.training.training_state import TrainingState, holds_state, remove_states
+from dtgcnn.training.training_state import FORMAT, TrainingState, holds_state, remove_states
 
 from ..conftest import SETTINGS, blobs
 
@@ -149,6 +149,22 @@ def test_a_state_that_lacks_something_is_refused(tmp_path: Path, name: str) -> N
         write_arrays(path, arrays, metadata)
     with pytest.raises(CheckpointError, match=message):
         trainer_of(tmp_path).train(resume=True)
+
+
+def test_a_state_of_other_random_numbers_is_refused(tmp_path: Path) -> None:
+    broken(tmp_path, 4)
+    for path in states(tmp_path):
+        metadata, arrays = read_arrays(path)
+        assert metadata.pop("format") == FORMAT == "dtgcnn-state-2"
+        write_arrays(path, arrays, metadata)
+    before = {path: path.read_bytes() for path in states(tmp_path)}
+    with pytest.raises(CheckpointError, match=r"must be 'dtgcnn-state-2', it is 'dtgcnn-state-1'"):
+        trainer_of(tmp_path).train(resume=True)
+    with pytest.raises(FileExistsError, match="holds the state of a run"):
+        trainer_of(tmp_path).train()
+    assert {path: path.read_bytes() for path in states(tmp_path)} == before
+    remove_states(tmp_path)
+    assert resumed(tmp_path).global_step == 9
 
 
 def test_other_settings_data_parts_and_callbacks_are_named(tmp_path: Path) -> None:

@@ -32,8 +32,9 @@ def key_array(probe: Probe, key: tuple[int, int]) -> Any:
 
 def words(key: tuple[int, int], n: int) -> HostArray:
     """``n`` words by the definition in ``dtgcnn.array.random``."""
-    pairs = [random.threefry2x32(key, (j, 0)) for j in range((n + 1) // 2)]
-    return np.array(pairs, np.uint32).reshape(-1)[:n]
+    half = (n + 1) // 2
+    pairs = [random.threefry2x32(key, (i, half + i)) for i in range(half)]
+    return np.array(pairs, np.uint32).reshape(-1, 2).T.reshape(-1)[:n]
 
 
 @check("random")
@@ -56,19 +57,17 @@ def random_bits(probe: Probe) -> None:
 
 @check("random")
 def many_random_bits(probe: Probe) -> None:
-    """The first words do not depend on how many are drawn."""
-    few, many = 333, 40_001
+    """Of many words too, each half is that of the counters ``(i, h + i)``, an odd count cut."""
+    many, half, few = 80_001, 40_001, 200
     bits = random.random_bits(probe.ops, key_array(probe, KEY), many)
     require(tuple(bits.shape) == (many,), f"the shape is {bits.shape}, expected {(many,)}")
-    probe.values("the first of many words", bits[:few], words(KEY, few))
-    probe.values(
-        "the first words",
-        random.random_bits(probe.ops, key_array(probe, KEY), few),
-        words(KEY, few),
-    )
-    last = [random.threefry2x32(KEY, (j, 0)) for j in (19_999, 20_000)]
-    expected = np.array(last, np.uint32).reshape(-1)[:3]
-    probe.values("the last of many words", bits[many - 3 :], expected)
+    for start in (0, 32_668, half - few):  # NumPy draws 2¹⁵ counters at a time
+        counters = range(start, start + few)
+        first, second = zip(*(random.threefry2x32(KEY, (i, half + i)) for i in counters))
+        for name, at, wanted in (("first", start, first), ("second", half + start, second)):
+            own = bits[at : min(at + few, many)]
+            expected = np.array(wanted, np.uint32)[: many - at]
+            probe.values(f"{name} words from counter {start} of many", own, expected)
 
 
 @check("random")

@@ -85,11 +85,22 @@ class BiasedBits(NumpyOps):
 
 
 @rejected_by("random/many_random_bits")
-class BitsOfTheCount(NumpyOps):
-    """The first random words depend on how many are drawn."""
+class WordsInBlocks(NumpyOps):
+    """Of many random words the first are those of a draw of their own."""
 
     def random_bits(self, key: Any, n: int) -> Any:
-        return super().random_bits(key, n + 2)[2:] if n > 200 else super().random_bits(key, n)
+        words = super().random_bits(key, n)
+        words[:100] = super().random_bits(key, 200)[: min(n, 100)] if n > 200 else words[:100]
+        return words
+
+
+@rejected_by("random/many_random_bits")
+class CountersOfSixteenBits(NumpyOps):
+    """The counters of random words begin anew after 2¹⁶."""
+
+    def random_bits(self, key: Any, n: int) -> Any:
+        i = np.arange((n + 1) // 2, dtype=np.uint32)
+        return _words(key, i, (i + np.uint32(len(i))) & np.uint32(0xFFFF))[:n]
 
 
 @rejected_by("random/random_bits")
@@ -109,22 +120,40 @@ class SwappedKey(NumpyOps):
 
 
 @rejected_by("random/random_bits")
-class CounterSecond(NumpyOps):
-    """The counter is ``(0, j)`` where it should be ``(j, 0)``."""
+class OneCounter(NumpyOps):
+    """The counter is ``(i, 0)`` where it should be ``(i, h + i)``."""
 
     def random_bits(self, key: Any, n: int) -> Any:
-        counters = np.arange((n + 1) // 2, dtype=np.uint32)
-        words = threefry.threefry2x32(key, np.zeros_like(counters), counters)
-        return np.stack(words, axis=1).reshape(-1)[:n]
+        i = np.arange((n + 1) // 2, dtype=np.uint32)
+        return _words(key, i, np.zeros_like(i))[:n]
 
 
 @rejected_by("random/random_bits")
-class HalvesOneAfterTheOther(NumpyOps):
-    """All first words of the ciphers come before all second ones, as in JAX."""
+class SwappedCounter(NumpyOps):
+    """The counter is ``(h + i, i)`` where it should be ``(i, h + i)``."""
 
     def random_bits(self, key: Any, n: int) -> Any:
-        words = super().random_bits(key, n + n % 2).reshape(-1, 2)
-        return words.T.reshape(-1)[:n]
+        i = np.arange((n + 1) // 2, dtype=np.uint32)
+        return _words(key, i + np.uint32(len(i)), i)[:n]
+
+
+@rejected_by("random/random_bits", "random/split", "random/normal")
+class WordsInTurns(NumpyOps):
+    """The two words of a cipher follow each other, and its counter is ``(i, 0)``."""
+
+    def random_bits(self, key: Any, n: int) -> Any:
+        i = np.arange((n + 1) // 2, dtype=np.uint32)
+        return _words(key, i, np.zeros_like(i)).reshape(2, -1).T.reshape(-1)[:n]
+
+
+@rejected_by("random/random_bits")
+class CounterPaddedWithZero(NumpyOps):
+    """Of an odd count the last counter is ``(h − 1, 0)``, as in ``jax.random.bits``."""
+
+    def random_bits(self, key: Any, n: int) -> Any:
+        i = np.arange(n + n % 2, dtype=np.uint32)
+        i[n:] = 0
+        return _words(key, *i.reshape(2, -1))[:n]
 
 
 @rejected_by("random/random_bits")
@@ -132,7 +161,14 @@ class EvenNumberOfWords(NumpyOps):
     """An odd number of random words ends in a 0."""
 
     def random_bits(self, key: Any, n: int) -> Any:
-        return np.concatenate([super().random_bits(key, n - n % 2), np.zeros(n % 2, np.uint32)])
+        words = super().random_bits(key, n)
+        words[n - n % 2 :] = 0
+        return words
+
+
+def _words(key: Any, first: Any, second: Any) -> Any:
+    """The first words of the ciphers of these counters, then the second."""
+    return np.concatenate(threefry.threefry2x32(key, first, second))
 
 
 class _Rounds(NumpyOps):

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.random import threefry_2x32
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -102,6 +103,10 @@ class JaxOps:
     def scatter_sum(self, x: Any, indices: Any, weights: Any, n: int) -> Any:
         spread = x[:, None] * weights[..., None]
         return jnp.zeros((n, x.shape[1]), x.dtype).at[indices].add(spread)
+
+    # -- randomness
+    def random_bits(self, key: Any, n: int) -> Any:
+        return threefry_2x32(key, jnp.arange(n + n % 2, dtype="uint32"))[:n]
 
     # -- transformations of functions
     stop_gradient = staticmethod(jax.lax.stop_gradient)
