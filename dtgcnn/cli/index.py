@@ -12,6 +12,7 @@ from ..storage import check_folder
 from ..training import load_embedder
 from .main import main
 from .options import (
+    about,
     backend_option,
     check_file,
     check_rows,
@@ -63,7 +64,8 @@ def index(
     dataset = rows_of(file)
     loaded = load_embedder(model, backend=backend)
     check_rows(model, loaded, dataset)
-    indexed = SearchIndex.build(loaded, dataset, hops=hops)
+    with about(file):
+        indexed = SearchIndex.build(loaded, dataset, hops=hops)
     indexed.save(output, overwrite=overwrite)
     bank = indexed.model.trained_bank()
     if export is not None:

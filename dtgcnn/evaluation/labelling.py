@@ -79,6 +79,11 @@ def next_rows(
         raise ValueError(f"count must be at least 1, received {count}")
     host_x = model.vectors(x)
     rows = _candidates(model, host_x)
+    if not len(rows):
+        raise ValueError(
+            f"x must hold a row that is not zero and not labelled in the model, it has none in "
+            f"{len(host_x)}"
+        )
     if count > len(rows):
         raise ValueError(
             f"count must be at most {len(rows)}, the distinct rows of {len(host_x)} that are not "

@@ -42,8 +42,8 @@ def joining(
         places: what a row is called in a message.
 
     Raises:
-        ValueError: there are not as many labels as rows, a label is blank, or it contradicts that
-            of an equal row.
+        ValueError: there are not as many labels as rows, a row is zero, or a label is blank or
+            contradicts that of an equal row.
     """
     if labels is None:
         labels = [None] * len(host_x)
@@ -51,6 +51,12 @@ def joining(
         raise ValueError(
             f"labels must be as many as the rows, received {len(labels)} for {len(host_x)}"
         )
+    for row, given in enumerate(host_x.any(axis=1)):
+        if not given:
+            raise ValueError(
+                f"{places(row)} has a zero vector, near to no row, as a text of which the encoder "
+                "knows no word"
+            )
     names = list(classes or [])
     numbers = {name: number for number, name in enumerate(names)}
     known = [-1] * len(bank)

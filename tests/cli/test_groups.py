@@ -38,6 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert done.exit_code == 0, done.output
     np.savez(folder / "narrow.npz", x=np.eye(7, dtype=np.float32))
     (folder / "empty.txt").write_text("")
+    (folder / "blank.txt").write_text("\n  \n")
+    (folder / "unknown.txt").write_text("ｗｗ\nｗｗｗ\n", "utf-8")
     return folder
 
 
@@ -115,6 +117,9 @@ def test_rows_of_a_file_that_have_a_label_are_not_chosen(folder: Path, tmp_path:
         ("next", "m", "narrow.npz", [], "narrow.npz: its vectors must have the 32 columns"),
         ("discover", "m", "empty.txt", [], "empty.txt"),
         ("next", "m", "empty.txt", [], "empty.txt"),
+        ("discover", "m", "blank.txt", [], "blank.txt: holds no records"),
+        ("discover", "m", "unknown.txt", [], "unknown.txt: must have 5 distinct rows or more"),
+        ("next", "m", "unknown.txt", [], "unknown.txt: must hold a row that is not zero"),
         ("discover", "m", "t.csv", [], "holds triplets"),
         ("next", "m", "t.csv", [], "holds triplets"),
         ("next", "m", "train.csv", [], "every row has a label"),
@@ -133,6 +138,7 @@ def test_what_is_refused(
     assert done.exit_code == 2, done.output
     assert message in done.output
     assert done.output.count("\n") <= 2
+    assert done.output.count("Error") == 1
 
 
 def test_a_model_of_triplets_finds_new_groups(folder: Path) -> None:

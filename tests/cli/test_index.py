@@ -201,9 +201,11 @@ def test_a_search_in_what_was_exported(folder: Path, tmp_path: Path) -> None:
 def test_what_cannot_be_indexed_is_refused_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "triplets.csv").write_text("anchor,positive,negative\na,b,c\n", "utf-8")
     (tmp_path / "few.txt").write_text("cat\ndog\n", "utf-8")
+    (tmp_path / "unknown.txt").write_text("ｗｗ\nｗｗｗ\n", "utf-8")
     for file, message, *more in (
         ("triplets.csv", "holds triplets"),
-        ("few.txt", "k must be below"),
+        ("few.txt", "few.txt: k must be below"),
+        ("unknown.txt", "unknown.txt: the bank has 1 distinct nodes"),
         ("few.txt", "--export must end in .usearch", "--export", tmp_path / "rows.bin"),
         ("few.txt", "the folder", "--export", tmp_path / "none" / "rows.usearch"),
     ):
@@ -301,3 +303,31 @@ def test_labels_that_rows_of_the_bank_take_are_counted(folder: Path, tmp_path: P
     done = run("add", tmp_path / "a", tmp_path / "later.csv", "--output", tmp_path / "b")
     assert done.exit_code == 0, done.output
     assert "have one now: 1\n" in done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("add", "unknown.txt"), "unknown.txt: line 1 has a zero vector, near to no row"),
+        (("add", "empty.txt"), "empty.txt: the file is empty"),
+        (("add", "blank.txt"), "blank.txt: holds no records"),
+        (("remove", "empty.txt"), "empty.txt: the file is empty"),
+        (("remove", "--class", "bird"), "there is no class 'bird' among 3"),
+        (("remove", "--class", "cats"), "there is no class 'cats' among 3; like it: 'cat'"),
+        (("index", "blank.txt"), "blank.txt: holds no records"),
+        (("remove",), "FILE or --class must say what is to be removed"),
+    ],
+)
+def test_what_changes_no_bank_is_refused_and_leaves_nothing(
+    folder: Path, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    contents = {"unknown.txt": "ｗｗ\nｗｗｗ\n", "empty.txt": "", "blank.txt": "\n \n"}
+    for name, text in contents.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    command, *rest = arguments
+    given = [tmp_path / name if name in contents else name for name in rest]
+    done = run(command, folder / "m", *given, "--output", tmp_path / "o", "--backend", "numpy")
+    assert done.exit_code == 2, done.output
+    assert message in " ".join(done.output.split())
+    assert done.output.count("Error") == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(contents)

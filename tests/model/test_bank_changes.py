@@ -96,6 +96,15 @@ def test_labels_that_contradict_are_refused_with_both_named(model: DTGCNN) -> No
         model.add(x, [" "])
 
 
+def test_a_row_of_zeros_is_refused_by_its_place(model: DTGCNN) -> None:
+    rows = np.ones((3, model.config.row_width), np.float32)
+    rows[1] = 0.0
+    before = len(model.trained_bank())
+    with pytest.raises(ValueError, match="line 8 has a zero vector, near to no row"):
+        model.add(rows, ["0"] * 3, places=lambda row: f"line {row + 7}")
+    assert len(model.trained_bank()) == before
+
+
 def test_what_joined_and_leaves_leaves_the_model_as_it_was(model: DTGCNN) -> None:
     x = np.random.default_rng(3).normal(size=(9, 16))
     back = model.add(x, ["z"] * 9).remove(labels=["z"])
