@@ -83,7 +83,7 @@ def predict(
         vectors = loaded.vectors(list(inputs) if dataset is None else dataset.inputs)
         answers = loaded.answers(vectors, k=k)
     found = answers.labels(limit)
-    sure = answers.probabilities.max(axis=1)
+    sure = answers.sure[:, 0]
     shown = texts or [f"row {row}" for row in range(len(found))]
     known = shown if texts else [f"{row} of {Path(inputs[0]).name}" for row in shown]
     reasons = _reasons(loaded, vectors, known, k, answers.classes) if why else None
@@ -168,5 +168,6 @@ def _accuracy(
     known = sum(seen[row] for row in rows)
     if known:
         said += f"; {known:,} of these {len(rows):,} are rows of the model's own bank"
-    unknown = sum(names[row] not in answers.classes for row in rows)
+    classes = set(answers.classes)
+    unknown = sum(names[row] not in classes for row in rows)
     return f"{said}; {unknown:,} of classes that the model does not know" if unknown else said

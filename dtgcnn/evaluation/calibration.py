@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .metrics import unit_rows
+
+if TYPE_CHECKING:
+    from ..model import Answers
 
 __all__ = ["Held", "expected_calibration_error", "fit_calibration", "fit_votes"]
 __all__ += ["measured"]
@@ -77,11 +80,11 @@ def fit_calibration(held: Held, classes: int) -> dict[str, Floats]:
 
 
 def measured(
-    arrays: Mapping[str, Floats], probabilities: npt.ArrayLike, labels: npt.ArrayLike
+    arrays: Mapping[str, Floats], answers: Answers, labels: npt.ArrayLike
 ) -> dict[str, Floats]:
     """The arrays of ``fit_calibration`` and ``error``, of what they make of the held-out rows."""
-    p, own = np.asarray(probabilities), np.asarray(labels)
-    error = expected_calibration_error(p.max(axis=1), p.argmax(axis=1) == own)
+    right = np.asarray(answers.best)[:, 0] == np.asarray(labels)
+    error = expected_calibration_error(np.asarray(answers.sure)[:, 0], right)
     return {**arrays, "error": np.array(error)}
 
 

@@ -100,7 +100,7 @@ def classification(
         ValueError: no row is of a class that the model knows.
     """
     try:
-        from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+        from sklearn.metrics import precision_recall_fscore_support
     except ImportError as error:
         raise MissingExtraError(
             "figures of classes need scikit-learn: pip install 'dtgcnn[text]'"
@@ -110,8 +110,7 @@ def classification(
     known = truth >= 0
     if not known.any():
         raise ValueError("no row is of a class that the model knows")
-    told = np.asarray(answers.probabilities).argmax(axis=1)
-    sure = np.asarray(answers.probabilities).max(axis=1)
+    told, sure = np.asarray(answers.best)[:, 0], np.asarray(answers.sure)[:, 0]
     right, places = told == truth, np.arange(len(numbers))
     scores = precision_recall_fscore_support(
         truth[known], told[known], labels=places, zero_division=0.0
@@ -121,16 +120,15 @@ def classification(
         name: {key: float(column[place]) for key, column in zip(names, scores, strict=True)}
         for name, place in numbers.items()
     }
-    counts = confusion_matrix(truth[known], told[known], labels=places)
-    np.fill_diagonal(counts, 0)
-    order = np.argsort(-counts, axis=None, kind="stable")[: np.count_nonzero(counts)]
+    pairs = np.stack([truth, told], axis=1)[known & ~right]
+    both, counts = np.unique(pairs, axis=0, return_counts=True)  # not classes × classes
     confused = [
         {
-            "label": answers.classes[place // len(counts)],
-            "predicted": answers.classes[place % len(counts)],
-            "rows": int(counts.flat[place]),
+            "label": answers.classes[both[place, 0]],
+            "predicted": answers.classes[both[place, 1]],
+            "rows": int(counts[place]),
         }
-        for place in order
+        for place in np.argsort(-counts, kind="stable")
     ]
     return Classification(
         int(known.sum()),

@@ -90,9 +90,8 @@ def next_rows(
             f"zero and not labelled in the model, received {count}"
         )
     answers = model.answers(host_x[rows.tolist()])
-    classes = np.argsort(-answers.probabilities, axis=1, kind="stable")[:, :2]
-    p = np.take_along_axis(np.asarray(answers.probabilities, np.float64), classes, axis=1)
-    margin = p[:, 0] - p[:, 1] if p.shape[1] > 1 else p[:, 0]
+    classes, p = answers.best, np.asarray(answers.sure, np.float64)
+    margin = p[:, 0] - p[:, 1]
     unit = unit_rows(model.input_vectors(host_x[rows.tolist()]))
     weights = np.maximum(1.0 - margin, 1e-6)
     groups, order = _groups(unit, weights, count, seed)

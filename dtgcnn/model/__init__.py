@@ -1,6 +1,6 @@
 """The model: graph, layers, head, network, bank, and ``DTGCNN`` and ``MultiTaskDTGCNN``."""
 
-from .answering import Neighbors
+from .answering import Neighbors, judged, probabilities_of
 from .bank import Bank
 from .calibration import Calibration
 from .classifier import VOTES, Answers, Classifier
@@ -32,5 +32,7 @@ __all__ = [
     "create_model",
     "device_option",
     "graph_figures",
+    "judged",
     "knn",
+    "probabilities_of",
 ]

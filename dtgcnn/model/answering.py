@@ -16,12 +16,12 @@ from .classifier import VOTES, Answers, Classifier, check_k
 from .encoding import Encodes
 from .graph import Graph
 from .saving import SavedModel
-from .voters import Voters, probabilities, voters_of
+from .voters import Voters, probabilities, two_best, voters_of
 
 if TYPE_CHECKING:
     from ..storage import Checkpoint
 
-__all__ = ["AnsweringModel", "Neighbors"]
+__all__ = ["AnsweringModel", "Neighbors", "judged", "probabilities_of"]
 
 ANSWER_ROWS = 256
 """Rows answered at a time; a block is padded to this height, as those of ``encode`` are."""
@@ -71,21 +71,24 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
     @override
     def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
         rows = self.vectors(x)
-        found = self.judge(self.neighbors(rows, k))
-        found.scores[~rows.any(axis=1)] = float("-inf")
-        return found
+        return judged([self], [self.neighbors(rows, k)], rows)
 
-    def judge(self, near: Neighbors) -> Answers:
-        """The answers that rest on what ``neighbors`` gave."""
-        names, ops, tau = self.class_names(), self.ops, self.calibration
+    @override
+    def predict_proba(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> HostArray:
+        return probabilities_of([self], [self.neighbors(x, k)])
+
+    def probabilities(self, near: Neighbors, asked: Array) -> Array:
+        """The probabilities (N, A) of classes ``asked``, (N, A) or (1, A), that rest on what
+        ``neighbors`` gave."""
+        count, ops, tau = len(self.class_names()), self.ops, self.calibration
         found = []
-        for labels, cosines in zip(*map(self._blocks, (near.labels, near.cosines)), strict=True):
-            votes = ops.asarray(labels, "int32"), ops.asarray(cosines)
-            p = probabilities(ops, *votes, len(names), tau.temperature, tau.background)
+        for rows in self._blocks(len(near.rows)):
+            own = asked if asked.shape[0] == 1 else ops.take(asked, ops.asarray(rows, "int32"))
+            votes = ops.asarray(near.labels[rows], "int32"), ops.asarray(near.cosines[rows])
+            p = probabilities(ops, own, *votes, count, tau.temperature, tau.background)
             ops.evaluate(p)
             found.append(p)
-        whole = ops.to_numpy(ops.concat(found))[: len(near.rows)]
-        return Answers(names, whole, tau.scores(near.scope))
+        return ops.concat(found)[: len(near.rows)]
 
     @override
     def threshold(self, reject: float) -> float:
@@ -101,10 +104,10 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
         check_k(k)
         voters, ops, found = self.voters(), self.ops, []
         host_x = self.vectors(x)
-        blocks = zip(*map(self._blocks, (host_x, self.encode(host_x))), strict=True)
-        for rows, f in blocks:
-            z = numerics.l2_normalize(ops, ops.asarray(f))
-            scope = voters.scope(ops, self.unit_inputs(rows), z)
+        f = self.encode(host_x)
+        for rows in self._blocks(len(host_x)):
+            z = numerics.l2_normalize(ops, ops.asarray(f[rows]))
+            scope = voters.scope(ops, self.unit_inputs(host_x[rows]), z)
             found.append((*voters.nearest(ops, z, k), scope))
             ops.evaluate(found[-1])
         parts = map(ops.concat, zip(*found, strict=True))
@@ -148,13 +151,13 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
         length: vectors, or bags of pieces as the parameters are now."""
         return nodes_of(self.ops, self.network, self.params, self.device_rows(host_x))
 
-    def _blocks(self, rows: HostArray) -> Iterator[HostArray]:
-        """Rows, so many at a time that none is answered otherwise than alone."""
-        for start in range(0, max(len(rows), 1), ANSWER_ROWS):
-            block = rows[start : start + ANSWER_ROWS]
+    def _blocks(self, count: int) -> Iterator[list[int]]:
+        """Places of rows, so many at a time that none is answered otherwise than alone: of the last
+        block the last one fills up."""
+        for start in range(0, max(count, 1), ANSWER_ROWS):
+            block = list(range(start, min(start + ANSWER_ROWS, count)))
             missing = 0 if numerics.alike_at_any_height(self.ops) else ANSWER_ROWS - len(block)
-            padding = [len(block) - 1] * (missing if len(block) else 0)
-            yield block[[*range(len(block)), *padding]]
+            yield block + block[-1:] * missing
 
     @override
     def checkpoint(self) -> Checkpoint:
@@ -180,6 +183,41 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
                 None,
             )
             self.ops.evaluate(self.bank.graph.neighbors)
+
+
+def judged(
+    models: Sequence[AnsweringModel], near: Sequence[Neighbors], host_x: HostArray
+) -> Answers:
+    """What models say together of rows ``host_x`` (N, …): means of their probabilities and scores.
+
+    A class without a vote is never more probable than one with some, and of two without one none
+    is. So the classes of voters and the first two are all that the two best can be.
+
+    Args:
+        models: of the same classes and backend.
+        near: what ``neighbors`` of each gave.
+        host_x: the rows.
+    """
+    ops, names = models[0].ops, models[0].class_names()
+    voted = [ops.asarray(own.labels, "int32") for own in near]
+    first = ops.zeros((len(host_x), 1), "int32") + ops.arange(min(2, len(names)))[None, :]
+    asked = ops.concat([*voted, first], axis=1)
+    best, sure = map(ops.to_numpy, two_best(ops, asked, _mean(models, near, asked)))
+    told = [m.calibration.scores(own.scope) for m, own in zip(models, near, strict=True)]
+    scores = sum(told[1:], told[0]) / len(models)
+    scores[~host_x.any(axis=1)] = float("-inf")
+    return Answers(names, best, sure, scores)
+
+
+def probabilities_of(models: Sequence[AnsweringModel], near: Sequence[Neighbors]) -> HostArray:
+    """The mean of the models' probabilities (N, C) of all classes; see ``judged``."""
+    ops, count = models[0].ops, len(models[0].class_names())
+    return ops.to_numpy(_mean(models, near, ops.arange(count)[None, :]))
+
+
+def _mean(models: Sequence[AnsweringModel], near: Sequence[Neighbors], asked: Array) -> Array:
+    given = [model.probabilities(own, asked) for model, own in zip(models, near, strict=True)]
+    return sum(given[1:], given[0]) * (1.0 / len(models))
 
 
 def _same(before: list[Any], now: list[Any]) -> bool:

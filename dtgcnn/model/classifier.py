@@ -20,18 +20,21 @@ class Answers:
 
     Attributes:
         classes: the names of the C classes.
-        probabilities: (N, C) float32 on the host, rows in sum 1.
+        best: (N, 2) int32 on the host, the most probable class of each row and the next, places in
+            ``classes``; the same twice where there is one class.
+        sure: (N, 2) float32, their probabilities; 0 of a next class that there is not.
         scores: (N,) how much each row is in scope: larger of what is like the rows trained on, −inf
             of a zero vector, as that of a text of which the encoder knows no word.
     """
 
     classes: list[str]
-    probabilities: HostArray
+    best: HostArray
+    sure: HostArray
     scores: HostArray
 
     def labels(self, threshold: float | None = None) -> list[str | None]:
         """The most probable class of each row; None where its score is below ``threshold``."""
-        found = [self.classes[place] for place in self.probabilities.argmax(axis=1)]
+        found = [self.classes[place] for place in self.best[:, 0]]
         if threshold is None:
             return list(found)
         pairs = zip(found, self.scores, strict=True)
@@ -65,7 +68,8 @@ class Classifier(ABC):
 
     @abstractmethod
     def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
-        """Probabilities and scores of texts or vectors (N, input_dim).
+        """The most probable classes and scores of texts or vectors (N, input_dim), in memory that
+        does not grow with the number of classes.
 
         A row's are the same alone, in any batch and in any order.
 
@@ -106,10 +110,10 @@ class Classifier(ABC):
         limit = None if reject is None else self.threshold(reject)
         return self.answers(x, k=k).labels(limit)
 
+    @abstractmethod
     def predict_proba(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> HostArray:
         """The probability (N, C) of each class, in the order of ``classes_``, float32, each above
         0; see ``answers``."""
-        return self.answers(x, k=k).probabilities
 
 
 def check_k(k: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..array import Array, ArrayOps, numerics
 
-__all__ = ["SCOPE_ROWS", "Voters", "probabilities", "voters_of"]
+__all__ = ["SCOPE_ROWS", "Voters", "probabilities", "two_best", "voters_of"]
 
 SCOPE_ROWS = 5
 """Nearest rows by embedding whose mean cosine tells whether a row is in scope."""
@@ -19,13 +19,14 @@ _MOST_DOUBT = math.log(1e4)
 
 def probabilities(
     ops: ArrayOps,
+    asked: Array,
     labels: Array,
     cosines: Array,
     classes: int,
     temperature: float,
     background: float,
 ) -> Array:
-    """The probability (N, C) of each class, above 0, by the nearest voters of each row.
+    """The probability (N, A) of classes, above 0, by the nearest voters of each row.
 
     ``p_c = (Σ_{j: y_j = c} w_j + β/C) / (Σ_j w_j + β)``, ``w_j = exp((cos_j − cos_1) / τ)``,
     ``β = min(ε exp((1 − cos_1) / τ), 10⁴)``: rows vote by ``exp(cos/τ)``, and a background of all
@@ -33,6 +34,7 @@ def probabilities(
     not sure of its class.
 
     Args:
+        asked: (N, A) or (1, A) the classes c.
         labels, cosines: (N, k) of the voters, nearest first.
         classes: C.
         temperature: τ > 0.
@@ -42,12 +44,27 @@ def probabilities(
     weights = ops.exp((cosines - nearest) * (1.0 / temperature))
     power = (1.0 - nearest) * (1.0 / temperature) + math.log(background)
     doubt = ops.exp(ops.where(power > _MOST_DOUBT, _MOST_DOUBT, power))
-    names = ops.arange(classes)[None, :]
-    votes = ops.zeros((cosines.shape[0], classes))
+    votes = ops.zeros((cosines.shape[0], asked.shape[1]))
     for j in range(cosines.shape[1]):
-        votes = votes + ops.where(labels[:, j : j + 1] == names, weights[:, j : j + 1], 0.0)
+        votes = votes + ops.where(labels[:, j : j + 1] == asked, weights[:, j : j + 1], 0.0)
     whole = ops.sum(weights, axis=1, keepdims=True) + doubt
     return (votes + doubt * (1.0 / classes)) / whole
+
+
+def two_best(ops: ArrayOps, asked: Array, p: Array) -> tuple[Array, Array]:
+    """The two classes of largest probability among ``asked`` (N, A), in which one may occur more
+    than once, and their probabilities ``p`` (N, A) > 0: both (N, 2). Of equal ones the class of the
+    lower number comes first; where there is one class alone it comes twice, with 0."""
+    numbers = ops.astype(asked, ops.dtype)  # exact: float32 tells 16,777,216 of them apart
+
+    def best(p: Array) -> tuple[Array, Array]:
+        most = ops.max(p, axis=1, keepdims=True)
+        return -ops.max(ops.where(p == most, -numbers, -math.inf), axis=1, keepdims=True), most
+
+    first, most = best(p)
+    second, more = best(ops.where(numbers == first, 0.0, p))
+    both = ops.astype(ops.concat([first, second], axis=1), "int32")
+    return both, ops.concat([most, more], axis=1)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,17 @@ from typing_extensions import override
 
 from ..array import HostArray
 from ..config import DTGCNNConfig
-from ..model import DTGCNN, VOTES, Answers, Bank, Classifier, Encodes, Neighbors
+from ..model import (
+    DTGCNN,
+    VOTES,
+    Answers,
+    Bank,
+    Classifier,
+    Encodes,
+    Neighbors,
+    judged,
+    probabilities_of,
+)
 
 __all__ = ["AnsweringEnsemble"]
 
@@ -92,18 +102,21 @@ class AnsweringEnsemble(Classifier, Encodes):
 
     @override
     def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
-        """Probabilities and scores (N,): the means of the models' own (Lakshminarayanan et al.
-        2017, arXiv:1612.01474, of probabilities); see ``DTGCNN``.
+        """The most probable classes by the mean of the models' probabilities (Lakshminarayanan et
+        al. 2017, arXiv:1612.01474), and the mean of their scores (N,); see ``DTGCNN``.
 
         Raises:
             ValueError: as for ``DTGCNN``, or the models know different classes.
         """
         self.class_names()
-        rows, count = self.vectors(x), len(self.models)
-        given = [model.answers(rows, k=k) for model in self.models]
-        probabilities = sum(answers.probabilities for answers in given) / count
-        scores = sum(answers.scores for answers in given) / count
-        return Answers(given[0].classes, probabilities, scores)
+        rows = self.vectors(x)
+        return judged(self.models, [model.neighbors(rows, k) for model in self.models], rows)
+
+    @override
+    def predict_proba(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> HostArray:
+        self.class_names()
+        rows = self.vectors(x)
+        return probabilities_of(self.models, [model.neighbors(rows, k) for model in self.models])
 
     @override
     def threshold(self, reject: float) -> float:

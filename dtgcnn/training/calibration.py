@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..array import HostArray
-from ..model import DTGCNN, Calibration
+from ..model import DTGCNN, Calibration, judged
 
 __all__ = ["calibrate"]
 
@@ -40,4 +40,4 @@ def calibrate(model: DTGCNN, host_x: HostArray, labels: HostArray) -> None:
     held = Held(own, near.labels, near.cosines, near.scope, *host)
     arrays = fit_calibration(held, len(model.classes_))
     model.calibration = Calibration(arrays)
-    model.calibration = Calibration(measured(arrays, model.judge(near).probabilities, own))
+    model.calibration = Calibration(measured(arrays, judged([model], [near], x), own))

@@ -22,7 +22,9 @@ def answered(rows: int, seed: int = 0) -> tuple[Answers, list[str]]:
     p[np.arange(rows), truth] += 0.6
     p /= p.sum(axis=1, keepdims=True)
     scores = p.max(axis=1) + 0.1 * rng.normal(size=rows)
-    return Answers(NAMES, p.astype(np.float32), scores), [NAMES[i] for i in truth]
+    best = np.argsort(-p, axis=1)[:, :2]
+    sure = np.take_along_axis(p, best, axis=1).astype(np.float32)
+    return Answers(NAMES, best, sure, scores), [NAMES[i] for i in truth]
 
 
 def test_figures_of_classes_are_scikit_learns() -> None:

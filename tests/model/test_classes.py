@@ -68,6 +68,15 @@ def test_probabilities_are_what_their_formula_says(model: DTGCNN, k: int) -> Non
     assert model.predict(TEST, k=k) == [model.classes_[i] for i in p.argmax(axis=1)]
 
 
+@pytest.mark.parametrize("k", [1, 10, 500])
+def test_the_best_two_are_those_of_all_probabilities(model: DTGCNN, k: int) -> None:
+    rows = np.concatenate([TEST, FAR, np.zeros((1, 16), np.float32)])
+    p, answers = model.predict_proba(rows, k=k), model.answers(rows, k=k)
+    order = np.argsort(-p, axis=1, kind="stable")[:, :2]
+    assert (answers.best == order).all()
+    assert (answers.sure == np.take_along_axis(p, order, axis=1)).all()
+
+
 def test_the_class_is_that_of_scikit_learns_weighted_neighbours(model: DTGCNN) -> None:
     neighbors = pytest.importorskip("sklearn.neighbors")
     bank, tau = model.trained_bank(), model.calibration.temperature
@@ -85,16 +94,19 @@ def test_the_class_is_that_of_scikit_learns_weighted_neighbours(model: DTGCNN) -
 
 def test_a_row_does_not_depend_on_its_company(model: DTGCNN) -> None:
     rows = np.concatenate([TEST, FAR, X[:30], np.zeros((1, 16), np.float32)])
-    together = model.answers(rows)
+    together, p = model.answers(rows), model.predict_proba(rows)
     order = np.random.default_rng(1).permutation(len(rows))
     shuffled = model.answers(rows[order])
-    assert (shuffled.probabilities == together.probabilities[order]).all()
+    assert (shuffled.best == together.best[order]).all()
+    assert (shuffled.sure == together.sure[order]).all()
+    assert (model.predict_proba(rows[order]) == p[order]).all()
     assert (shuffled.scores == together.scores[order]).all()
     many = model.answers(np.concatenate([rows, rows[::-1]]))  # more than one block
-    assert (many.probabilities[: len(rows)] == together.probabilities).all()
+    assert (many.sure[: len(rows)] == together.sure).all()
     for row in (0, 7, len(TEST), len(rows) - 31, len(rows) - 1):
         alone = model.answers(rows[row : row + 1])
-        assert (alone.probabilities[0] == together.probabilities[row]).all()
+        assert (alone.sure[0] == together.sure[row]).all()
+        assert (model.predict_proba(rows[row : row + 1])[0] == p[row]).all()
         assert alone.scores[0] == together.scores[row]
     assert model.predict_proba(rows[:0]).shape == (0, 5)
 
@@ -154,7 +166,7 @@ def test_calibration_stays_with_the_model(trainer: Trainer, tmp_path: Path) -> N
     model.save(tmp_path / "m")
     loaded = DTGCNN.load(tmp_path / "m", backend=model.ops.name)
     after = loaded.answers(TEST)
-    assert (after.probabilities == before.probabilities).all()
+    assert (after.sure == before.sure).all()
     assert (after.scores == before.scores).all()
     assert loaded.threshold(0.123) == model.threshold(0.123)
     assert loaded.calibration.error == model.calibration.error

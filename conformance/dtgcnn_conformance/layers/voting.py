@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dtgcnn.array.ops import ArrayOps, HostArray
-from dtgcnn.model.voters import SCOPE_ROWS, Voters, probabilities, voters_of
+from dtgcnn.model.voters import SCOPE_ROWS, Voters, probabilities, two_best, voters_of
 
 from ..comparison import require
 from ..probe import Probe, integers, normal
@@ -50,15 +50,19 @@ def votes_by_definition(probe: Probe) -> None:
             doubt = np.minimum(epsilon * np.exp((1.0 - cosines[:, :1]) / tau), 1e4)
             expected = (votes + doubt / CLASSES) / (votes.sum(axis=1, keepdims=True) + doubt)
             given = probe.array(labels), probe.array(cosines)
-            found = probabilities(probe.ops, *given, CLASSES, tau, epsilon)
+            every = probe.ops.arange(CLASSES)[None, :]
+            found = probabilities(probe.ops, every, *given, CLASSES, tau, epsilon)
             probe.values(f"{len(cosines)} rows, τ = {tau}, ε = {epsilon}", found, expected)
+            some = probabilities(probe.ops, given[0], *given, CLASSES, tau, epsilon)
+            own = np.take_along_axis(expected, labels, axis=1)
+            probe.values(f"classes of voters, τ = {tau}, ε = {epsilon}", some, own)
 
 
 @check("layers")
 def far_rows_are_in_doubt(probe: Probe) -> None:
     """However far the nearest are, no probability is 0 and the most votes are the most probable."""
     for tau, epsilon in HOW:
-        given = probe.array(LABELS), probe.array(COSINES - 0.7)
+        given = probe.ops.arange(CLASSES)[None, :], probe.array(LABELS), probe.array(COSINES - 0.7)
         p = probe.ops.to_numpy(probabilities(probe.ops, *given, CLASSES, tau, epsilon))
         require(bool((p > 0.0).all()), f"τ = {tau}, ε = {epsilon}: a probability is {p.min()}")
         weights = np.exp((COSINES - COSINES[:, :1]) / tau)[:, :, None]
@@ -66,6 +70,25 @@ def far_rows_are_in_doubt(probe: Probe) -> None:
         clear = np.ptp(np.sort(votes, axis=1)[:, -2:], axis=1) > 1e-2
         same = p.argmax(axis=1)[clear] == votes.argmax(axis=1)[clear]
         require(bool(same.all()), f"τ = {tau}, ε = {epsilon}: another class than has most votes")
+
+
+@check("layers")
+def the_two_most_probable(probe: Probe) -> None:
+    """Of classes that occur more than once and are as probable as others, the lower come first."""
+    rng = np.random.default_rng(47)
+    by_class = integers(rng.integers(1, 4, (40, CLASSES))) / np.float32(4.0)
+    asked = integers(rng.integers(0, CLASSES, (40, NEAREST)))
+    asked[:4] = asked[:4, :1]
+    best, sure = two_best(
+        probe.ops, probe.array(asked), probe.array(np.take_along_axis(by_class, asked, axis=1))
+    )
+    for row, (places, p) in enumerate(zip(*map(probe.ops.to_numpy, (best, sure)), strict=True)):
+        own = by_class[row]
+        order = [int(c) for c in np.argsort(-own, kind="stable") if c in asked[row]]
+        wanted = (order + order)[:2]
+        require(places.tolist() == wanted, f"row {row}: the best are {places}, not {wanted}")
+        known = [own[wanted[0]], own[wanted[1]] if len(order) > 1 else 0.0]
+        require(p.tolist() == known, f"row {row}: their probabilities are {p}, not {known}")
 
 
 @check("layers")

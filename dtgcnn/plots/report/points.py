@@ -61,7 +61,7 @@ class Points:
         classes = [name for name in dataset.label_names or [] if name in set(label)]
         places = {name: place for place, name in enumerate(classes)}
         told = [""] * count if answers is None else answers.labels()
-        sure = np.zeros(count) if answers is None else answers.probabilities.max(axis=1)
+        sure = np.zeros(count) if answers is None else answers.sure[:, 0]
         outside = np.zeros(count, np.uint8)
         if answers is not None and threshold is not None:
             outside[:] = np.asarray(answers.scores) < threshold

@@ -51,6 +51,20 @@ in_the_core(
                 "layers/votes_by_definition",
             ),
         ],
+        "dtgcnn.model.voters:two_best": [
+            (
+                "of equal ones the higher number first",
+                "-ops.max(ops.where(p == most, -numbers, -math.inf)",
+                "ops.max(ops.where(p == most, numbers, -math.inf)",
+                "layers/the_two_most_probable",
+            ),
+            (
+                "one class is both",
+                "ops.where(numbers == first, 0.0, p)",
+                "p",
+                "layers/the_two_most_probable",
+            ),
+        ],
         "dtgcnn.model.voters:voters_of": [
             (
                 "rows without a class vote",
