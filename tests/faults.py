@@ -8,11 +8,13 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,16 +93,21 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
     return bytes(data)
 
 
-_PIECES = (b'"', b",", b"\n", b"\r\n", b"\t", b"{", b"}", b"[" * 5000, b"9" * 400, b"1e999", b"NaN")
-_PIECES += (
-    b"null",
-    b"-1",
-    b"\xef\xbb\xbf",
-    b"\xed\xa0\x80",
-    b"\xf4\x90\x80\x80",
-    b"\\ud800",
-    b"\0",
+_PIECES: tuple[bytes, ...] = (
+    b'"',
+    b",",
+    b"\n",
+    b"\r\n",
+    b"\t",
+    b"{",
+    b"}",
+    b"[" * 5000,
+    b"9" * 400,
+    b"1e999",
+    b"NaN",
 )
+_PIECES = (*_PIECES, b"null", b"-1", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80")
+_PIECES = (*_PIECES, b"\\ud800", b"\0")
 
 
 def outcome(call: Callable[[], object]) -> str:
@@ -146,7 +153,8 @@ def ended_at(
 ) -> Ended:
     """Run ``call`` in a process of its own, up to the n-th operation on a file in ``folder``.
 
-    Opening, renaming, linking, removing, making a folder and flushing to the disk are operations.
+    Opening, renaming, linking, removing, making a folder, flushing to the disk, and statements and
+    commits of SQLite are operations.
     The n-th kills the process before it is done, or fails with the error number ``fails``.
     """
     said, count = folder.parent / "said", folder.parent / "operations"
@@ -175,8 +183,30 @@ def ended_at(
             happens()
             flush(file)
 
-        flush = os.fsync
+        class Watched(sqlite3.Connection):
+            """A database whose statements are operations on its file."""
+
+            def execute(self, *given: Any) -> Any:
+                self._happens()
+                return super().execute(*given)
+
+            def executemany(self, *given: Any) -> Any:
+                self._happens()
+                return super().executemany(*given)
+
+            def __exit__(self, *given: Any) -> Any:
+                self._happens()
+                return super().__exit__(*given)
+
+            def _happens(self) -> None:
+                try:
+                    happens()
+                except OSError as error:
+                    raise sqlite3.OperationalError(f"disk I/O error: {error}") from None
+
+        flush, connect = os.fsync, sqlite3.connect
         os.fsync = fsync  # type: ignore[assignment]
+        sqlite3.connect = partial(connect, factory=Watched)  # type: ignore[assignment]
         sys.addaudithook(hook)
         try:
             call()

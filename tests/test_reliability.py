@@ -8,22 +8,20 @@ import random
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, CheckpointError, Trainer, TripletDataset
-from dtgcnn.cli import main
 from dtgcnn.config import read_settings
 from dtgcnn.data import read_file
-from dtgcnn.evaluation import SearchIndex
 
 from .conftest import SETTINGS, sentences
-from .faults import corpus, ended_at, files_of, killed_at, mutated, outcome
+from .faults import corpus, files_of, mutated, outcome
+from .kills import Campaign
+from .writers import GROUPS, runs_of
 
 MUTATIONS = 300
 CORPUS = corpus()
@@ -70,70 +68,43 @@ def test_a_changed_model_is_refused_or_as_it_was(saved: Path) -> None:
         path.write_bytes(content)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_killed_command_leaves_a_whole_file_or_none(saved: Path, tmp_path: Path) -> None:
-    rng = random.Random(3)
-    texts = tmp_path / "texts.csv"
-    texts.write_text("text,label\n" + "".join(f"{t},{c}\n" for t, c in zip(*sentences())))
-    out = tmp_path / "out"
-    commands = {
-        "encode": ["encode", str(saved), str(texts), "--output", str(out / "vectors.npy")],
-        "augment": ["augment", str(texts), "--output", str(out / "more.csv")],
-        "index": ["index", str(saved), str(texts), "--output", str(out / "index")],
-    }
-    for name, command in commands.items():
-        out.mkdir()
-        begin = time.perf_counter()
-        assert not killed_at(lambda command=command: main(command), 60.0)
-        taken, whole = time.perf_counter() - begin, dict(files_of(out))
-        assert whole
-        for _ in range(8):
-            shutil.rmtree(out)
-            out.mkdir()
-            killed_at(lambda command=command: main(command), rng.uniform(0.0, taken))
-            found = dict(files_of(out))
-            if name != "index":
-                assert found in ({}, whole)
-            elif "index/model.safetensors" in found:
-                assert SearchIndex.load(out / "index", backend="numpy").search(["the cat"])
-        shutil.rmtree(out)
+FORKED = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+"""Of tests of processes that are ended, in which no warning is one of the test's own."""
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@FORKED
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("group", [*GROUPS, "training, numpy"])
+def test_what_is_killed_is_whole_or_goes_on(group: str, tmp_path: Path) -> None:
+    broken: list[str] = []
+    campaign = Campaign(tmp_path / "work", random.Random(group), broken)
+    campaign.killed(runs_of(group, tmp_path, campaign.out), FEW[group])
+    assert not broken
+    assert campaign.found["kills"] > 0
+
+
+@FORKED
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("fails", [None, errno.EIO], ids=["killed", "EIO"])
+@pytest.mark.parametrize("group", [*GROUPS, "training, numpy"])
 def test_any_operation_on_a_file_may_be_the_last_or_fail(
-    saved: Path, tmp_path: Path, fails: int | None
+    group: str, fails: int | None, tmp_path: Path
 ) -> None:
-    texts, work = tmp_path / "texts.csv", tmp_path / "work"
-    texts.write_text("text,label\n" + "".join(f"{t},{c}\n" for t, c in zip(*sentences())))
-    vectors, index = work / "vectors.npy", work / "index"
-    work.mkdir()
-    runs = {
-        vectors: ["encode", str(saved), str(texts), "--output", str(vectors)],
-        index: ["index", str(saved), str(texts), "--output", str(index)],
-    }
-    for output, command in runs.items():
-        call = partial(main, command)
-        whole = ended_at(call, work, None)
-        assert whole.code == 0
-        content = dict(files_of(work))
-        for at in range(1, whole.operations + 1, max(1, whole.operations // 6)):
-            shutil.rmtree(work)
-            work.mkdir()
-            ended = ended_at(call, work, at, fails)
-            assert ended.code == (None if fails is None else 2) or dict(files_of(work)) == content
-            if fails is not None and ended.code:
-                line = ended.said.strip().splitlines()[-1]
-                assert line.startswith("Error: "), ended.said
-                assert str(work) in line
-            if output == index and (index / "model.safetensors").exists():
-                assert SearchIndex.load(index, backend="numpy").search(["the cat"])
-            elif output == vectors:
-                assert dict(files_of(work)) in ({}, content)
-        shutil.rmtree(work)
-        work.mkdir()
+    broken: list[str] = []
+    campaign = Campaign(tmp_path / "work", random.Random(group), broken)
+    campaign.operations(runs_of(group, tmp_path, campaign.out), FEW[group], fails)
+    assert not broken
+    assert campaign.found["kills" if fails is None else "told"] > 0
+
+
+FEW = {
+    "commands": 13,
+    "saves over what is there": 9,
+    "caches": 6,
+    "training of an ensemble": 3,
+    "training, numpy": 4,
+}
+"""How many are ended of each group."""
 
 
 LIMITED = """
