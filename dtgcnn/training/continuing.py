@@ -30,7 +30,11 @@ def load_trained(directory: str | Path, ops: ArrayOps) -> DTGCNN:
         raise ValueError(f"{directory}: must hold a trained model, it holds an index of one")
     model = DTGCNN.load(directory, ops=ops)
     if type(model) is not DTGCNN:
-        raise ValueError(f"{directory}: must hold a DTGCNN, it holds a {type(model).__name__}")
+        kind = type(model).__name__
+        raise ValueError(
+            f"{directory}: must hold a DTGCNN, it holds a {kind}, whose tasks a file does not tell: "
+            f"go on from Python, by Trainer({kind}.load(...), ...)"
+        )
     if model.bank is None:
         raise CheckpointError(f"{directory}: must hold a trained model, this one has no bank")
     return model
