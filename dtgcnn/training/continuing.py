@@ -32,7 +32,7 @@ def load_trained(directory: str | Path, ops: ArrayOps) -> DTGCNN:
     if type(model) is not DTGCNN:
         kind = type(model).__name__
         raise ValueError(
-            f"{directory}: must hold a DTGCNN, it holds a {kind}, whose tasks a file does not tell: "
+            f"{directory}: must hold a DTGCNN, it holds a {kind}, whose tasks no file tells: "
             f"go on from Python, by Trainer({kind}.load(...), ...)"
         )
     if model.bank is None:
