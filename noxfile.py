@@ -201,7 +201,7 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-@nox.parametrize("versions", ["newest", "lowest"])
+@nox.parametrize("versions", [nox.param(name, id=name) for name in INTEGRATIONS])
 def integrations(session: nox.Session, versions: str) -> None:
     """scikit-learn, sentence-transformers, the Hugging Face hub and MTEB, as users' code has them:
     the libraries at their newest versions, or at the lowest that are supported."""

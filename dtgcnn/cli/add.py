@@ -20,6 +20,7 @@ from .options import (
     overwrite_option,
     rows_of,
 )
+from .streams import InputFile
 
 __all__ = ["add", "refuse_index"]
 
@@ -30,7 +31,7 @@ __all__ = ["add", "refuse_index"]
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model folder.")
 @backend_option
 @overwrite_option
-def add(model: Path, file: Path, output: Path, backend: str, overwrite: bool) -> None:
+def add(model: Path, file: InputFile, output: Path, backend: str, overwrite: bool) -> None:
     """Save the model or ensemble in DIR with FILE's rows, labelled or not, beside its bank's.
 
     Nothing is trained. The classes of rows may be new to the model: its network has not learnt to

@@ -16,6 +16,7 @@ from .options import (
     overwrite_option,
     threads_option,
 )
+from .streams import InputFile, output_option, written
 
 __all__ = ["augment"]
 
@@ -23,7 +24,9 @@ __all__ = ["augment"]
 @main.command()
 @file_argument
 @threads_option
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="What to write.")
+@output_option(
+    "--output", ".csv", ".tsv", ".json", ".jsonl", ".npz", required=True, help="What to write."
+)
 @click.option(
     "--strategy",
     "strategies",
@@ -65,7 +68,7 @@ __all__ = ["augment"]
 @click.option("--seed", default=0, show_default=True, help="Source of every random choice.")
 @overwrite_option
 def augment(
-    file: Path,
+    file: InputFile,
     output: Path,
     strategies: tuple[str, ...],
     probability: float,
@@ -112,4 +115,4 @@ def augment(
     others = None if held_out is None else dataset_of(held_out)
     augmented = augmenter.augment_dataset(dataset, versions, others)
     write_file(augmented, output)
-    click.echo(f"{output}: {len(dataset)} rows and {len(augmented) - len(dataset)} new ones")
+    written(output, f"{len(dataset)} rows and {len(augmented) - len(dataset)} new ones")

@@ -36,6 +36,7 @@ from .options import (
     threads_option,
     write_figures,
 )
+from .streams import InputFile, output_option
 from .train import PIECES, prepared, usual_split
 
 __all__ = ["check"]
@@ -51,7 +52,7 @@ SOME = 1000
 @main.command()
 @file_argument
 @threads_option
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all of it here.")
+@output_option("--json", ".json", help="Write all of it here.")
 @click.option(
     "--batch-size", type=click.IntRange(4), default=128, show_default=True, help="As for train."
 )
@@ -68,7 +69,7 @@ SOME = 1000
     help="What makes vectors of texts, as for train  [default: tfidf]",
 )
 def check(
-    file: Path,
+    file: InputFile,
     json_file: Path | None,
     batch_size: int,
     places: int | None,
@@ -139,7 +140,7 @@ class _Warnings(logging.Handler):
         self._log.propagate = True
 
 
-def _read(file: Path) -> tuple[RawData, list[Finding]]:
+def _read(file: InputFile) -> tuple[RawData, list[Finding]]:
     """The file, and what is odd in it; how it was taken is shown at once."""
     with _Warnings() as warned:
         raw = read_file(file, columns=columns_named())

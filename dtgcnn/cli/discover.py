@@ -24,6 +24,7 @@ from .options import (
     shorten,
     write_figures,
 )
+from .streams import TABLES, InputFile, output_option, written
 
 __all__ = ["discover"]
 
@@ -45,13 +46,13 @@ SHOWN = 100
 @click.option(
     "--seed", default=0, show_default=True, type=click.IntRange(0), help="Of starts and samples."
 )
-@click.option("--output", type=click.Path(path_type=Path), help="A .csv, .jsonl or .parquet file.")
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all of it here.")
+@output_option("--output", *TABLES, help="A .csv, .jsonl or .parquet file.")
+@output_option("--json", ".json", help="Write all of it here.")
 @backend_option
 @overwrite_option
 def discover(
     model: Path,
-    file: Path,
+    file: InputFile,
     groups: int | None,
     seed: int,
     output: Path | None,
@@ -106,6 +107,6 @@ def discover(
         columns |= {"group": found.names, "known": known}
         rounded = [None if c is None else round(float(c), 6) for c in cosines]
         write_table(output, {**columns, "cosine": rounded})
-        click.echo(f"{output}: {len(known):,} rows")
+        written(output, f"{len(known):,} rows")
     if json_file is not None:
         write_figures(json_file, {"model": str(model), "file": str(file), **found.to_dict()})

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
 import click
-import numpy as np
 
 from ..array import load_ops
 from ..array.distributed import shared_rows
-from ..evaluation import Precision, kept_neighbors, smaller
-from ..storage import replace_file
+from ..data import VECTOR_SUFFIXES, TripletDataset, check_vectors, write_vectors
+from ..evaluation import Precision, kept_neighbors, smaller, step_of
 from ..training import load_embedder
 from .main import main
 from .options import (
@@ -27,6 +25,7 @@ from .options import (
     rows_of,
     together,
 )
+from .streams import InputFile, output_option, written
 
 __all__ = ["encode"]
 
@@ -34,7 +33,9 @@ __all__ = ["encode"]
 @main.command()
 @model_argument
 @file_argument
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="A .npy file.")
+@output_option(
+    "--output", *VECTOR_SUFFIXES, required=True, help="A .npy, .parquet or .safetensors file."
+)
 @click.option(
     "--dtype",
     type=click.Choice(get_args(Precision)),
@@ -45,15 +46,22 @@ __all__ = ["encode"]
 @backend_option
 @overwrite_option
 def encode(
-    model: Path, file: Path, output: Path, dtype: Precision, backend: str, overwrite: bool
+    model: Path, file: InputFile, output: Path, dtype: Precision, backend: str, overwrite: bool
 ) -> None:
-    """Write the embeddings of FILE's rows as an array, one row each, in order.
+    """Write the embeddings of FILE's rows, one row each, in order.
 
     FILE may be labelled or plain: a .txt file of one text a line, a column "text", or vectors.
-    Processes that a launcher started share the rows, and the first writes them.
+    A .npy file holds an array, .safetensors a tensor x, and .parquet the column embedding after
+    FILE's texts and labels; packed signs are called bits. Processes that a launcher started share
+    the rows, and the first writes them.
+
+    \b
+    Examples:
+      dtgcnn encode model tickets.csv --output vectors.npy
+      dtgcnn encode model tickets.csv --output vectors.parquet --dtype int8
+      cat texts.txt | dtgcnn encode model - --format txt --output - > vectors.npy
     """
-    if output.suffix != ".npy":
-        raise ValueError(f"--output must end in .npy, received {output}")
+    check_vectors(output)
     ops = load_ops(backend)
     world = together(ops)
     world.from_first("--output", lambda: check_file("--output", output, overwrite))
@@ -66,14 +74,31 @@ def encode(
     if not world.is_first:
         return
     rows = smaller(embeddings, dtype)
-    buffer = io.BytesIO()
-    np.save(buffer, rows)
-    replace_file(output, buffer.getvalue())
-    click.echo(f"{output}: {rows.shape[0]} rows of {rows.shape[1]}")
+    told = {"dtype": dtype, "columns": str(embeddings.shape[1])}
+    if dtype == "int8":
+        told["step"] = repr(step_of(embeddings))
+    write_vectors(output, rows, _called(output, dtype), _columns(dataset), told)
+    written(output, f"{rows.shape[0]} rows of {rows.shape[1]}")
     if dtype != "float32":
         kept = kept_neighbors(embeddings, rows)
         share = rows.nbytes / max(embeddings.nbytes, 1)
         click.echo(f"{dtype}: {share:.1%} of the bytes, {kept:.1%} of the ten nearest rows")
+
+
+def _called(output: Path, dtype: Precision) -> str:
+    """The name of the embeddings in a file: by its own reading rows of vectors, which packed signs
+    are not."""
+    if dtype == "binary":
+        return "bits"
+    return "embedding" if output.suffix == ".parquet" else "x"
+
+
+def _columns(dataset: TripletDataset) -> dict[str, Sequence[Any]]:
+    """Texts and labels of the rows, where there are some."""
+    columns: dict[str, Sequence[Any]] = {} if dataset.texts is None else {"text": dataset.texts}
+    if dataset.label_names is not None:
+        columns["label"] = [name or None for name in dataset.names_of(range(len(dataset)))]
+    return columns
 
 
 def _told(inputs: Any, encode: Callable[[Any], Any]) -> dict[str, str | int]:

@@ -22,6 +22,7 @@ from .options import (
     model_argument,
     write_figures,
 )
+from .streams import InputFile, output_option
 
 __all__ = ["evaluate"]
 
@@ -29,9 +30,9 @@ __all__ = ["evaluate"]
 @main.command()
 @model_argument
 @file_argument
-@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write figures here.")
+@output_option("--json", ".json", help="Write figures here.")
 @backend_option
-def evaluate(model: Path, file: Path, json_file: Path | None, backend: str) -> None:
+def evaluate(model: Path, file: InputFile, json_file: Path | None, backend: str) -> None:
     """Measure the model, or ensemble, in DIR on FILE, against the vectors that go into it.
 
     Labelled data with a split column: the rows "test", or else "validation", are looked up among

@@ -19,13 +19,14 @@ from .options import (
     overwrite_option,
     together,
 )
+from .streams import InputFile, output_option, written
 
 __all__ = ["generate"]
 
 
 @main.command()
 @file_argument
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="What to write.")
+@output_option("--output", ".jsonl", ".csv", ".tsv", ".json", required=True, help="What to write.")
 @click.option(
     "--per-anchor", default=5, show_default=True, type=click.IntRange(1), help="Triplets a text."
 )
@@ -63,7 +64,7 @@ __all__ = ["generate"]
 @backend_option
 @overwrite_option
 def generate(
-    file: Path,
+    file: InputFile,
     output: Path,
     per_anchor: int,
     negatives: str,
@@ -124,10 +125,11 @@ def generate(
                 raise ValueError(f"{option} needs pairs with scores, {file} holds none")
         texts, labels = _labelled(file)
         report = generator.write_triplets(output, texts, labels, per_anchor, progress=True)
-    click.echo(f"{report}\n{output}")
+    click.echo(report)
+    written(output)
 
 
-def _labelled(file: Path) -> tuple[list[str], list[str]]:
+def _labelled(file: InputFile) -> tuple[list[str], list[str]]:
     """Texts and labels of the rows to train on."""
     dataset = dataset_of(file)
     if dataset.texts is None or dataset.labels is None or dataset.label_names is None:

@@ -22,6 +22,7 @@ from .options import (
     overwrite_option,
     rows_of,
 )
+from .streams import InputFile
 
 __all__ = ["index"]
 
@@ -40,7 +41,7 @@ __all__ = ["index"]
 @overwrite_option
 def index(
     model: Path,
-    file: Path,
+    file: InputFile,
     output: Path,
     hops: int,
     export: Path | None,

@@ -39,7 +39,7 @@ class _Commands(click.Group):
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         names = (module.name for module in iter_modules([str(Path(__file__).parent)]))
-        return sorted(name for name in names if name not in ("main", "options"))
+        return sorted(name for name in names if name not in ("main", "options", "streams"))
 
     @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

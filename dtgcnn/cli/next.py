@@ -24,6 +24,7 @@ from .options import (
     rows_of,
     shorten,
 )
+from .streams import TABLES, InputFile, output_option, written
 
 __all__ = ["choose"]
 
@@ -35,12 +36,12 @@ __all__ = ["choose"]
     "--count", default=20, show_default=True, type=click.IntRange(1), help="Rows to choose."
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the starts.")
-@click.option("--output", type=click.Path(path_type=Path), help="A .csv, .jsonl or .parquet file.")
+@output_option("--output", *TABLES, help="A .csv, .jsonl or .parquet file.")
 @backend_option
 @overwrite_option
 def choose(
     model: Path,
-    file: Path,
+    file: InputFile,
     count: int,
     seed: int,
     output: Path | None,
@@ -93,4 +94,4 @@ def choose(
             columns[name] = [round(getattr(one, name), 6) for one in found]
         columns |= {name: [getattr(one, name) for one in found] for name in ("first", "second")}
         write_table(output, columns)
-        click.echo(f"{output}: {len(found):,} rows")
+        written(output, f"{len(found):,} rows")

@@ -16,6 +16,7 @@ from ..array.distributed import World, joined
 from ..config import DTGCNNConfig, parse_value
 from ..data import TripletDataset
 from ..storage import write_json
+from .streams import InputFile, input_options
 
 __all__ = [
     "about",
@@ -64,8 +65,9 @@ def columns_named(*roles: str) -> dict[str, str]:
 
 
 def file_argument(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The argument FILE, and the options that name its columns."""
-    return click.argument("file", type=click.Path(path_type=Path))(columns_options(command))
+    """The argument FILE, and the options that tell its format and name its columns."""
+    command = columns_options(input_options(command))
+    return click.argument("file", type=click.Path(path_type=Path))(command)
 
 
 model_argument = click.argument("model", metavar="DIR", type=click.Path(path_type=Path))
@@ -128,7 +130,7 @@ def named(option: str, check: Callable[..., None], *arguments: Any) -> None:
 
 
 @contextmanager
-def about(path: Path, *options: str) -> Iterator[None]:
+def about(path: InputFile, *options: str) -> Iterator[None]:
     """Let a ``ValueError`` begin with ``path``, which it is about, and name an option as one where
     it is about the value of one of ``options``."""
     try:
@@ -194,12 +196,12 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     return chosen
 
 
-def dataset_of(file: Path) -> TripletDataset:
+def dataset_of(file: InputFile) -> TripletDataset:
     """The data of a file, whose columns options may name."""
     return TripletDataset(file, columns_named())
 
 
-def rows_of(file: Path, *roles: str) -> TripletDataset:
+def rows_of(file: InputFile, *roles: str) -> TripletDataset:
     """The single texts or vectors of a file, labelled or not; one of triplets is refused. Options
     name its columns, or those of ``roles`` alone."""
     dataset = TripletDataset.of_rows(file, columns_named(*roles))

@@ -20,6 +20,7 @@ from .options import (
     model_argument,
     overwrite_option,
 )
+from .streams import InputFile, output_option, written
 
 __all__ = ["plot"]
 
@@ -27,11 +28,7 @@ __all__ = ["plot"]
 @main.command()
 @model_argument
 @file_argument
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    help="A .png or .svg file.  [default: KIND.png]",
-)
+@output_option("--output", ".png", ".svg", help="A .png or .svg file.  [default: KIND.png]")
 @click.option(
     "--kind",
     type=click.Choice(["embeddings", "degrees", "purity"]),
@@ -51,7 +48,7 @@ __all__ = ["plot"]
 @overwrite_option
 def plot(
     model: Path,
-    file: Path,
+    file: InputFile,
     output: Path | None,
     kind: str,
     method: Method | None,
@@ -97,4 +94,5 @@ def plot(
     else:
         draw = plot_degrees if kind == "degrees" else plot_purity
         said = draw(loaded, dataset, output).get_suptitle()
-    click.echo(f"{said.replace(chr(10), ', ')}\n{output}")
+    click.echo(said.replace("\n", ", "))
+    written(output)

@@ -24,6 +24,7 @@ from .options import (
     rows_of,
     shorten,
 )
+from .streams import TABLES, given_file, input_options, is_stream, output_option, written
 
 __all__ = ["predict"]
 
@@ -36,6 +37,7 @@ SHOWN = 5
 @model_argument
 @click.argument("inputs", metavar="FILE_OR_TEXT...", nargs=-1, required=True)
 @columns_options
+@input_options
 @click.option(
     "--reject",
     type=float,
@@ -44,7 +46,7 @@ SHOWN = 5
 )
 @click.option("--why", is_flag=True, help="Show the training rows that each answer rests on.")
 @click.option("--k", default=VOTES, show_default=True, type=click.IntRange(1), help="How many.")
-@click.option("--output", type=click.Path(path_type=Path), help="A .csv, .jsonl or .parquet file.")
+@output_option("--output", *TABLES, help="A .csv, .jsonl or .parquet file.")
 @backend_option
 @overwrite_option
 def predict(
@@ -59,8 +61,9 @@ def predict(
 ) -> None:
     """Tell the class of each text, or of each row of a FILE, and its probability.
 
-    What is a file is read as one, and anything else is a text. The k nearest training rows vote.
-    With --output rows go to a file with the columns row, text, label, probability and rejected.
+    What is a file is read as one, - is standard input, and anything else is a text. The k nearest
+    training rows vote. With --output rows go to a file with the columns row, text, label,
+    probability and rejected.
     Where FILE has labels, the accuracy is shown at the end, that of its rows "test" where it has
     some.
 
@@ -68,6 +71,7 @@ def predict(
     Examples:
       dtgcnn predict model "where is my parcel?" --why
       dtgcnn predict model new.csv --reject 0.05 --output answers.csv
+      cat new.jsonl | dtgcnn predict model - --format jsonl --output - > answers.csv
     """
     if output is not None:
         check_table(output)
@@ -100,7 +104,7 @@ def predict(
             for line in [] if reasons is None else reasons[row]:
                 click.echo(line)
     if output is not None:
-        click.echo(f"{output}: {len(found):,} rows")
+        written(output, f"{len(found):,} rows")
     nothing = np.flatnonzero(~np.asarray(vectors).any(axis=1)).tolist()
     if nothing:
         click.echo(_unknown(nothing, texts, refused=limit is not None), err=True)
@@ -111,11 +115,11 @@ def predict(
 
 def _file(inputs: Sequence[str]) -> TripletDataset | None:
     """The rows of the one file; None where all are texts."""
-    files = [name for name in inputs if is_data_path(name)]
+    files = [name for name in inputs if is_stream(name) or is_data_path(name)]
     if files and len(inputs) > 1:
         raise ValueError(f"give one FILE, or texts, not both or several: {files[0]} is a file")
     if files:
-        return rows_of(Path(files[0]))
+        return rows_of(given_file(files[0]))
     for number, text in enumerate(inputs, 1):
         suffix = Path(text.removesuffix(".gz")).suffix.lower()
         if suffix in SUFFIXES and not any(map(str.isspace, text)):

@@ -20,6 +20,7 @@ from .options import (
     overwrite_option,
     rows_of,
 )
+from .streams import InputFile, input_options
 
 __all__ = ["remove"]
 
@@ -28,13 +29,14 @@ __all__ = ["remove"]
 @model_argument
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @columns_options
+@input_options
 @click.option("--class", "classes", multiple=True, metavar="NAME", help="All rows of a class.")
 @click.option("--output", required=True, type=click.Path(path_type=Path), help="Model folder.")
 @backend_option
 @overwrite_option
 def remove(
     model: Path,
-    file: Path | None,
+    file: InputFile | None,
     classes: tuple[str, ...],
     output: Path,
     backend: str,

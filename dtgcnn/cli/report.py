@@ -22,6 +22,7 @@ from .options import (
     model_argument,
     overwrite_option,
 )
+from .streams import InputFile, output_option, written
 
 __all__ = ["report"]
 
@@ -29,13 +30,7 @@ __all__ = ["report"]
 @main.command()
 @model_argument
 @file_argument
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path),
-    default="report.html",
-    show_default=True,
-    help="An .html file.",
-)
+@output_option("--output", ".html", default=Path("report.html"), help="An .html file.")
 @click.option(
     "--method",
     type=click.Choice(get_args(Method)),
@@ -61,7 +56,7 @@ __all__ = ["report"]
 @overwrite_option
 def report(
     model: Path,
-    file: Path,
+    file: InputFile,
     output: Path,
     method: Method,
     max_points: int,
@@ -99,7 +94,7 @@ def report(
         max_points=max_points,
         reject=reject,
     )
-    click.echo(f"{output}: {output.stat().st_size / 1e6:.1f} MB")
+    written(output, f"{output.stat().st_size / 1e6:.1f} MB")
 
 
 def _run_of(model: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -18,7 +19,11 @@ __all__ = ["sample"]
 @click.argument("path", default="sample.csv", type=click.Path(path_type=Path))
 @overwrite_option
 def sample(path: Path, overwrite: bool) -> None:
-    """Write the bundled sample to PATH: support-desk messages with their intents."""
+    """Write the bundled sample to PATH, - for standard output: support-desk messages with their
+    intents."""
+    if str(path) == "-":
+        sys.stdout.buffer.write(Path(sample_path()).read_bytes())
+        return
     if path.suffix.lower() != ".csv":
         raise ValueError(f"PATH must end in .csv, received {path}")
     check_file("PATH", path, overwrite)

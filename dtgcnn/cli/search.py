@@ -16,6 +16,7 @@ from ..evaluation import Hit, Ranking, SearchIndex
 from ..storage import holds_ensemble, holds_index, main_file
 from .main import main
 from .options import backend_option, check_rows, columns_options, model_argument, rows_of
+from .streams import InputFile, given_file, input_options, is_stream
 
 __all__ = ["search"]
 
@@ -26,6 +27,7 @@ _FILES = {*SUFFIXES, ".gz"}
 @model_argument
 @click.argument("arguments", metavar="[FILE] QUERY...", nargs=-1, required=True)
 @columns_options
+@input_options
 @click.option("--top", default=5, show_default=True, type=click.IntRange(1), help="How many.")
 @click.option(
     "--by",
@@ -55,17 +57,19 @@ def search(
 
     Where DIR was made by ``dtgcnn index`` FILE may be left out: its rows are those that were
     indexed, and no row is encoded again. A model that was trained on vectors takes them as queries:
-    each QUERY is a file of them (.npy, .npz, .safetensors).
+    each QUERY is a file of them (.npy, .npz, .safetensors). FILE or QUERY may be -, standard input;
+    of QUERY each row there is one.
 
     The best row is the embedding's. Those after it come from both rankings by turns, since a query
     that is taken for another class finds its own among the input vectors.
     """
     indexed = holds_index(main_file(model))
-    has_file = not indexed or (len(arguments) > 1 and is_data_path(arguments[0]))
+    first = arguments[0]
+    has_file = not indexed or (len(arguments) > 1 and (is_stream(first) or is_data_path(first)))
     given = arguments[1:] if has_file else arguments
     if not given:
         raise ValueError(
-            f"QUERY is missing: {model} holds no index, so {arguments[0]!r} is the FILE to search"
+            f"QUERY is missing: {model} holds no index, so {first!r} is the FILE to search"
         )
     if not all(query.strip() for query in given):
         raise ValueError("QUERY must not be empty")
@@ -73,7 +77,7 @@ def search(
         raise ValueError(f"--approximate goes with an index, {model} is searched over a FILE")
     if by == "input" and approximate is not None:
         raise ValueError("--approximate goes with the embedding's ranking, not with --by input")
-    index = _over(model, Path(arguments[0]), backend) if has_file else None
+    index = _over(model, given_file(first), backend) if has_file else None
     index = index or _saved(model, backend)
     if approximate is not None:
         index.approximate(approximate)
@@ -90,7 +94,7 @@ def search(
         _show(hits)
 
 
-def _over(model: Path, file: Path, backend: str) -> SearchIndex:
+def _over(model: Path, file: InputFile, backend: str) -> SearchIndex:
     from ..training import load_embedder  # which takes a while, and an index needs none of it
 
     dataset = rows_of(file)
@@ -112,16 +116,22 @@ def _queries(index: SearchIndex, given: Sequence[str]) -> tuple[list[str], Any]:
     """What queries are called, and the queries: texts, or the rows of files of vectors."""
     first = getattr(index.model, "models", [index.model])[0]
     if first.encoder is not None:
+        texts: list[str] = []
         for query in given:
+            if is_stream(query):
+                texts += _texts(query)
+                continue
+            texts.append(query)
             if Path(query).suffix.lower() in _FILES and Path(query).is_file():
                 raise ValueError(
                     f"QUERY must be a text, {query} is a file; give the FILE to search before it"
                 )
-        return list(given), list(given)
+        return texts, texts
     names: list[str] = []
     blocks: list[Any] = []
-    for file in given:
-        rows = rows_of(Path(file))
+    for name in given:
+        file = given_file(name)
+        rows = rows_of(file)
         if rows.features is None:
             raise ValueError(f"{file}: holds texts; the model takes vectors")
         try:
@@ -130,6 +140,15 @@ def _queries(index: SearchIndex, given: Sequence[str]) -> tuple[list[str], Any]:
             raise ValueError(f"{file}: {error}") from None
         names += [f"{file}, row {row}" for row in range(len(rows))]
     return names, np.concatenate(blocks)
+
+
+def _texts(query: str) -> list[str]:
+    """The texts of a stream."""
+    file = given_file(query)
+    texts = rows_of(file, "text").texts
+    if texts is None:
+        raise ValueError(f"{file}: holds vectors; the model takes texts")
+    return texts
 
 
 def _show(hits: Sequence[Hit]) -> None:

@@ -63,6 +63,7 @@ from .options import (
     rows_of,
     together,
 )
+from .streams import InputFile
 
 __all__ = ["train"]
 
@@ -151,7 +152,7 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 @backend_option
 @overwrite_option
 def train(
-    file: Path,
+    file: InputFile,
     output: Path,
     init: Path | None,
     epochs: int | None,

@@ -17,6 +17,7 @@ from ..plots import plot_tuning
 from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, tune
 from .main import main
 from .options import backend_option, config_option, dataset_of, file_argument
+from .streams import InputFile
 from .train import chosen_settings, prepared, usual_split
 
 __all__ = ["tune_command"]
@@ -42,7 +43,7 @@ SHOWN = 10
 @click.option("--train-split", type=float, help="Share not held out  [default: as for train]")
 @backend_option
 def tune_command(
-    file: Path,
+    file: InputFile,
     output: Path,
     trials: int,
     epochs: int | None,

@@ -40,10 +40,12 @@ from .sample import load_sample, sample_path
 from .stages import difficulties, input_vectors, stage_rows, subset
 from .writing.files import check_format, record_format, write_file
 from .writing.table import check_table, write_table
+from .writing.vectors import VECTOR_SUFFIXES, check_vectors, write_vectors
 
 __all__ = [
     "STRATEGIES",
     "SUFFIXES",
+    "VECTOR_SUFFIXES",
     "Batch",
     "Block",
     "ClassBalancedSampler",
@@ -77,6 +79,7 @@ __all__ = [
     "available_encoders",
     "check_format",
     "check_table",
+    "check_vectors",
     "default_encoder",
     "difficulties",
     "examine",
@@ -105,4 +108,5 @@ __all__ = [
     "with_pseudo_labels",
     "write_file",
     "write_table",
+    "write_vectors",
 ]

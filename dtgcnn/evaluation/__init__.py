@@ -33,7 +33,7 @@ from .near_duplicates import NearDuplicates, near_duplicates
 from .projection import Method, choose_method, project, stratified_sample
 from .rivals import Rivals, measure_rivals
 from .search_index import Hit, Ranking, SearchIndex
-from .smaller import Precision, kept_neighbors, restored, smaller
+from .smaller import Precision, kept_neighbors, restored, smaller, step_of
 from .suspects import LabelSuspects, suspect_labels
 from .worst import WorstRow, worst_neighbors
 
@@ -91,6 +91,7 @@ __all__ = [
     "side_by_side",
     "skewness",
     "smaller",
+    "step_of",
     "stratified_sample",
     "suspect_labels",
     "table_lines",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .metrics import nearest_rows
 
-__all__ = ["Precision", "kept_neighbors", "restored", "smaller"]
+__all__ = ["Precision", "kept_neighbors", "restored", "smaller", "step_of"]
 
 Precision = Literal["float32", "float16", "int8", "binary"]
 
@@ -33,9 +33,13 @@ def smaller(embeddings: NDArray[Any], precision: Precision) -> NDArray[Any]:
     if precision == "binary":
         return np.packbits(embeddings > 0, axis=1)
     if precision == "int8":
-        largest = float(np.abs(embeddings).max(initial=0.0)) or 1.0
-        return np.rint(embeddings * (127 / largest)).astype(np.int8)
+        return np.rint(embeddings / step_of(embeddings)).astype(np.int8)
     return embeddings.astype(precision)
+
+
+def step_of(embeddings: NDArray[Any]) -> float:
+    """What ``"int8"`` counts: embeddings are about this times its whole numbers."""
+    return (float(np.abs(embeddings).max(initial=0.0)) or 1.0) / 127
 
 
 def restored(rows: NDArray[Any], width: int) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from .files import (
     replacing,
     write_arrays,
     write_json,
+    write_tensors,
 )
 from .hub import fetched, pushed
 from .index_file import IndexFile, holds_index, read_index
@@ -59,4 +60,5 @@ __all__ = [
     "write_checkpoint",
     "write_ensemble",
     "write_json",
+    "write_tensors",
 ]

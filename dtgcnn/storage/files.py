@@ -36,6 +36,7 @@ __all__ = [
     "replacing",
     "write_arrays",
     "write_json",
+    "write_tensors",
 ]
 
 _DRAFT = re.compile(r"\..+\.dtgcnn-(\d+)-[0-9a-f]{8}")
@@ -179,8 +180,18 @@ def write_arrays(path: Path, arrays: Mapping[str, Any], metadata: Mapping[str, A
     text = json.dumps(metadata)
     checksum = _checksum(contiguous, text)
     header = {"dtgcnn": text, "sha256": checksum}
-    replace_file(path, _in_order(save(contiguous, header)))
+    write_tensors(path, contiguous, header)
     return checksum
+
+
+def write_tensors(path: Path, arrays: Mapping[str, Any], told: Mapping[str, str]) -> None:
+    """Write named host arrays, and metadata, as a safetensors file as others write them, whole or
+    not at all; the same ones give the same bytes.
+
+    Raises:
+        OSError: it cannot be written; what was at ``path`` is as it was.
+    """
+    replace_file(path, _in_order(save(dict(arrays), dict(told))))
 
 
 def read_arrays(path: Path, form: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:

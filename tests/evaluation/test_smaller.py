@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
+from pyarrow import parquet
+from safetensors import safe_open
 
 from dtgcnn import DTGCNN, Trainer, TripletDataset
 from dtgcnn.cli import main
@@ -60,10 +62,57 @@ def test_the_command_tells_what_is_lost(tmp_path: Path) -> None:
     model.save(tmp_path / "model")
     np.savez(tmp_path / "x.npz", x=x)
     arguments = ["encode", str(tmp_path / "model"), str(tmp_path / "x.npz"), "--backend", "numpy"]
-    for name, bytes_ in (("float16", "50.0%"), ("int8", "25.0%"), ("binary", "3.1%")):
-        output = tmp_path / f"{name}.npy"
+    embeddings = model.encode(x)
+    for name, bytes_, suffix in (
+        *(("float16", "50.0%", suffix) for suffix in (".npy", ".parquet", ".safetensors")),
+        *(("int8", "25.0%", suffix) for suffix in (".npy", ".parquet", ".safetensors")),
+        *(("binary", "3.1%", suffix) for suffix in (".npy", ".parquet", ".safetensors")),
+    ):
+        output = tmp_path / f"{name}{suffix}"
         done = CliRunner().invoke(main, [*arguments, "--output", str(output), "--dtype", name])
         assert done.exit_code == 0, done.output
-        kept = kept_neighbors(model.encode(x), np.load(output))
+        read, told = read_back(output, name)
+        kept = kept_neighbors(embeddings, read)
         assert f"{name}: {bytes_} of the bytes, {kept:.1%} of the ten nearest rows" in done.output
-        np.testing.assert_array_equal(np.load(output), smaller(model.encode(x), name))
+        wanted = smaller(embeddings, name)
+        np.testing.assert_array_equal(read, wanted)
+        assert read.dtype == wanted.dtype
+        if suffix != ".npy":
+            assert (told["dtype"], told["columns"]) == (name, "8")
+        if "step" in told:
+            near = read * float(told["step"])
+            np.testing.assert_allclose(near, embeddings, atol=float(told["step"]) / 1.99)
+
+
+def read_back(path: Path, precision: str) -> tuple[Any, dict[str, str]]:
+    """The array of a file, by the readers of others, and what it tells of it."""
+    if path.suffix == ".npy":
+        return np.load(path), {}
+    if path.suffix == ".safetensors":
+        with safe_open(path, "np") as file:
+            return file.get_tensor("bits" if precision == "binary" else "x"), file.metadata()
+    table = parquet.read_table(path)
+    column = table["bits" if precision == "binary" else "embedding"].to_numpy()
+    told = {key.decode(): value.decode() for key, value in table.schema.metadata.items()}
+    return np.stack(column), told
+
+
+def test_a_table_of_embeddings_has_texts_and_labels(text_file: Path, tmp_path: Path) -> None:
+    parquet_of, model = tmp_path / "e.parquet", tmp_path / "m"
+    small = ("--set", "hidden_dims=[16]", "--no-map", "--backend", "numpy", "--epochs", "1")
+    assert not command("train", text_file, "--output", model, *small).exit_code
+    assert not command("encode", model, text_file, "--output", parquet_of).exit_code
+    table, dataset = parquet.read_table(parquet_of), TripletDataset(text_file)
+    assert table["text"].to_pylist() == dataset.texts
+    assert table["label"].to_pylist() == dataset.names_of(range(len(dataset)))
+    again = TripletDataset(parquet_of, {"text": "embedding"})
+    loaded = DTGCNN.load(model, backend="numpy")
+    np.testing.assert_array_equal(again.features, loaded.encode(dataset.texts))
+
+    refused = command("encode", model, text_file, "--output", tmp_path / "e.csv")
+    assert refused.exit_code == 2
+    assert "the suffix must be one of .npy, .parquet, .safetensors" in refused.output
+
+
+def command(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(a) for a in arguments])

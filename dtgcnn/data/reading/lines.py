@@ -128,6 +128,7 @@ class _Unpacked(io.RawIOBase):
     def __init__(self, source: Source, raw: io.FileIO, packed: bool) -> None:
         self._source = source
         self._raw = raw
+        self.name = raw.name
         self._file: io.IOBase = gzip.GzipFile(fileobj=raw, mode="rb") if packed else raw
         self._left = unpacked_limit() if packed else None
 

@@ -78,7 +78,7 @@ def read_file(
         DataError: no such file, an unknown suffix, a damaged file, or a record that breaks a
             rule; names the file and the place in it.
     """
-    raw = _read(Path(path), columns or {})
+    raw = _read(path, columns or {})
     if labels:
         raw.require_label()
     elif raw.labels is not None and not any(raw.labels):
@@ -86,15 +86,16 @@ def read_file(
     return raw
 
 
-def _read(path: Path, columns: Columns) -> RawData:
+def _read(given: str | PathLike[str], columns: Columns) -> RawData:
+    path = Path(given)
     if path.is_dir() or _format(path)[0] not in _ARRAYS:
-        source, shape, records = open_shaped(path, columns)
+        source, shape, records = open_shaped(given, columns)
         with records:
             if shape.held == "pairs":
                 raise not_pairs(source, shape)
             return from_records(source, records)
     suffix, packed = _format(path)
-    source = Source(str(path), "row")
+    source = Source(_name(given), "row")
     with open_bytes(source, path, packed) as file:
         whole = file if file.seekable() and not packed else io.BytesIO(file.read())
         return _ARRAYS[suffix](source, whole, columns)
@@ -174,15 +175,15 @@ def read_records(path: str | PathLike[str]) -> tuple[Source, Records]:
     Raises:
         DataError: as ``read_file``, but for the fields; some of it only as records are read.
     """
-    path = Path(path)
+    name, path = _name(path), Path(path)
     if path.is_dir():
-        source, found = read_folder(Source(str(path), "row"), path)
+        source, found = read_folder(Source(name, "row"), path)
         return source, Records(None, found)
     suffix, packed = _format(path)
     if suffix in _ARRAYS:
-        raise DataError(f"{path}: holds arrays; records are in {', '.join(_RECORDS)} files")
+        raise DataError(f"{name}: holds arrays; records are in {', '.join(_RECORDS)} files")
     read, unit = _RECORDS[suffix]
-    source = Source(str(path), unit)
+    source = Source(name, unit)
     file = open_bytes(source, path, packed)
     try:
         source, records = read(source, file)
@@ -190,6 +191,11 @@ def read_records(path: str | PathLike[str]) -> tuple[Source, Records]:
         file.close()
         raise
     return source, Records(file, records)
+
+
+def _name(path: str | PathLike[str]) -> str:
+    """How messages name a file: a path that is no ``Path`` may have a name of its own."""
+    return str(Path(path) if isinstance(path, str) else path)
 
 
 def _format(path: Path) -> tuple[str, bool]:
@@ -208,7 +214,7 @@ def _csv(source: Source, file: BinaryIO) -> _Found:
 
 
 def _tsv(source: Source, file: BinaryIO) -> _Found:
-    path = Path(source.name)
+    path = Path(file.name)
     packed = path.suffix.lower() == ".gz"
     return read_table(source, file, "\t", lambda: open_bytes(source, path, packed))
 
