@@ -38,8 +38,8 @@ class Side:
         self.bank = self.model.build_bank(x, labels.tolist())
         self.x = self.model.device_rows(x)
         self.links = self.model.attach(x, self.x)
-        self.optimizer_state = optimizer.init(ops, self.model.params)
         self.run = TrainingStep(ops, config, self.model.network, optimizer)
+        self.optimizer_state = self.run.init(self.model.params)
 
     def step(self, rows: Any, labels: Any, key: tuple[int, int], rate: float) -> float:
         """Take a step on these rows, with this key and learning rate, and return its loss."""

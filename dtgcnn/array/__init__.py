@@ -6,7 +6,7 @@ from .half_precision import half_matmul
 from .ops import Array, ArrayOps, HostArray, Tree
 from .random import derive_key, split, uniform
 from .threads import limit_threads, processors, thread_count
-from .tree import flatten, merge, partition, refill, tree_map, unflatten
+from .tree import flatten, merge, partition, ravel, refill, tree_map, unflatten, unravel
 
 __all__ = [
     "Array",
@@ -27,10 +27,12 @@ __all__ = [
     "partition",
     "processors",
     "random",
+    "ravel",
     "refill",
     "split",
     "thread_count",
     "tree_map",
     "unflatten",
     "uniform",
+    "unravel",
 ]

@@ -1,13 +1,14 @@
-"""Nested dicts of arrays: map over them, name their leaves, split them by name."""
+"""Nested dicts of arrays: map over them, name their leaves, split them by name, join them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 from typing import Any
 
-from .ops import Tree
+from .ops import Array, ArrayOps, Tree
 
-__all__ = ["flatten", "merge", "partition", "refill", "tree_map", "unflatten"]
+__all__ = ["flatten", "merge", "partition", "ravel", "refill", "tree_map", "unflatten", "unravel"]
 
 
 def tree_map(fn: Callable[..., Any], tree: Tree, *rest: Tree) -> Tree:
@@ -59,3 +60,21 @@ def refill(tree: Tree, flat: dict[str, Any], prefix: str) -> Tree:
     if isinstance(tree, dict):
         return {name: refill(sub, flat, f"{prefix}.{name}") for name, sub in tree.items()}
     return flat[prefix]
+
+
+def ravel(ops: ArrayOps, tree: Tree) -> Array:
+    """The entries of all leaves as one vector, leaf after leaf in the order of ``flatten``."""
+    leaves = flatten(tree).values()
+    parts = [leaf if leaf.ndim == 1 else ops.reshape(leaf, (-1,)) for leaf in leaves]
+    return ops.concat(parts) if parts else ops.zeros((0,))
+
+
+def unravel(ops: ArrayOps, vector: Array, like: Tree) -> Tree:
+    """The tree, shaped as ``like`` is, whose entries follow each other in ``vector``."""
+    flat, start = {}, 0
+    for name, leaf in flatten(like).items():
+        stop = start + math.prod(leaf.shape)
+        part = vector[start:stop]
+        flat[name] = part if leaf.ndim == 1 else ops.reshape(part, leaf.shape)
+        start = stop
+    return unflatten(flat)

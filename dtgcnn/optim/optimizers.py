@@ -29,6 +29,9 @@ class Optimizer(NamedTuple):
 
     init: Callable[[ArrayOps, Tree], Tree]
     update: Callable[[ArrayOps, Tree, Tree, Tree, Array], tuple[Tree, Tree]]
+    elementwise: bool = False
+    """Whether every entry of a parameter moves by itself: a step then hands all of them over as one
+    vector, in place of a tree."""
 
 
 def make_optimizer(name: str, *, weight_decay: float, momentum: float = 0.9) -> Optimizer:
@@ -79,7 +82,7 @@ def adamw(
         decay = learning_rate * weight_decay
         return tree_map(lambda u, p: u - decay * p, updates, params), state
 
-    return Optimizer(moments.init, update)
+    return Optimizer(moments.init, update, elementwise=True)
 
 
 def adam(
@@ -106,7 +109,7 @@ def adam(
         penalised = _penalised(gradients, params, weight_decay)
         return moments.update(ops, penalised, state, params, learning_rate)
 
-    return Optimizer(moments.init, update)
+    return Optimizer(moments.init, update, elementwise=True)
 
 
 def sgd(momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0) -> Optimizer:
@@ -142,7 +145,7 @@ def sgd(momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0
                 direction = tree_map(lambda m, g: g + momentum * m, m, gradients)
         return tree_map(lambda d: -learning_rate * d, direction), state
 
-    return Optimizer(init, update)
+    return Optimizer(init, update, elementwise=True)
 
 
 def clip_by_global_norm(ops: ArrayOps, gradients: Tree, max_norm: float) -> tuple[Tree, Array]:
@@ -187,7 +190,7 @@ def _adam(b1: float, b2: float, eps: float) -> Optimizer:
         updates = tree_map(lambda m, v: -step * m / (ops.sqrt(v) / root + eps), m, v)
         return updates, {"m": m, "m_weight": m_weight, "v": v, "v_weight": v_weight}
 
-    return Optimizer(init, update)
+    return Optimizer(init, update, elementwise=True)
 
 
 def _penalised(gradients: Tree, params: Tree, weight_decay: float) -> Tree:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from ..array import Array, ArrayOps, Tree, flatten, split, tree_map, unflatten
+from ..array import Array, ArrayOps, Tree, flatten, ravel, split, tree_map, unravel
 from ..array.distributed import ALONE, World, bounds_of, gathered_rows
 from .step import TrainingStep
 
@@ -159,12 +159,12 @@ class AccumulatedStep:
             return [like for _ in range(cuts[-1])]
         length = sum(math.prod(leaf.shape) for leaf in leaves.values())
         most = max(stop - start for start, stop in pairwise(cuts))
-        rows = [ops.concat([ops.reshape(x, (-1,)) for x in flatten(t).values()]) for t in own]
+        rows = [ravel(ops, tree) for tree in own]
         rows += [ops.zeros((length,))] * (most - len(rows))
         found = world.all_gather(name, ops.reshape(ops.concat(rows), (most, length)))
         trees = []
         for rank, (start, stop) in enumerate(pairwise(cuts)):
-            trees += [_unpacked(ops, found[rank][i], leaves) for i in range(stop - start)]
+            trees += [unravel(ops, found[rank][i], like) for i in range(stop - start)]
         return trees
 
     def _summable(self, gradients: Tree, scale: Array | None) -> Tree:
@@ -177,16 +177,6 @@ class AccumulatedStep:
 
     def _keys(self, key: Array, count: int) -> list[Array]:
         return [key] if count == 1 else split(self.ops, key, count)
-
-
-def _unpacked(ops: ArrayOps, row: Array, leaves: dict[str, Array]) -> Tree:
-    """The tree whose leaves' entries follow each other in ``row``."""
-    tree, start = {}, 0
-    for name, leaf in leaves.items():
-        stop = start + math.prod(leaf.shape)
-        tree[name] = ops.reshape(row[start:stop], leaf.shape)
-        start = stop
-    return unflatten(tree)
 
 
 def _add(total: Tree | None, tree: Tree, share: float) -> Tree:

@@ -15,7 +15,9 @@ from ..array import (
     merge,
     numerics,
     partition,
+    ravel,
     tree_map,
+    unravel,
 )
 from ..config import DTGCNNConfig
 from ..losses import ConfigObjective, Objective, config_objective
@@ -56,7 +58,7 @@ class TrainingStep:
 
     def init(self, params: Tree) -> Tree:
         """The optimiser's first state, of the parameters that are not frozen."""
-        state = self.optimizer.init(self.ops, partition(params, self.frozen)[0])
+        state = self.optimizer.init(self.ops, self._joined(partition(params, self.frozen)[0]))
         return {**state, **half_precision.init_loss_scale(self.ops)} if self.scales else state
 
     def __call__(
@@ -153,11 +155,13 @@ class TrainingStep:
         scale.
         """
         ops, scale = self.ops, optimizer_state.get("loss_scale")
+        gradients = self._joined(gradients)
         finite = self._all_finite(gradients) if self.scales else None
         if finite is not None:
             gradients = tree_map(lambda g: ops.where(finite, g / scale, 0.0), gradients)
         gradients, norm = clip_by_global_norm(ops, gradients, self.config.gradient_clip_val)
-        trained, kept = partition(params, self.frozen)
+        tree, kept = partition(params, self.frozen)
+        trained = self._joined(tree)
         updates, new_state = self.optimizer.update(
             ops, gradients, optimizer_state, trained, learning_rate
         )
@@ -172,7 +176,12 @@ class TrainingStep:
             new_state |= half_precision.update_loss_scale(ops, optimizer_state, finite)
             skipped = 1.0 - ops.astype(finite, ops.dtype)
             metrics |= {"loss_scale": scale, "skipped_steps": skipped}
+        moved = unravel(ops, moved, tree) if self.optimizer.elementwise else moved
         return merge(moved, kept), new_state, metrics
+
+    def _joined(self, tree: Tree) -> Tree:
+        """What the optimiser takes: one vector where it is ``elementwise``, else the tree."""
+        return ravel(self.ops, tree) if self.optimizer.elementwise else tree
 
     def settle(self, state: Tree, moved: Tree, metrics: Tree) -> Tree:
         """The running state after an update: of a skipped step, the former."""

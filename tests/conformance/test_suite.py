@@ -108,7 +108,7 @@ def test_every_operation_is_checked() -> None:
 
 
 CORE = {
-    "array": ("half_precision", "numerics", "random"),
+    "array": ("half_precision", "numerics", "random", "tree"),
     "losses": ("batch_all", "contrastive", "mining", "objective", "triplet"),
     "model": (
         *("bank", "bank_changes", "embedding_bag", "graph", "heads", "input_rows", "layers"),

@@ -12,7 +12,7 @@ from dtgcnn.array.tree import flatten
 from dtgcnn.model.network import Network
 
 from ..comparison import require
-from ..lock_step import lock_step, sensitivity
+from ..lock_step import by_parameter, lock_step, sensitivity
 from ..optimisers.schedules import compile_really
 from ..probe import Probe, to_host
 from ..registry import check
@@ -98,11 +98,12 @@ def compiled_step(probe: Probe) -> None:
     held = rounded(task.start, probe.ops.dtype)
     for number in range(2):
         expected = to_host(probe.ops, task.take(probe.ops, plain, held, number))
-        actual = task.take(probe.ops, compiled, held, number)
-        slack = sensitivity(expected["optimizer"], probe.tolerance.gradient.atol)
+        actual = to_host(probe.ops, task.take(probe.ops, compiled, held, number))
+        moments, own_moments = (by_parameter(probe, task, r) for r in (expected, actual))
+        slack = sensitivity(moments, probe.tolerance.gradient.atol)
         for name in ("metrics", "state"):
             probe.values(f"compiled {name}", actual[name], expected[name])
-        probe.gradients("compiled moments", actual["optimizer"], expected["optimizer"])
+        probe.gradients("compiled moments", own_moments, moments)
         probe.values("compiled parameters", actual["params"], expected["params"], slack)
 
 

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from .core import in_the_core
 
+SCOPE = "training/bank_scope"
+
 in_the_core(
     {
+        "dtgcnn.array.tree:ravel": [
+            (
+                "the last leaf first",
+                "flatten(tree).values()",
+                "[*flatten(tree).values()][::-1]",
+                SCOPE,
+            ),
+        ],
+        "dtgcnn.array.tree:unravel": [
+            (
+                "every leaf from the first entry",
+                "vector[start:stop]",
+                "vector[: stop - start]",
+                SCOPE,
+            ),
+        ],
         "dtgcnn.training.step:TrainingStep.update": [
             (
                 "gradients keep the scale of the loss",
