@@ -19,6 +19,10 @@ from .reading.raw import IntArray
 
 __all__ = ["PseudoLabels", "fit_encoder", "with_pseudo_labels"]
 
+CHANCE = 1
+"""Labelled rows that may be told wrong with unlabelled ones and right without, where most of these
+are near labels: of a few dozen rows that is chance, and rows of the same topics help."""
+
 
 @dataclass(frozen=True)
 class PseudoLabels:
@@ -61,6 +65,8 @@ class PseudoLabels:
         if self.without is None or self.with_them is None:
             return line
         verdict = "they are used" if self.used else "they are not used"
+        if self.used and self.with_them <= self.without:
+            verdict += ", since most are near labels, and so small a difference is chance"
         shares = f"{100 * self.with_them:.1f}% with them, {100 * self.without:.1f}% without"
         return f"{line}; of labelled rows, held out, {shares} are told right: {verdict}"
 
@@ -78,7 +84,9 @@ def with_pseudo_labels(
 
     Their classes are those that ``spread_labels`` finds. Whether that helps is found out on the
     labelled rows: each fifth of them is told once without its labels, from the others with
-    pseudo-labelled rows and without. They are used where more of them are right with these.
+    pseudo-labelled rows and without. They are used where more of them are right with these; and
+    where half of the unlabelled rows or more are near labels (see ``SpreadLabels.far``), unless two
+    fewer are right or more.
 
     Args:
         loader: of labelled rows, to train on.
@@ -115,7 +123,9 @@ def with_pseudo_labels(
         rows = np.concatenate([side.items for side in sides])
         given = np.concatenate([side.labels for side in sides])
         without, with_them = _shares(vectors, rows, given, chosen, rng)
-        shares, used = (without, with_them), with_them > without
+        shares = without, with_them
+        allowed = CHANCE if 2 * spread.far <= len(chosen) else -1
+        used = round(len(rows) * (without - with_them)) <= allowed
     found = PseudoLabels(
         int(taken.sum()),
         len(unlabelled) - len(distinct),
