@@ -1,15 +1,16 @@
 """A few labels and a corpus: accuracy of ``predict`` on the test rows, as ``dtgcnn train`` trains.
 
     python benchmarks/unlabelled.py data          # the folder that benchmarks/data.py makes
-    python benchmarks/unlabelled.py data --only growth
+    python benchmarks/unlabelled.py data --only growth --picture docs/few_labels.png
 
 ``few``: five and ten labelled rows a class of Banking77, as published, and five a class of R8
 (three draws), the other training rows unlabelled. ``mixed``: with the rows of R8 and STS-B among
-them, and with these alone. ``growth``: with more and more unlabelled rows. ``sample``: eight rows a
-class of the bundled sample, texts by TF-IDF, the other training texts unlabelled. Beside it
-logistic regression on the labelled rows, the same trained on its own surest labels (70% of each
-class, no graph), and the model without unlabelled rows. Percent, and processor seconds of the
-model's training. ``ablation``: parts left out, on three draws of five rows a class of Banking77.
+them, and with these alone. ``growth``: with more and more unlabelled rows, and a picture of it.
+``sample``: eight rows a class of the bundled sample, texts by TF-IDF, the other training texts
+unlabelled. Beside it logistic regression on the labelled rows, the same trained on its own surest
+labels (70% of each class, no graph), and the model without unlabelled rows. Percent, and processor
+seconds of the model's training. ``ablation``: parts left out, on three draws of five rows a class
+of Banking77.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset, TripletLoader
 from dtgcnn.callbacks import StopAfter
 from dtgcnn.config.templates import suggest
 from dtgcnn.data import load_sample, make_encoder, spread_labels, with_pseudo_labels
+from dtgcnn.plots.figure import BEFORE, finish, new_figure
 from dtgcnn.training import train_on_all
 
 HEAD = (
@@ -189,8 +191,18 @@ def ablation(x: Any, y: Any, test: Any, test_y: Any, other: Any) -> None:
         print(line(name, shares) + " |", flush=True)
 
 
-def row(name: str, x: Any, y: Any, rest: Any, test: Any, test_y: Any, seed: int) -> None:
-    """One line of the table."""
+def row(
+    name: str,
+    x: Any,
+    y: Any,
+    rest: Any,
+    test: Any,
+    test_y: Any,
+    seed: int,
+    without: bool = True,
+) -> list[float]:
+    """One line of the table, and its shares; ``without`` tells the model without unlabelled rows
+    too."""
     data = np.concatenate([x, rest]), np.concatenate([y, np.full(len(rest), -1)])
     shares = [
         model.score(test, test_y)
@@ -200,21 +212,45 @@ def row(name: str, x: Any, y: Any, rest: Any, test: Any, test_y: Any, seed: int)
         )
     ]
     begin = 0.0
-    for use in (False, True) if len(rest) else (False,):
+    if not without and len(rest):
+        shares.append(float("nan"))
+    for use in (False, True)[not without :] if len(rest) else (False,):
         begin = time.process_time()
         trainer, dataset = held_out(*data, seed, {}, unlabelled=use)
         model = train_on_all(trainer, dataset).model
         found = np.array([int(name) for name in model.predict(test)])
         shares.append(float((found == test_y).mean()))
     seconds = time.process_time() - begin
-    cells = [f"{100 * share:.1f}" for share in shares] + ["–"] * (4 - len(shares))
+    cells = ["–" if np.isnan(share) else f"{100 * share:.1f}" for share in shares]
+    cells += ["–"] * (4 - len(shares))
     print(f"| {name} | {len(rest):,} | {' | '.join(cells)} | {seconds:.0f} |", flush=True)
+    return shares
+
+
+def draw(grown: dict[int, list[list[float]]], path: Path) -> None:
+    """A picture of how accuracy grows with unlabelled rows, for each number of labelled ones."""
+    figure = new_figure(figsize=(6.4, 4.2))
+    axes = figure.subplots()
+    places = np.arange(len(GROWTH))
+    for (shots, shares), colour in zip(grown.items(), ("#1f77b4", "#d95f02"), strict=True):
+        names = {1: "logistic regression, self-trained", -1: "the model"}
+        for column, style in ((1, "o--"), (-1, "o-")):
+            values = [100 * one[column] for one in shares]
+            face = BEFORE if column == 1 else colour
+            label = f"{shots} labelled rows a class, {names[column]}"
+            axes.plot(places, values, style, color=colour, markerfacecolor=face, label=label)
+    axes.set_xticks(places, [*(f"{count:,}" for count in GROWTH[:-1]), "all others"])
+    axes.set(xlabel="unlabelled rows", ylabel="accuracy on the test rows, %", title="Banking77")
+    axes.legend(frameon=False, fontsize=8)
+    axes.grid(alpha=0.3)
+    finish(figure, path)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", choices=TABLES)
+    parser.add_argument("--picture", type=Path, help="of growth, a .png or .svg file")
     options = parser.parse_args()
     for kind in (FutureWarning, ConvergenceWarning):
         warnings.filterwarnings("ignore", category=kind)
@@ -228,6 +264,7 @@ def main() -> None:
         if len(parts) == 1:
             return
     print(f"{HEAD}\n|{'---|' * 7}", flush=True)
+    grown: dict[int, list[list[float]]] = {}
     for shots in (5, 10):
         few = published(options.folder, shots)
         rest = np.delete(x, few, axis=0)
@@ -240,8 +277,12 @@ def main() -> None:
             row(f"{name}, R8 and STS-B only", *given, other, test, test_y, 0)
         if "growth" in parts:
             order = np.random.default_rng(0).permutation(len(rest))
-            for count in GROWTH:
-                row(name, *given, rest[order[:count]], test, test_y, 0)
+            grown[shots] = [
+                row(name, *given, rest[order[:count]], test, test_y, 0, without=False)
+                for count in GROWTH
+            ]
+    if grown and options.picture is not None:
+        draw(grown, options.picture)
     if "few" in parts:
         x, y, test, test_y = vectors(options.folder, "r8")
         for seed in range(3):
