@@ -17,6 +17,7 @@ from .options import (
     file_argument,
     model_argument,
     named,
+    ops_of,
     overwrite_option,
     rows_of,
 )
@@ -40,7 +41,7 @@ def add(model: Path, file: InputFile, output: Path, backend: str, overwrite: boo
     named("--output", check_folder, output, overwrite)
     refuse_index(model)
     dataset = rows_of(file)
-    before = load_embedder(model, backend=backend)
+    before = load_embedder(model, ops=ops_of(backend))
     check_rows(model, before, dataset)
     labels = None
     if dataset.label_names is not None:

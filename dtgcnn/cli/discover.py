@@ -19,6 +19,7 @@ from .options import (
     check_rows,
     file_argument,
     model_argument,
+    ops_of,
     overwrite_option,
     rows_of,
     shorten,
@@ -77,7 +78,7 @@ def discover(
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
     dataset = rows_of(file)
-    loaded = load_embedder(model, backend=backend)
+    loaded = load_embedder(model, ops=ops_of(backend))
     check_rows(model, loaded, dataset)
     with about(file, "groups"):
         found = find_groups(loaded, dataset.inputs, groups, seed)

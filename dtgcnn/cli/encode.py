@@ -9,7 +9,6 @@ from typing import Any, get_args
 
 import click
 
-from ..array import load_ops
 from ..array.distributed import shared_rows
 from ..data import VECTOR_SUFFIXES, TripletDataset, check_vectors, write_vectors
 from ..evaluation import Precision, kept_neighbors, smaller, step_of
@@ -21,6 +20,7 @@ from .options import (
     check_rows,
     file_argument,
     model_argument,
+    ops_of,
     overwrite_option,
     rows_of,
     together,
@@ -62,11 +62,11 @@ def encode(
       cat texts.txt | dtgcnn encode model - --format txt --output - > vectors.npy
     """
     check_vectors(output)
-    ops = load_ops(backend)
+    ops = ops_of(backend)
     world = together(ops)
     world.from_first("--output", lambda: check_file("--output", output, overwrite))
     dataset = rows_of(file)
-    loaded = load_embedder(model, backend=backend)
+    loaded = load_embedder(model, ops=ops)
     check_rows(model, loaded, dataset)
     if world.size > 1:
         world.check_same("what is encoded", _told(dataset.inputs, loaded.encode))

@@ -20,6 +20,7 @@ from .options import (
     dataset_of,
     file_argument,
     model_argument,
+    ops_of,
     write_figures,
 )
 from .streams import InputFile, output_option
@@ -50,9 +51,9 @@ def evaluate(model: Path, file: InputFile, json_file: Path | None, backend: str)
     classes: Classification | None = None
     if holds_pairs(file, columns_named()):
         pairs = read_pairs(file, columns_named())
-        result = compare_pairs(load_embedder(model, backend=backend), pairs)
+        result = compare_pairs(load_embedder(model, ops=ops_of(backend)), pairs)
     else:
-        dataset, loaded = dataset_of(file), load_embedder(model, backend=backend)
+        dataset, loaded = dataset_of(file), load_embedder(model, ops=ops_of(backend))
         check_rows(model, loaded, dataset)
         result = compare(loaded, dataset)
         classes = _classes(loaded, dataset)

@@ -9,7 +9,7 @@ import click
 
 from ..training import load_embedder
 from .main import main
-from .options import backend_option, model_argument, named, overwrite_option
+from .options import backend_option, model_argument, named, ops_of, overwrite_option
 
 __all__ = ["export"]
 
@@ -32,7 +32,7 @@ def export(
     """
 
     def write() -> None:
-        load_embedder(model, backend=backend).export(output, to=to, overwrite=overwrite)
+        load_embedder(model, ops=ops_of(backend)).export(output, to=to, overwrite=overwrite)
 
     named("OUTPUT", write)
     click.echo(f"{output}: for {to}, with trust_remote_code=True")

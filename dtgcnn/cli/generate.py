@@ -7,7 +7,6 @@ from typing import get_args
 
 import click
 
-from ..array import load_ops
 from ..data import NegativeSampling, TripletGenerator, holds_pairs, read_pairs, record_format
 from .main import main
 from .options import (
@@ -16,6 +15,7 @@ from .options import (
     columns_named,
     dataset_of,
     file_argument,
+    ops_of,
     overwrite_option,
     together,
 )
@@ -91,7 +91,7 @@ def generate(
       dtgcnn generate tickets.csv --output triplets.csv.gz --negatives semi_hard
       dtgcnn generate pairs.csv --output triplets.jsonl --positive-score 4 --negative-score 1
     """
-    world = together(load_ops(backend))
+    world = together(ops_of(backend))
     world.from_first(
         "--output", lambda: check_file("--output", output, overwrite, make_folder=True)
     )

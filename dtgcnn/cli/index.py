@@ -19,6 +19,7 @@ from .options import (
     file_argument,
     model_argument,
     named,
+    ops_of,
     overwrite_option,
     rows_of,
 )
@@ -63,7 +64,7 @@ def index(
         if find_spec("usearch") is None:
             raise ImportError("--export needs usearch: pip install 'dtgcnn[usearch]'")
     dataset = rows_of(file)
-    loaded = load_embedder(model, backend=backend)
+    loaded = load_embedder(model, ops=ops_of(backend))
     check_rows(model, loaded, dataset)
     with about(file):
         indexed = SearchIndex.build(loaded, dataset, hops=hops)

@@ -20,6 +20,7 @@ from .options import (
     check_rows,
     file_argument,
     model_argument,
+    ops_of,
     overwrite_option,
     rows_of,
     shorten,
@@ -70,7 +71,7 @@ def choose(
         open_rows = np.flatnonzero(dataset.labels < 0)
         if not len(open_rows):
             raise ValueError(f"{file}: every row has a label, so there is none to label next")
-    loaded = load_embedder(model, backend=backend)
+    loaded = load_embedder(model, ops=ops_of(backend))
     check_rows(model, loaded, dataset)
     with about(model):
         loaded.answers(loaded.trained_bank().host_x[:1])  # refuses a model that knows no classes

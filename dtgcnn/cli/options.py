@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from ..array import ArrayOps, limit_threads, processors
+from ..array import ArrayOps, limit_threads, load_ops, processors
 from ..array.distributed import World, joined
-from ..config import DTGCNNConfig, parse_value
+from ..config import DEVICES, DTGCNNConfig, parse_value
 from ..data import TripletDataset
 from ..storage import write_json
 from .streams import InputFile, input_options
@@ -27,14 +27,16 @@ __all__ = [
     "columns_options",
     "config_option",
     "dataset_of",
+    "device_named",
     "file_argument",
     "model_argument",
     "named",
 ]
-__all__ += ["overwrite_option", "parse_settings", "rows_of", "shorten", "threads_option"]
+__all__ += ["ops_of", "overwrite_option", "parse_settings", "rows_of", "shorten", "threads_option"]
 __all__ += ["together", "write_figures"]
 
 _COLUMNS = "dtgcnn.columns"
+_DEVICE = "dtgcnn.device"
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -105,11 +107,34 @@ threads_option = click.option(
 )
 
 
+def _keep_device(context: click.Context, option: click.Parameter, name: str | None) -> None:
+    context.meta[_DEVICE] = name
+
+
 def backend_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What computes, and on how many threads."""
+    """What computes, where, and on how many threads; see ``ops_of`` and ``device_named``."""
     said = "numpy, mlx, or what else is installed."
     backend = click.option("--backend", default="auto", show_default=True, help=said)
-    return backend(threads_option(command))
+    device = click.option(
+        "--device",
+        type=click.Choice(DEVICES),
+        callback=_keep_device,
+        expose_value=False,
+        help="Where the backend computes  [default: auto, a GPU where it has one]",
+    )
+    return backend(device(threads_option(command)))
+
+
+def device_named() -> str | None:
+    """What ``--device`` of the running command says."""
+    name: str | None = click.get_current_context().meta.get(_DEVICE)
+    return name
+
+
+def ops_of(backend: str) -> ArrayOps:
+    """The backend, on the device that ``--device`` names."""
+    device = device_named()
+    return load_ops(backend, **({} if device in (None, "auto") else {"device": device}))
 
 
 config_option = click.option(

@@ -18,6 +18,7 @@ from .options import (
     dataset_of,
     file_argument,
     model_argument,
+    ops_of,
     overwrite_option,
 )
 from .streams import InputFile, output_option, written
@@ -79,7 +80,7 @@ def plot(
         if value is not None and kind != "embeddings":
             raise ValueError(f"{option} goes with --kind embeddings, received --kind {kind}")
     dataset = dataset_of(file)
-    loaded = load_embedder(model, backend=backend)
+    loaded = load_embedder(model, ops=ops_of(backend))
     if kind == "embeddings":
         figure = visualize_embeddings(
             loaded,

@@ -20,6 +20,7 @@ from .options import (
     check_rows,
     columns_options,
     model_argument,
+    ops_of,
     overwrite_option,
     rows_of,
     shorten,
@@ -77,7 +78,7 @@ def predict(
         check_table(output)
         check_file("--output", output, overwrite)
     dataset = _file(inputs)
-    loaded = load_embedder(model, backend=backend)
+    loaded = load_embedder(model, ops=ops_of(backend))
     if dataset is not None:
         check_rows(model, loaded, dataset)
     texts = list(inputs) if dataset is None else dataset.texts

@@ -17,6 +17,7 @@ from .options import (
     columns_options,
     model_argument,
     named,
+    ops_of,
     overwrite_option,
     rows_of,
 )
@@ -51,7 +52,7 @@ def remove(
     named("--output", check_folder, output, overwrite)
     refuse_index(model)
     rows = None if file is None else rows_of(file)
-    before = load_embedder(model, backend=backend)
+    before = load_embedder(model, ops=ops_of(backend))
     if rows is not None:
         check_rows(model, before, rows)
     with about(model):

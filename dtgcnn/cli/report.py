@@ -20,6 +20,7 @@ from .options import (
     columns_named,
     file_argument,
     model_argument,
+    ops_of,
     overwrite_option,
 )
 from .streams import InputFile, output_option, written
@@ -81,7 +82,7 @@ def report(
         raise ValueError(f"--reject must be above 0 and below 1, received {reject}")
     check_file("--output", output, overwrite)
     dataset = TripletDataset.of_rows(file, columns_named())
-    loaded = load_embedder(model, backend=backend)
+    loaded = load_embedder(model, ops=ops_of(backend))
     check_rows(model, loaded, dataset)
     run = _run_of(model)
     write_report(

@@ -13,9 +13,10 @@ import numpy as np
 
 from ..data import SUFFIXES, is_data_path
 from ..evaluation import Hit, Ranking, SearchIndex
+from ..model import DTGCNN
 from ..storage import holds_ensemble, holds_index, main_file
 from .main import main
-from .options import backend_option, check_rows, columns_options, model_argument, rows_of
+from .options import backend_option, check_rows, columns_options, model_argument, ops_of, rows_of
 from .streams import InputFile, given_file, input_options, is_stream
 
 __all__ = ["search"]
@@ -98,18 +99,16 @@ def _over(model: Path, file: InputFile, backend: str) -> SearchIndex:
     from ..training import load_embedder  # which takes a while, and an index needs none of it
 
     dataset = rows_of(file)
-    loaded = load_embedder(model, backend=backend)
+    loaded = load_embedder(model, ops=ops_of(backend))
     check_rows(model, loaded, dataset)
     return SearchIndex.over(loaded, dataset)
 
 
 def _saved(model: Path, backend: str) -> SearchIndex:
-    if not holds_ensemble(model):
-        return SearchIndex.load(model, backend=backend)
-    from ..training import Ensemble
-
-    ensemble = Ensemble.load(model, backend=backend, mapped=True)
-    return SearchIndex.load(model, model=ensemble)
+    kind: Any = DTGCNN
+    if holds_ensemble(model):
+        from ..training import Ensemble as kind
+    return SearchIndex.load(model, model=kind.load(model, ops=ops_of(backend), mapped=True))
 
 
 def _queries(index: SearchIndex, given: Sequence[str]) -> tuple[list[str], Any]:

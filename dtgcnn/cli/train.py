@@ -56,6 +56,7 @@ from .options import (
     check_rows,
     config_option,
     dataset_of,
+    device_named,
     file_argument,
     named,
     overwrite_option,
@@ -104,7 +105,6 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 @click.option(
     "--patience", type=int, metavar="EPOCHS", help="Stop early after so many without gain."
 )
-@click.option("--device", metavar="NAME", help="cpu or gpu, as the backend has it  [default: auto]")
 @click.option("--k", type=int, help="Neighbours per node of the graph  [default: 10]")
 @click.option("--seed", type=int, help="Source of every random choice  [default: 0]")
 @config_option
@@ -161,7 +161,6 @@ def train(
     margin: float | None,
     loss: str | None,
     patience: int | None,
-    device: str | None,
     k: int | None,
     seed: int | None,
     config_file: Path | None,
@@ -216,7 +215,7 @@ def train(
         "triplet_margin": margin,
         "loss": loss,
         "early_stopping_patience": patience,
-        "device": device,
+        "device": device_named(),
         "graph_k_neighbors": k,
         "seed": seed,
     }

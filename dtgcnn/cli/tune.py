@@ -16,7 +16,7 @@ from ..model import device_option
 from ..plots import plot_tuning
 from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, tune
 from .main import main
-from .options import backend_option, config_option, dataset_of, file_argument
+from .options import backend_option, config_option, dataset_of, device_named, file_argument
 from .streams import InputFile
 from .train import chosen_settings, prepared, usual_split
 
@@ -87,7 +87,8 @@ def tune_command(
         raise ValueError(f"--train-split must be in (0, 1], received {split}")
     if split >= 1 and not len(dataset.validation_items()):
         raise ValueError(f"--train-split must be below 1: rows must be held out, received {split}")
-    ops = load_ops(backend, **device_option(config))
+    placed = config.replace(device=device_named() or config.device)
+    ops = load_ops(backend, **device_option(placed))
     space = _space(chosen, config, rows, dataset.triplets is not None)
 
     def make(found: dict[str, Any]) -> Made:

@@ -1,6 +1,6 @@
 """Settings: ``DTGCNNConfig``, the rules that each obeys, templates, and TOML and JSON files."""
 
-from .choices import Activation, Distance, Initializer, LossName, OptimizerName, Reduction
+from .choices import DEVICES, Activation, Distance, Initializer, LossName, OptimizerName, Reduction
 from .config import DTGCNNConfig
 from .continued import continued
 from .contradictions import unused_with
@@ -10,6 +10,7 @@ from .rules import refuse_unless
 from .templates import TEMPLATES, suggest, template_of
 
 __all__ = [
+    "DEVICES",
     "TEMPLATES",
     "Activation",
     "DTGCNNConfig",

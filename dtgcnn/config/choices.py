@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-__all__ = ["Activation", "Distance", "GraphScope", "Initializer", "LossName", "MiningStrategy"]
+__all__ = [
+    "DEVICES",
+    "Activation",
+    "Distance",
+    "GraphScope",
+    "Initializer",
+    "LossName",
+    "MiningStrategy",
+]
 __all__ += ["OptimizerName", "Precision", "Reduction", "ScheduleName", "StartName"]
 
+DEVICES = ("auto", "cpu", "gpu")
 Activation: TypeAlias = Literal["gelu", "relu", "tanh", "identity"]
 Initializer: TypeAlias = Literal["xavier_uniform", "xavier_normal", "he_uniform", "he_normal"]
 GraphScope: TypeAlias = Literal["bank", "batch"]

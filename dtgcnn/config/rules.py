@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from .choices import (
+    DEVICES,
     Activation,
     Distance,
     GraphScope,
@@ -109,7 +110,7 @@ _CHOICES: dict[str, tuple[Any, ...]] = {
     "scheduler": get_args(ScheduleName),
     "gradient_accumulation": ("cached", "plain"),
     "mixed_precision": (False, True, *get_args(Precision)),
-    "device": ("auto", "cpu", "gpu"),
+    "device": DEVICES,
     "start": get_args(StartName),
 }
 

@@ -207,10 +207,15 @@ class Ensemble(AnsweringEnsemble):
 
     @classmethod
     def load(
-        cls, directory: str | Path, *, backend: str = "auto", mapped: bool = False
+        cls,
+        directory: str | Path,
+        *,
+        backend: str = "auto",
+        ops: ArrayOps | None = None,
+        mapped: bool = False,
     ) -> Ensemble:
-        """The ensemble that was saved in ``directory``, on ``backend``; ``mapped`` as of
-        ``DTGCNN.load``.
+        """The ensemble that was saved in ``directory``, on ``backend``; ``ops`` and ``mapped`` as
+        of ``DTGCNN.load``.
 
         Raises:
             CheckpointError: there is none, or a file or a member is missing, damaged, foreign or of
@@ -219,7 +224,9 @@ class Ensemble(AnsweringEnsemble):
         from ..storage import read_ensemble
 
         members, mode, rotations = read_ensemble(directory)
-        models = [DTGCNN.load(folder, backend=backend, mapped=mapped) for folder in members]
+        models = [
+            DTGCNN.load(folder, backend=backend, ops=ops, mapped=mapped) for folder in members
+        ]
         try:
             ensemble = cls(models, "mean")
         except ValueError as error:
@@ -232,8 +239,10 @@ class Ensemble(AnsweringEnsemble):
         return ensemble
 
 
-def load_embedder(directory: str | Path, *, backend: str = "auto") -> DTGCNN | Ensemble:
-    """What was saved in ``directory``: an ensemble, or else a model.
+def load_embedder(
+    directory: str | Path, *, backend: str = "auto", ops: ArrayOps | None = None
+) -> DTGCNN | Ensemble:
+    """What was saved in ``directory``: an ensemble, or else a model; on ``backend``, or on ``ops``.
 
     Raises:
         CheckpointError: as ``Ensemble.load`` and ``DTGCNN.load``.
@@ -241,5 +250,5 @@ def load_embedder(directory: str | Path, *, backend: str = "auto") -> DTGCNN | E
     from ..storage import holds_ensemble
 
     if holds_ensemble(directory):
-        return Ensemble.load(directory, backend=backend)
-    return DTGCNN.load(directory, backend=backend)
+        return Ensemble.load(directory, backend=backend, ops=ops)
+    return DTGCNN.load(directory, backend=backend, ops=ops)

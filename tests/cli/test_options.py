@@ -47,6 +47,45 @@ def test_every_command_that_computes_takes_threads(name: str) -> None:
     assert command is not None
     names = {option.name for option in command.params}
     assert ("threads" in names) == (name not in ("backends", "sample", "settings"))
+    computes = name not in ("augment", "backends", "sample", "settings")
+    assert ("device" in names) == ("backend" in names) == computes
+
+
+def test_every_command_computes_on_the_device(
+    text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NumPy has no GPU, so that each command tells that it asked for one, before it writes."""
+    small = ("--set", "hidden_dims=[16]", "--no-map", "--backend", "numpy", "--epochs", 1)
+    model, new = tmp_path / "model", tmp_path / "new"
+    assert run("train", text_file, "--output", model, *small, "--device", "auto").exit_code == 0
+    monkeypatch.chdir(tmp_path)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    for name, *given in (
+        ("add", model, text_file, "--output", new),
+        ("check", text_file),
+        ("discover", model, text_file),
+        ("encode", model, text_file, "--output", tmp_path / "x.npy"),
+        ("evaluate", model, text_file),
+        ("export", model, "--to", "sentence-transformers", new),
+        ("generate", text_file, "--output", tmp_path / "x.jsonl"),
+        ("index", model, text_file, "--output", new),
+        ("next", model, text_file),
+        ("plot", model, text_file),
+        ("predict", model, "red apple"),
+        ("remove", model, text_file, "--output", new),
+        ("report", model, text_file),
+        ("search", model, text_file, "red apple"),
+        ("train", text_file, "--output", new),
+        ("tune", text_file, "--output", new),
+    ):
+        if name == "next":
+            blank = tmp_path / "blank.txt"
+            blank.write_text("a pear\nan apple\n")
+            given, before = [model, blank], sorted({*before, "blank.txt"})
+        said = run(name, *given, "--backend", "numpy", "--device", "gpu")
+        assert said.exit_code == 2, name
+        assert "device must be 'cpu' for the numpy backend, received 'gpu'" in said.output, name
+        assert sorted(path.name for path in tmp_path.iterdir()) == before, name
 
 
 def test_train_shows_what_is_often_set(text_file: Path, tmp_path: Path) -> None:
