@@ -12,7 +12,7 @@ import click
 import numpy as np
 from typing_extensions import override
 
-from ..array import load_ops
+from ..array import ArrayOps
 from ..data import (
     Encoder,
     Examination,
@@ -29,11 +29,12 @@ from ..evaluation import LabelCheck, check_labels
 from ..training import TEXT_INPUT_DIM, rehearse
 from .main import main
 from .options import (
+    backend_option,
     check_file,
     columns_named,
     file_argument,
+    ops_of,
     shorten,
-    threads_option,
     write_figures,
 )
 from .streams import InputFile, output_option
@@ -51,7 +52,7 @@ SOME = 1000
 
 @main.command()
 @file_argument
-@threads_option
+@backend_option
 @output_option("--json", ".json", help="Write all of it here.")
 @click.option(
     "--batch-size", type=click.IntRange(4), default=128, show_default=True, help="As for train."
@@ -75,6 +76,7 @@ def check(
     places: int | None,
     labels: bool,
     encoder_spec: str | None,
+    backend: str,
 ) -> None:
     """Look over training data: counts, classes, duplicates, contradictions, leaks; and whether
     train would take it, up to its first step.
@@ -93,6 +95,7 @@ def check(
     """
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
+    ops = ops_of(backend)
     raw, odd = _read(file)
     if raw.features is not None and encoder_spec is not None:
         raise ValueError(f"--encoder goes with texts, {file} holds vectors")
@@ -101,7 +104,7 @@ def check(
     found.findings += odd
     if not any(finding.rule == NOT_TRAINABLE for finding in found.findings):
         told = [finding.message for finding in found.findings]
-        more = _rehearsed(raw, batch_size, encoder_spec)
+        more = _rehearsed(raw, batch_size, encoder_spec, ops)
         found.findings += [finding for finding in more if finding.message not in told]
         found.findings.sort(key=lambda finding: finding.level != "fault")
     if closer is not None:
@@ -150,15 +153,15 @@ def _read(file: InputFile) -> tuple[RawData, list[Finding]]:
     return raw, [Finding("warning", "reading", m) for m in odd if m not in raw.source.notes]
 
 
-def _rehearsed(raw: RawData, batch_size: int, spec: str | None) -> list[Finding]:
+def _rehearsed(raw: RawData, batch_size: int, spec: str | None, ops: ArrayOps) -> list[Finding]:
     """What train would warn of up to its first step, or refuse, with no options but these. Of many
     rows some are tried: what these give, more rows cannot take away. All are where an encoder is
     named, which may cut some of their texts."""
     if spec is None and len(raw.rows) > SOME:
-        found = _tried(_some(raw), batch_size, spec)
+        found = _tried(_some(raw), batch_size, spec, ops)
         if not found or all(finding.level == "warning" for finding in found):
             return []
-    return _tried(raw, batch_size, spec)
+    return _tried(raw, batch_size, spec, ops)
 
 
 def _some(raw: RawData) -> RawData:
@@ -192,14 +195,14 @@ def _of_each_class(raw: RawData) -> list[int]:
     return sorted(few[:SOME])
 
 
-def _tried(raw: RawData, batch_size: int, spec: str | None) -> list[Finding]:
+def _tried(raw: RawData, batch_size: int, spec: str | None, ops: ArrayOps) -> list[Finding]:
     chosen = {**(PIECES if spec == PieceEncoder.name else {}), "batch_size": batch_size}
     refused = []
     with _Warnings() as warned:
         try:
             dataset = TripletDataset._from_raw(raw)
             split = usual_split(dataset)
-            rehearse(*prepared(dataset, chosen, spec, load_ops("numpy"), {}, split))
+            rehearse(*prepared(dataset, chosen, spec, ops, {}, split))
         except (DTGCNNError, ValueError) as error:
             refused = [Finding("fault", NOT_TRAINABLE, _own(raw, str(error)))]
     told = dict.fromkeys(_own(raw, message) for message in warned.messages)
