@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -155,7 +156,13 @@ class MlxOps:
 
     # -- randomness
     def random_bits(self, key: Any, n: int) -> Any:
-        return mx.random.split(key, (n + 1) // 2).reshape(-1)[:n]
+        return mx.flatten(mx.random.split(key, (n + 1) // 2))[:n]
+
+    def bernoulli(self, key: Any, p: float, shape: tuple[int, ...]) -> Any:
+        n = math.prod(shape)
+        words, halves = self.random_bits(key, (n + 1) // 2), mx.array([[0], [16]], mx.uint32)
+        draws = (words.reshape(1, -1) >> halves) & 0xFFFF
+        return mx.flatten(draws < round(p * 65536))[:n].reshape(shape)
 
     # -- transformations of functions
     stop_gradient = staticmethod(mx.stop_gradient)
@@ -217,8 +224,14 @@ def _dtype_of(name: str) -> mx.Dtype:
 
 def _sum_in_blocks(x: Any, axis: int | None, keepdims: bool) -> Any:
     shape = _reduced_shape(x.shape, axis, keepdims)
-    x, axis = (x.reshape(-1), 0) if axis is None else (x, axis % x.ndim)
+    x, axis = (mx.flatten(x), 0) if axis is None else (x, axis % x.ndim)
     before = (slice(None),) * axis
+    n = x.shape[axis]
+    even = next((k for k in range(math.isqrt(n - 1) + 1, _LONG + 1) if n % k == 0), 0)
+    if even:  # blocks of one length, and then their sums
+        blocks = x.reshape(*x.shape[:axis], even, n // even, *x.shape[axis + 1 :])
+        sums = mx.sum(blocks, axis=axis + 1, keepdims=True)
+        return mx.sum(sums, axis=(axis, axis + 1)).reshape(shape)
     while (n := x.shape[axis]) > _LONG:
         whole = n - n % _BLOCK
         blocks = x[(*before, slice(whole))]

@@ -70,8 +70,8 @@ def random_bits(ops: ArrayOps, key: Array, n: int) -> Array:
 
 def split(ops: ArrayOps, key: Array, n: int) -> list[Array]:
     """``n`` independent keys from ``key``, which must not be used again."""
-    words = ops.reshape(random_bits(ops, key, 2 * n), (n, 2))
-    return [words[i] for i in range(n)]
+    words = random_bits(ops, key, 2 * n)
+    return [words[2 * i : 2 * i + 2] for i in range(n)]
 
 
 def uniform(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:

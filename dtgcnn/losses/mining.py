@@ -50,11 +50,11 @@ def masks(
 
     Where ``anchors`` (B,) bool are given, a pair is of one of them and a row that is none.
     """
-    same = _of(ops, labels, rows)[:, None] == labels[None, :]
-    pairs = Masks(same & (_of(ops, items, rows)[:, None] != items[None, :]), ~same)
+    same = _of(ops, labels, rows)[:, None] == labels
+    pairs = Masks(same & (_of(ops, items, rows)[:, None] != items), ~same)
     if anchors is None:
         return pairs
-    compared = _of(ops, anchors, rows)[:, None] & ~anchors[None, :]
+    compared = _of(ops, anchors, rows)[:, None] & ~anchors
     return Masks(pairs.positive & compared, pairs.negative & compared)
 
 
@@ -71,7 +71,7 @@ def _distances(ops: ArrayOps, embeddings: Array, rows: Array | None) -> Array:
     same all along row a and so changes no choice. For selection, never for a gradient."""
     x = ops.stop_gradient(embeddings)
     near = (2.0 * _of(ops, x, rows)) @ ops.permute_dims(x, (1, 0))
-    return ops.sum(x * x, axis=1)[None, :] - near
+    return ops.sum(x * x, axis=1) - near
 
 
 def batch_hard(

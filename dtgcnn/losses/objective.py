@@ -176,10 +176,7 @@ def _over_mined(
     else:
         looked_at = _for_mining(ops, config, embeddings, triplet_loss.distance)
         mined = _mine(ops, config, looked_at, batch)
-    value, metrics = triplet_loss(ops, embeddings, mined[0])
-    for softer in mined[1:]:
-        value = 0.5 * (value + triplet_loss(ops, embeddings, softer)[0])
-    return value, metrics
+    return triplet_loss(ops, embeddings, *mined)
 
 
 def _pair_loss(config: DTGCNNConfig, batch: Tree) -> PairLoss:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, get_args
 
@@ -36,60 +37,71 @@ def check_settings(
 
 
 class _Rows(NamedTuple):
-    """What a triplet loss is made of, each (T,)."""
+    """What a triplet loss is made of: of S sets of T triplets of the same pairs."""
 
     to_positive: Array
+    """(1, T)"""
     to_negative: Array
+    """(S, T)"""
     valid: Array
+    """(S, T)"""
 
 
 def _rows(
-    ops: ArrayOps, embeddings: Array, triplets: Triplets, distance: Distance, swap: bool
+    ops: ArrayOps, embeddings: Array, sets: Sequence[Triplets], distance: Distance, swap: bool
 ) -> _Rows:
-    """Distances of the triplets' rows, by direct differences."""
+    """Distances of the triplets' rows, by direct differences, all of them at once."""
     if distance == "cosine":
         embeddings = numerics.l2_normalize(ops, embeddings)
-    a, p, n = (ops.take(embeddings, index) for index in triplets[:3])
-
-    def between(x: Array, y: Array) -> Array:
-        if distance == "euclidean":
-            return numerics.row_distance(ops, x, y)
-        if distance == "cosine":
-            return 1.0 - ops.sum(x * y, axis=1)
-        return ops.sum((x - y) * (x - y), axis=1)
-
-    to_negative = between(a, n)
+    anchor, positive = sets[0].anchor, sets[0].positive
+    negatives, more = [triplets.negative for triplets in sets], len(sets)
+    first, second = [anchor] * (1 + more), [positive, *negatives]
     if swap:
-        other = between(p, n)
+        first, second = first + [positive] * more, second + negatives
+    x, y = (ops.take(embeddings, ops.concat(indices)) for indices in (first, second))
+    if distance == "euclidean":
+        between = numerics.row_distance(ops, x, y)
+    elif distance == "cosine":
+        between = 1.0 - ops.sum(x * y, axis=1)
+    else:
+        between = ops.sum((x - y) * (x - y), axis=1)
+    between = ops.reshape(between, (len(first), anchor.shape[0]))
+    to_negative = between[1 : 1 + more]
+    if swap:
+        other = between[1 + more :]
         to_negative = ops.where(other < to_negative, other, to_negative)
-    return _Rows(between(a, p), to_negative, ops.astype(triplets.valid, ops.dtype))
+    valid = ops.concat([triplets.valid for triplets in sets])
+    valid = ops.astype(ops.reshape(valid, to_negative.shape), ops.dtype)
+    return _Rows(between[:1], to_negative, valid)
 
 
 def _reduce(
     ops: ArrayOps, terms: Array, hinge: Array, rows: _Rows, reduction: Reduction
 ) -> tuple[Array, dict[str, Array]]:
-    """The reduced terms (T,), and the metrics of their hinges."""
-    valid = rows.valid
-    count = ops.maximum(ops.sum(valid), 1.0)
+    """The mean over the sets of their reduced terms (S, T), and the metrics of the first."""
+    counts = ops.maximum(ops.sum(rows.valid, axis=1, keepdims=True), 1.0)
+    active = ops.astype(hinge > 0, ops.dtype) * rows.valid
+    to_negative, valid, count = (x[:1] for x in (rows.to_negative, rows.valid, counts))
 
     def over_valid(x: Array) -> Array:
-        return ops.sum(ops.astype(x, ops.dtype) * valid) / count
+        return ops.sum(ops.astype(x, ops.dtype) * valid / count)
 
-    active = ops.astype(hinge > 0, ops.dtype) * valid
     metrics = {
-        "active_fraction": ops.sum(active) / count,
-        "hard_negative_ratio": over_valid(rows.to_negative < rows.to_positive),
-        "mean_negative_distance": over_valid(rows.to_negative),
+        "active_fraction": ops.sum(active[:1] / count),
+        "hard_negative_ratio": over_valid(to_negative < rows.to_positive),
+        "mean_negative_distance": over_valid(to_negative),
         "mean_positive_distance": over_valid(rows.to_positive),
-        "triplet_accuracy": over_valid(rows.to_positive < rows.to_negative),
+        "triplet_accuracy": over_valid(rows.to_positive < to_negative),
         "valid_triplets": ops.sum(valid),
     }
-    terms = terms * valid
+    terms, sets = terms * rows.valid, terms.shape[0]
     if reduction == "none":
-        return terms, metrics
+        return ops.sum(terms, axis=0) / sets, metrics
+    if reduction == "mean":
+        terms = terms / counts
     if reduction == "mean_active":
-        return ops.sum(terms) / ops.maximum(ops.sum(active), 1.0), metrics
-    return ops.sum(terms) / (count if reduction == "mean" else 1.0), metrics
+        terms = terms / ops.maximum(ops.sum(active, axis=1, keepdims=True), 1.0)
+    return ops.sum(terms) / sets, metrics
 
 
 @dataclass(frozen=True)
@@ -121,10 +133,14 @@ class TripletLoss:
         check_settings(self.margin, self.distance, self.reduction, self.soft_margin)
 
     def __call__(
-        self, ops: ArrayOps, embeddings: Array, triplets: Triplets
+        self, ops: ArrayOps, embeddings: Array, triplets: Triplets, *softer: Triplets
     ) -> tuple[Array, dict[str, Array]]:
-        """The loss of ``embeddings`` (B, D), a scalar, and the batch's metrics."""
-        rows = _rows(ops, embeddings, triplets, self.distance, self.swap)
+        """The loss of ``embeddings`` (B, D), a scalar, and the batch's metrics.
+
+        With ``softer`` triplets, of the same anchors and positives, it is the mean of the losses of
+        each set; metrics are those of ``triplets``.
+        """
+        rows = _rows(ops, embeddings, (triplets, *softer), self.distance, self.swap)
         x = rows.to_positive - rows.to_negative + self.margin
         terms = softplus(ops, x) if self.soft_margin else numerics.relu(ops, x)
         return _reduce(ops, terms, terms, rows, self.reduction)
@@ -157,10 +173,14 @@ class FocalTripletLoss:
             raise ValueError(f"gamma must be at least 0, received {self.gamma}")
 
     def __call__(
-        self, ops: ArrayOps, embeddings: Array, triplets: Triplets
+        self, ops: ArrayOps, embeddings: Array, triplets: Triplets, *softer: Triplets
     ) -> tuple[Array, dict[str, Array]]:
-        """The loss of ``embeddings`` (B, D), a scalar, and the batch's metrics."""
-        rows = _rows(ops, embeddings, triplets, self.distance, self.swap)
+        """The loss of ``embeddings`` (B, D), a scalar, and the batch's metrics.
+
+        With ``softer`` triplets, of the same anchors and positives, it is the mean of the losses of
+        each set; metrics are those of ``triplets``.
+        """
+        rows = _rows(ops, embeddings, (triplets, *softer), self.distance, self.swap)
         x = rows.to_positive - rows.to_negative + self.margin
         inactive = x <= 0
         safe = ops.where(inactive, 1.0, x)

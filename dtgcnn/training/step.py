@@ -222,7 +222,8 @@ class TrainingStep:
         ops, objective = self.ops, self.objective or config_objective(self.config)
         value, metrics = objective(ops, params, embeddings, batch)
         if self.network.residual and self.config.start_weight > 0.0:
-            kept = ops.sum(numerics.l2_normalize(ops, embeddings) * batch["x"], axis=1)
+            unit = self.network.linked_by(ops, embeddings)
+            kept = ops.sum(unit * batch["x"], axis=1, keepdims=True)
             value = value + self.config.start_weight * (1.0 - numerics.mean(ops, kept))
         deviation = ops.sqrt(numerics.var(ops, ops.stop_gradient(embeddings), 0))
         return value, {**metrics, "embedding_spread": numerics.mean(ops, deviation)}

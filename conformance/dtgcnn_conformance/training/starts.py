@@ -113,7 +113,9 @@ def start_is_kept_near(probe: Probe) -> None:
         z = (z if not normalize else unit(z)).astype(np.float32).astype(np.float64)
         length = np.linalg.norm(z, axis=1, keepdims=True)
         cosines = (z / length * x).sum(axis=1, keepdims=True)
-        slope = -(x - cosines * z / length) / length / len(x)
+        # What is at unit length already is not brought there again: the network's own step to it
+        # takes the part along z off.
+        slope = -(x if normalize else (x - cosines * z / length) / length) / len(x)
         results = [_of_rows(probe, task, z) for task in tasks]
         for weight, (loss, gradient) in zip(weights, results):
             what = f"with a weight of {weight}, normalize_output={normalize}"

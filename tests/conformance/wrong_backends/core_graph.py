@@ -24,7 +24,7 @@ in_the_core(
             ),
         ],
         "dtgcnn.array.random:split": [
-            ("every key is the first", "words[i]", "words[0]", "random/split"),
+            ("every key is the first", "words[2 * i : 2 * i + 2]", "words[:2]", "random/split"),
         ],
         "dtgcnn.array.numerics:mean": [
             (

@@ -45,12 +45,18 @@ in_the_core(
                 "-ops.sum(x * y, axis=1)",
                 "losses/kinds_of_triplet_loss",
             ),
+            (
+                "softer negatives are the harder ones again",
+                "[triplets.negative for triplets in sets]",
+                "[sets[0].negative for _ in sets]",
+                "losses/every_triplet_loss_of_auto_mining",
+            ),
         ],
         "dtgcnn.losses.triplet:_reduce": [
             (
                 "the mean over all triplets",
-                "ops.maximum(ops.sum(valid), 1.0)",
-                "ops.sum(0.0 * valid + 1.0)",
+                "ops.maximum(ops.sum(rows.valid, axis=1, keepdims=True), 1.0)",
+                "ops.sum(0.0 * rows.valid + 1.0, axis=1, keepdims=True)",
                 "losses/loss_of_mined_triplets",
             ),
             (
@@ -61,15 +67,27 @@ in_the_core(
             ),
             (
                 "the mean over active triplets divides by the valid ones",
-                "ops.maximum(ops.sum(active), 1.0)",
-                "count",
+                "ops.maximum(ops.sum(active, axis=1, keepdims=True), 1.0)",
+                "counts",
                 "losses/kinds_of_triplet_loss",
             ),
             (
                 "triplets that are not valid count",
-                "terms = terms * valid",
-                "pass",
+                "terms * rows.valid, terms.shape[0]",
+                "terms, terms.shape[0]",
                 "losses/loss_of_mined_triplets",
+            ),
+            (
+                "the sum of hard and semi-hard",
+                "ops.sum(terms) / sets",
+                "ops.sum(terms)",
+                "losses/every_triplet_loss_of_auto_mining",
+            ),
+            (
+                "metrics of the softest",
+                "x[:1] for x in",
+                "x[-1:] for x in",
+                "losses/every_triplet_loss_of_auto_mining",
             ),
         ],
         "dtgcnn.losses.triplet:TripletLoss.__call__": [

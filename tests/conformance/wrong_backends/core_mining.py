@@ -9,26 +9,26 @@ in_the_core(
         "dtgcnn.losses.mining:masks": [
             (
                 "a row is its own positive",
-                "same & (_of(ops, items, rows)[:, None] != items[None, :])",
+                "same & (_of(ops, items, rows)[:, None] != items)",
                 "same",
                 "losses/batch_hard_triplets",
             ),
             (
                 "another copy is a positive",
-                "_of(ops, items, rows)[:, None] != items[None, :]",
-                "_positions(ops, items, rows)[:, None] != ops.arange(items.shape[0])[None, :]",
+                "_of(ops, items, rows)[:, None] != items",
+                "_positions(ops, items, rows)[:, None] != ops.arange(items.shape[0])",
                 "losses/batch_hard_triplets",
             ),
             (
                 "an anchor is compared with anchors as well",
-                "[:, None] & ~anchors[None, :]",
-                "[:, None] & (anchors[None, :] | ~anchors[None, :])",
+                "[:, None] & ~anchors",
+                "[:, None] & (anchors | ~anchors)",
                 "losses/pairs_of_anchors",
             ),
             (
                 "what is no anchor is compared too",
-                "[:, None] & ~anchors[None, :]",
-                "[:, None] ^ anchors[None, :]",
+                "[:, None] & ~anchors",
+                "[:, None] ^ anchors",
                 "losses/pairs_of_anchors",
             ),
             (
@@ -240,10 +240,10 @@ in_the_core(
         ],
         "dtgcnn.losses.objective:_over_mined": [
             (
-                "the sum of hard and semi-hard",
-                "0.5 * (value",
-                "(value",
-                "losses/margin_of_the_batch",
+                "hard ones alone",
+                "embeddings, *mined)",
+                "embeddings, mined[0])",
+                "losses/every_triplet_loss_of_auto_mining",
             ),
         ],
         "dtgcnn.losses.objective:_unpacked": [

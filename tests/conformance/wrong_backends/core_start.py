@@ -218,14 +218,14 @@ in_the_core(
             ),
             (
                 "embeddings of any length are kept near",
-                "numerics.l2_normalize(ops, embeddings) * batch",
-                "embeddings * batch",
+                "self.network.linked_by(ops, embeddings)",
+                "embeddings",
                 "training/start_is_kept_near",
             ),
             (
                 "what is kept near is a constant",
-                "numerics.l2_normalize(ops, embeddings) * batch",
-                "numerics.l2_normalize(ops, ops.stop_gradient(embeddings)) * batch",
+                "self.network.linked_by(ops, embeddings)",
+                "self.network.linked_by(ops, ops.stop_gradient(embeddings))",
                 "training/start_is_kept_near",
             ),
         ],
