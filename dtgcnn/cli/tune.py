@@ -57,7 +57,9 @@ def tune_command(
     """Search for settings that do best on held-out rows of FILE.
 
     Rows "test" take no part. Every trial trains a model on the rows that are not held out; the
-    first one has the settings as they are. They are kept in the folder: the same command goes on
+    first one has the settings as they are. The held-out rows choose its epoch and give its value,
+    so values are somewhat high, those of all trials alike: what train prints of rows "test" is what
+    to expect. Trials are kept in the folder: the same command goes on
     with a search that did not finish, or adds trials with a larger --trials. What is left there:
     best.toml, for train --config; trials.csv, all trials; tuning.png, what mattered.
 
@@ -76,10 +78,13 @@ def tune_command(
     epochs_named = {} if epochs is None else {"num_epochs": epochs}
     chosen = chosen_settings(config_file, settings, epochs_named, encoder_spec)
     config = DTGCNNConfig.from_dict(chosen)
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"--output {output} must be a folder, it is a file")
+    for place in (output, *output.parents):
+        if place.exists() and not place.is_dir():
+            raise ValueError(f"--output {output}: {place} must be a folder, it is a file")
     if output.is_dir() and any(output.iterdir()) and not (output / STUDY).exists():
         raise ValueError(f"--output {output} must be empty or hold a search, it holds other files")
+    if (output / STUDY).exists():
+        click.echo(f"{output}: goes on with the search there, and replaces its results", err=True)
     dataset = dataset_of(file)
     rows = len(dataset.training_items())
     split = usual_split(dataset) if train_split is None else train_split

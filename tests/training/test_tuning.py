@@ -136,6 +136,7 @@ def test_from_the_command_line_to_a_model(text_file: Path, tmp_path: Path) -> No
     assert "0, as it was" in done.output
     rest = run(*asked, "--trials", 3)
     assert "trial 3 of 3" in rest.output
+    assert f"{output}: goes on with the search there, and replaces its results" in rest.output
     assert "trial 2 of 3" not in rest.output
     rows = list(csv.DictReader((output / "trials.csv").open()))
     assert [row["trial"] for row in rows] == ["0", "1", "2"]
@@ -153,6 +154,8 @@ def test_from_the_command_line_to_a_model(text_file: Path, tmp_path: Path) -> No
     config = DTGCNN.load(tmp_path / "m", backend="numpy").config
     assert config.learning_rate == best["learning_rate"]
 
+    below = run("tune", text_file, "--output", text_file / "sub", *SMALL)
+    assert f"--output {text_file}/sub: {text_file} must be a folder, it is a file" in below.output
     other = run("tune", text_file, "--output", tmp_path / "m", *SMALL)
     assert other.exit_code == 2
     assert "must be empty or hold a search, it holds other files" in other.output
