@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from .linear_maps import Whitening, discriminants, leading, unit
+from .linear_maps import UnitRows, Whitening, discriminants, leading, unit
 
 __all__ = ["ClosedForm", "fit_closed_form"]
 
@@ -79,39 +79,47 @@ def fit_closed_form(
             a single class, and more than 1,000 classes.
         seed: of what is drawn: folds, and rows where there are too many.
     """
-    rows = unit(x.astype(np.float64))
+    rows = UnitRows(x)
     labels = np.unique(labels, return_inverse=True)[1]
     rng = np.random.Generator(np.random.PCG64(seed))
     whitening = Whitening.of(rows, labels)
-    white = whitening(rows)
     arrays = {"mean": whitening.mean, "whitening": whitening.matrix}
     if not (code_weight > 0.0 and has_usable_classes(labels)):
         projection = None
         if not has_usable_classes(labels):
-            projection = discriminants(rows, labels, whitening, output_dim, seed)
+            projection = discriminants(rows[:], labels, whitening, output_dim, seed)
         if projection is None:
             some = sample_evenly(labels, SPREAD_ROWS, rng)
-            projection = leading(white[some], output_dim)
+            projection = leading(whitening(rows[some]), output_dim)
         return ClosedForm(_single({**arrays, "projection": projection}), None)
     ridge, norm, left_out = _calibrated(rows, labels, rng)
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
-    kept, scale = _Views(rows[chosen], white[chosen]), code_weight / norm**2
+    kept, scale = _Views.of(rows[chosen], whitening), code_weight / norm**2
     classes = int(labels.max()) + 1
-    coefficients, loo = _ridge_regression(
-        kept.kernel(kept), labels[chosen], classes, ridge, left_out is None
-    )
-    codes = _codes(_Views(rows, white), kept, coefficients)
+    targets = _targets(labels[chosen], classes)
+    coefficients, loo = _ridge_regression(kept.own_kernel(), targets, ridge, left_out is None)
+    # K A = Y − λ A: what the code is of its own rows takes no kernel.
+    place = np.full(len(rows), -1)
+    place[chosen] = np.arange(len(chosen))
+    own = targets - ridge * coefficients
     some = sample_evenly(labels, SPREAD_ROWS, rng)
-    projection = leading(unit(_joined(white, codes, scale)[some]), output_dim)
+    given = (whitening, kept, coefficients)
+    spread = _codes(rows[some], *given, place[some], own)
+    projection = leading(unit(_joined(*spread, scale)), output_dim)
     arrays |= {"rows": kept.rows, "coefficients": coefficients, "projection": projection}
     arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
-    if left_out is None:
-        assert loo is not None
-        codes[chosen] = loo
-        left_out = white, codes
-    z = unit(_joined(*left_out, scale) @ projection)
-    gates = np.minimum(1.0, (np.linalg.norm(left_out[1], axis=1, keepdims=True) / norm) ** 4)
-    return ClosedForm(_single(arrays), (z.astype(np.float32), gates.astype(np.float32)), ridge)
+    z = np.empty((len(rows), output_dim), np.float32)
+    gates = np.empty((len(rows), 1), np.float32)
+    for start in range(0, len(rows), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        if left_out is None:
+            white, codes = _codes(rows[block], *given, place[block], loo)
+        else:
+            white, codes = (array[block] for array in left_out)
+        z[block] = unit(_joined(white, codes, scale) @ projection)
+        norms = np.linalg.norm(codes, axis=1, keepdims=True)
+        gates[block] = np.minimum(1.0, (norms / norm) ** 4)
+    return ClosedForm(_single(arrays), (z, gates), ridge)
 
 
 class _Views(NamedTuple):
@@ -120,6 +128,11 @@ class _Views(NamedTuple):
     rows: Floats
     white: Floats
 
+    @classmethod
+    def of(cls, rows: Floats, whitening: Whitening) -> _Views:
+        """Those of unit rows."""
+        return cls(rows, whitening(rows))
+
     def kernel(self, other: _Views) -> Floats:
         """The mean over both views of ``exp(2 (a·b − 1))``."""
         total: Floats = kernel(self.rows, other.rows)
@@ -127,13 +140,25 @@ class _Views(NamedTuple):
         total *= 0.5
         return total
 
+    def own_kernel(self) -> Floats:
+        """That of the rows among each other, as far as the diagonal; zeros above its blocks."""
+        count = len(self.rows)
+        out = np.zeros((count, count))
+        for start in range(0, count, _BLOCK):
+            stop = min(start + _BLOCK, count)
+            block, before = (
+                _Views(*(v[rows] for v in self)) for rows in (slice(start, stop), slice(stop))
+            )
+            out[start:stop, :stop] = block.kernel(before)
+        return out
+
 
 def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> Floats:
     """(Q, classes) the class codes of unit rows ``queries`` by kernel ridge regression on unit
     ``rows`` (N, D) alone, at most ``CALIBRATION_ROWS`` of them, without a whitening."""
     chosen = sample_evenly(labels, CALIBRATION_ROWS, np.random.Generator(np.random.PCG64(0)))
     kept = rows[chosen]
-    a, _ = _ridge_regression(kernel(kept, kept), labels[chosen], classes, RIDGES[0])
+    a, _ = _ridge_regression(kernel(kept, kept), _targets(labels[chosen], classes), RIDGES[0])
     blocks = [
         kernel(queries[start : start + _BLOCK], kept) @ a
         for start in range(0, len(queries), _BLOCK)
@@ -160,13 +185,13 @@ def sample_evenly(labels: Ints, most: int, rng: np.random.Generator) -> Ints:
 
 
 def _calibrated(
-    rows: Floats, labels: Ints, rng: np.random.Generator
+    rows: UnitRows, labels: Ints, rng: np.random.Generator
 ) -> tuple[float, float, tuple[Floats, Floats] | None]:
     """The ridge, the usual norm of a code that has not seen its row, and of few rows the whitened
     rows and codes that none of them had a part in."""
     fold = folds(labels, rng)
     everything = len(rows) <= CROSS_FITTED_ROWS
-    white = np.empty_like(rows)
+    white = np.empty(rows.shape if everything else (0, 0))
     shape = (len(rows), int(labels.max()) + 1)
     codes = {ridge: np.empty(shape) for ridge in RIDGES}
     checked = []
@@ -175,13 +200,14 @@ def _calibrated(
         if not everything:
             held = held[sample_evenly(labels[held], CHECKED_ROWS, rng)]
             rest = rest[sample_evenly(labels[rest], CALIBRATION_ROWS, rng)]
-        whitening = Whitening.of(rows[rest], labels[rest])
-        white[held] = whitening(rows[held])
-        fitted = _Views(rows[rest], whitening(rows[rest]))
-        k = _Views(rows[held], white[held]).kernel(fitted)
-        among = fitted.kernel(fitted)
+        known = rows[rest]
+        whitening = Whitening.of(known, labels[rest])
+        fitted, asked = _Views.of(known, whitening), _Views.of(rows[held], whitening)
+        if everything:
+            white[held] = asked.white
+        k, among = asked.kernel(fitted), fitted.own_kernel()
         for ridge in RIDGES:
-            a, _ = _ridge_regression(among.copy(), labels[rest], shape[1], ridge)
+            a, _ = _ridge_regression(among.copy(), _targets(labels[rest], shape[1]), ridge)
             codes[ridge][held] = k @ a
         checked.append(held)
     seen = np.concatenate(checked)
@@ -208,29 +234,46 @@ def kernel(a: Floats, b: Floats) -> Floats:
     return np.exp(out, out=out)
 
 
-def _ridge_regression(
-    k: Floats, labels: Ints, classes: int, ridge: float, left_out: bool = False
-) -> tuple[Floats, Floats | None]:
-    """``A = (K + λ I)⁻¹ (Y − 1/C)``, and with ``left_out`` the rows' leave-one-out predictions
-    ``Y − 1/C − A_i / [(K + λ I)⁻¹]_ii``. It works in the memory of ``k`` (N, N)."""
+def _targets(labels: Ints, classes: int) -> Floats:
+    """``Y − 1/C``, Y one-hot."""
     y = np.full((len(labels), classes), -1.0 / classes)
     y[np.arange(len(labels)), labels] += 1.0
+    return y
+
+
+def _ridge_regression(
+    k: Floats, targets: Floats, ridge: float, left_out: bool = False
+) -> tuple[Floats, Floats | None]:
+    """``A = (K + λ I)⁻¹ (Y − 1/C)``, and with ``left_out`` the rows' leave-one-out predictions
+    ``Y − 1/C − A_i / [(K + λ I)⁻¹]_ii``. It looks at the lower triangle of ``k`` (N, N), and works
+    in its memory: LAPACK takes columns, so the triangle is the upper one to it."""
     k[np.diag_indices(len(k))] += ridge
-    factor = linalg.cholesky(k, lower=True, overwrite_a=True, check_finite=False)
-    a = linalg.cho_solve((factor, True), y, check_finite=False)
+    factor = linalg.cholesky(k.T, lower=False, overwrite_a=True, check_finite=False)
+    a = linalg.cho_solve((factor, False), targets, check_finite=False)
     if not left_out:
         return a, None
-    inverse, _ = linalg.lapack.dtrtri(factor, lower=1, overwrite_c=1)
-    diagonal = np.einsum("ij,ij->j", inverse, inverse)
-    return a, y - a / diagonal[:, None]
+    inverse, _ = linalg.lapack.dtrtri(factor, lower=0, overwrite_c=1)
+    diagonal = np.einsum("ij,ij->i", inverse, inverse)
+    return a, targets - a / diagonal[:, None]
 
 
-def _codes(views: _Views, kept: _Views, coefficients: Floats) -> Floats:
-    blocks = [
-        _Views(*(view[start : start + _BLOCK] for view in views)).kernel(kept) @ coefficients
-        for start in range(0, len(views.rows), _BLOCK)
-    ]
-    return np.concatenate(blocks)
+def _codes(
+    rows: Floats,
+    whitening: Whitening,
+    kept: _Views,
+    coefficients: Floats,
+    place: Ints,
+    own: Floats | None,
+) -> tuple[Floats, Floats]:
+    """Rows whitened, and their codes: ``own[place]`` where ``place`` is not negative."""
+    white, codes = whitening(rows), np.empty((len(rows), coefficients.shape[1]))
+    known, others = np.flatnonzero(place >= 0), np.flatnonzero(place < 0)
+    if own is not None:
+        codes[known] = own[place[known]]
+    for block in range(0, len(others), _BLOCK):
+        some = others[block : block + _BLOCK]
+        codes[some] = _Views(rows[some], white[some]).kernel(kept) @ coefficients
+    return white, codes
 
 
 def _joined(white: Floats, codes: Floats, scale: float) -> Floats:

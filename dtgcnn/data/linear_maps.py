@@ -23,6 +23,9 @@ FOLDS = 5
 LEAST_PAIRS, MOST_PAIRS = 20, 1_000
 """Pairs of held-out classes without which nothing is told, and the most that are looked at."""
 
+_BLOCK = 8192
+"""Rows looked at at a time."""
+
 LEAST_SHARE, LEAST_AUC = 0.1, 0.001
 """What discriminants must gain on them: of what the AUC lacks to 1, and at least so much in all."""
 
@@ -35,9 +38,10 @@ class Whitening:
     matrix: Floats
 
     @classmethod
-    def of(cls, rows: Floats, labels: Ints) -> Whitening:
+    def of(cls, rows: Floats | UnitRows, labels: Ints) -> Whitening:
         """That of rows and their classes."""
-        return cls(rows.mean(axis=0), whitening_of(within_classes(rows, labels)))
+        mean, covariance = _within(rows, labels)
+        return cls(mean, whitening_of(covariance))
 
     def __call__(self, rows: Floats) -> Floats:
         """(N, D) rows, whitened and at unit length."""
@@ -51,15 +55,45 @@ def unit(x: Floats) -> Floats:
     return out
 
 
-def within_classes(rows: Floats, labels: Ints) -> Floats:
+class UnitRows:
+    """Rows at unit length, in float64, of an array of float32: made as they are asked for.
+
+    Args:
+        x: (N, D).
+    """
+
+    def __init__(self, x: NDArray[np.float32]) -> None:
+        self.x = x
+        self.shape: tuple[int, ...] = x.shape
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows: slice | Ints) -> Floats:
+        return unit(self.x[rows].astype(np.float64))
+
+
+def within_classes(rows: Floats | UnitRows, labels: Ints) -> Floats:
     """(D, D) the covariance of rows around the means of their classes."""
+    return _within(rows, labels)[1]
+
+
+def _within(rows: Floats | UnitRows, labels: Ints) -> tuple[Floats, Floats]:
+    """The mean (D,) of all rows, and the covariance around the means of their classes, in blocks
+    of rows."""
     labels = np.unique(labels, return_inverse=True)[1]  # a fold may lack a class
-    counts = np.bincount(labels)
-    order = np.argsort(labels, kind="stable")
-    sums = np.add.reduceat(rows[order], np.concatenate([[0], np.cumsum(counts)[:-1]]), axis=0)
-    spread = rows - (sums / counts[:, None])[labels]
-    covariance: Floats = spread.T @ spread / len(rows)
-    return covariance
+    counts, width = np.bincount(labels), rows.shape[1]
+    sums, covariance = np.zeros((len(counts), width)), np.zeros((width, width))
+    parts = [slice(start, start + _BLOCK) for start in range(0, len(labels), _BLOCK)]
+    for part in parts:
+        order = np.argsort(labels[part], kind="stable")
+        present, first = np.unique(labels[part][order], return_index=True)
+        sums[present] += np.add.reduceat(rows[part][order], first, axis=0)
+    means = sums / counts[:, None]
+    for part in parts:
+        spread = rows[part] - means[labels[part]]
+        covariance += spread.T @ spread
+    return sums.sum(axis=0) / len(labels), covariance / len(labels)
 
 
 def whitening_of(covariance: Floats, shrinkage: float = SHRINKAGE) -> Floats:
