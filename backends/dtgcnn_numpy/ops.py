@@ -11,21 +11,25 @@ from typing import Any, TypeVar
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.core import make_vjp
 from autograd.tracer import getval
 
-from . import native, primitives
+from . import native, primitives, rows, threefry
 from .allocator import keep_freed_memory
-from .selection import top_k_indices, top_products
+from .by_rows import matmul_by_rows
+from .gradient import value_and_grad
+from .links import aggregate
+from .pool import blocks, each
+from .products import matmul
+from .selection import count_in_rows, top_k_indices, top_products
 from .sorting import stable_argsort
-from .threefry import threefry2x32
 
 version = cache(metadata.version)  # it reads files, and every save asks for it
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_BLOCK = 32768
-"""Counters encrypted at a time: few enough to stay in the processor's cache."""
+_BLOCK_NUMBERS, _BLOCK_ROWS = 1 << 18, 192
+"""Numbers of a block that is selected from, and rows of a block that is mapped; of 192 rows a
+product has the bits of the whole, see ``products``."""
 
 
 class NumpyOps:
@@ -97,6 +101,8 @@ class NumpyOps:
     # -- reductions
     def sum(self, x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
         if x.dtype == np.bool_:
+            if axis in (1, -1) and x.ndim == 2 and not keepdims:
+                return count_in_rows(x)
             return x.sum(axis=axis, keepdims=keepdims, dtype=np.int32)
         if x.dtype.kind in "iu":
             return x.sum(axis=axis, keepdims=keepdims, dtype=x.dtype)
@@ -137,8 +143,15 @@ class NumpyOps:
         values = getval(x)
         if not 0 <= k <= values.shape[-1]:
             raise ValueError(f"k must be between 0 and {values.shape[-1]}, received {k}")
-        shape = (math.prod(values.shape[:-1]), values.shape[-1])  # of no rows too
-        indices = top_k_indices(values.reshape(shape), k).reshape(*values.shape[:-1], k)
+        n = values.shape[-1]
+        flat = values.reshape(math.prod(values.shape[:-1]), n)  # of no rows too
+        found = np.empty((len(flat), k), np.int32)
+
+        def select(block: slice) -> None:
+            found[block] = top_k_indices(flat[block], k)
+
+        each(select, blocks(len(flat), max(1, _BLOCK_NUMBERS // max(n, 1))))
+        indices = found.reshape(*values.shape[:-1], k)
         return primitives.take_along_axis(x, indices, -1), indices
 
     def top_products(self, x: Any, y: Any, k: int, most: int) -> tuple[Any, Any]:
@@ -146,44 +159,32 @@ class NumpyOps:
             raise ValueError(f"k must be between 0 and {len(y)}, received {k}")
         return top_products(getval(x), getval(y), k, most)
 
+    def map_rows(self, fn: Callable[[Any], tuple[Any, ...]], count: int) -> tuple[Any, ...]:
+        found: list[tuple[Any, ...]] = [()] * -(-count // _BLOCK_ROWS)
+
+        def take(block: slice) -> None:
+            positions = np.arange(block.start, block.stop, dtype=np.int32)
+            found[block.start // _BLOCK_ROWS] = fn(positions)
+
+        if len(found) < 2:
+            return fn(None)
+        each(take, blocks(count, _BLOCK_ROWS))
+        return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+
     # -- aggregation over neighbour lists
+    aggregate = staticmethod(aggregate)
     gather_sum = staticmethod(primitives.gather_sum)
     scatter_sum = staticmethod(primitives.scatter_sum)
 
     # -- randomness
-    def random_bits(self, key: Any, n: int) -> Any:
-        half = (n + 1) // 2
-        words = np.empty((2, half), np.uint32)
-        for start in range(0, half, _BLOCK):
-            counters = np.arange(start, min(start + _BLOCK, half), dtype=np.uint32)
-            block = words[:, start : start + _BLOCK]
-            block[0], block[1] = threefry2x32(key, counters, counters + np.uint32(half))
-        return words.reshape(-1)[:n]
+    bernoulli = staticmethod(threefry.bernoulli)
+    random_bits = staticmethod(threefry.random_bits)
 
     # -- transformations of functions
     def stop_gradient(self, x: Any) -> Any:
         return getval(x)
 
-    def value_and_grad(self, fn: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
-        def differentiated(params: Any, *args: Any) -> tuple[Any, Any, Any]:
-            leaves: list[Any] = []
-            _collect(params, leaves)
-            seen: list[Any] = []
-
-            def scalar(traced: Any) -> Any:
-                value, aux = fn(_rebuild(params, iter(list(traced))), *args)
-                if np.shape(getval(value)) != ():  # autograd would take the gradient of its sum
-                    raise ValueError(f"the value must have shape (), received {value.shape}")
-                seen.append(_map(getval, aux))
-                return value
-
-            vjp, value = make_vjp(scalar, tuple(leaves))
-            # Half precision may overflow: training skips such a step, without NumPy's warnings.
-            with np.errstate(over="ignore", invalid="ignore"):
-                gradients = vjp(np.ones((), value.dtype))
-            return value, seen[0], _rebuild(params, iter(gradients))
-
-        return differentiated
+    value_and_grad = staticmethod(value_and_grad)
 
     def compile(self, fn: F) -> F:
         return fn
@@ -197,27 +198,10 @@ class NumpyOps:
     # -- native forms of functions of dtgcnn.array.numerics
     gelu = staticmethod(native.gelu)
     half_matmul = staticmethod(native.half_matmul)
+    l2_normalize = staticmethod(rows.l2_normalize)
     layer_norm = staticmethod(native.layer_norm)
+    matmul = staticmethod(matmul)
+    matmul_by_rows = staticmethod(matmul_by_rows)
+    norm_gelu = staticmethod(rows.norm_gelu)
+    row_distance = staticmethod(rows.row_distance)
     squared_distances = staticmethod(native.squared_distances)
-
-
-def _collect(tree: Any, leaves: list[Any]) -> None:
-    if isinstance(tree, dict):
-        for name in tree:
-            _collect(tree[name], leaves)
-    else:
-        leaves.append(tree)
-
-
-def _rebuild(tree: Any, leaves: Any) -> Any:
-    if isinstance(tree, dict):
-        return {name: _rebuild(sub, leaves) for name, sub in tree.items()}
-    return next(leaves)
-
-
-def _map(fn: Callable[[Any], Any], tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {name: _map(fn, sub) for name, sub in tree.items()}
-    if isinstance(tree, (list, tuple)):
-        return type(tree)(_map(fn, sub) for sub in tree)
-    return fn(tree)

@@ -13,9 +13,9 @@ import numpy as np
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast_f
 from autograd.tracer import getval
-from scipy.sparse import csr_array
 
 from .erf import erf as _erf
+from .sparse import Sparse, from_lists, product, transposed
 
 __all__ = ["erf", "gather_sum", "max_", "maximum", "scatter_sum", "sum_", "take"]
 __all__ += ["take_along_axis", "where"]
@@ -29,31 +29,22 @@ _TWO_OVER_ROOT_PI = 1.1283791670955126
 
 def gather_sum(x: Any, indices: Any, weights: Any) -> Any:
     """``out_i = Σ_k weights_ik · x[indices_ik]``, as a product with a sparse matrix."""
-    return _gather(x, weights, indices, _lists_to_csr(indices, getval(weights), x.shape[0]))
+    return _gather(x, weights, indices, from_lists(indices, getval(weights), x.shape[0]))
 
 
 def scatter_sum(x: Any, indices: Any, weights: Any, n: int) -> Any:
     """``out_j = Σ_{ik: indices_ik = j} weights_ik · x_i``, its adjoint, for ``n`` rows j."""
-    return _scatter(x, weights, indices, _lists_to_csr(indices, getval(weights), n))
-
-
-def _lists_to_csr(indices: Any, weights: Any, columns: int) -> Any:
-    """The (N, columns) matrix whose row i holds ``weights[i]``, where not 0, at ``indices[i]``."""
-    linked = weights != 0
-    offsets = np.zeros(len(indices) + 1, np.int32)
-    np.cumsum(linked.sum(axis=1), out=offsets[1:])
-    shape = (len(indices), columns)
-    return csr_array((weights[linked], indices[linked], offsets), shape=shape)
+    return _scatter(x, weights, indices, from_lists(indices, getval(weights), n))
 
 
 @primitive
 def _gather(x: Any, weights: Any, indices: Any, matrix: Any) -> Any:
-    return matrix @ x
+    return product(matrix, x)
 
 
 @primitive
 def _scatter(x: Any, weights: Any, indices: Any, matrix: Any) -> Any:
-    return matrix.T @ x
+    return product(transposed(matrix), x)
 
 
 @primitive
@@ -156,8 +147,9 @@ def _take_vjp(ans: Any, x: Any, indices: Any, axis: int) -> Any:
         rows = g.transpose(places + rest).reshape(flat.size, math.prod(others))
         ones = np.ones(flat.size, rows.dtype)
         offsets = np.arange(flat.size + 1, dtype=np.int32)
-        chosen = csr_array((ones, flat, offsets), shape=(flat.size, shape[axis]))
-        return np.moveaxis((chosen.T @ rows).reshape(shape[axis], *others), 0, axis)
+        chosen = Sparse(offsets, np.asarray(flat, np.int32), ones, shape[axis])
+        summed = product(transposed(chosen), rows)
+        return np.moveaxis(summed.reshape(shape[axis], *others), 0, axis)
 
     return vjp
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-__all__ = ["top_k_indices", "top_products"]
+__all__ = ["count_in_rows", "top_k_indices", "top_products"]
 
 _GROUP = 8
 """Columns that stand or fall together when candidates are narrowed."""
@@ -22,6 +22,13 @@ _MANY = 1 << 26
 """Products from which on a second thread pays."""
 
 
+def count_in_rows(x: Any) -> Any:
+    """(N,) int32, how many booleans of each row hold, eight at a time."""
+    if x.shape[1] % 8 or not x.flags.c_contiguous:
+        return x.sum(axis=1, dtype=np.int32)
+    return np.bitwise_count(x.view(np.uint64)).sum(axis=1, dtype=np.int32)
+
+
 def top_k_indices(x: Any, k: int) -> Any:
     """(N, k) column indices of the largest values, descending, the lowest index first in ties."""
     n = x.shape[1]
@@ -31,7 +38,7 @@ def top_k_indices(x: Any, k: int) -> Any:
         return np.argsort(-x, axis=1, kind="stable")[:, :k].astype(np.int32)
     chosen = _some_top_k(x, k)
     least = np.take_along_axis(x, chosen, axis=1).min(axis=1, keepdims=True)
-    tied = np.flatnonzero((x >= least).sum(axis=1, dtype=np.int32) > k)
+    tied = np.flatnonzero(count_in_rows(x >= least) > k)
     if tied.size:  # more values equal the k-th than there is room for: the lowest indices stay
         values, least = x[tied], least[tied]
         above, equal = values > least, values == least

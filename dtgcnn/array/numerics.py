@@ -6,14 +6,17 @@ A backend may define any of these natively under the same name; ``native`` makes
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from .ops import Array, ArrayOps
 
-__all__ = ["NATIVE", "alike_at_any_height", "gather_sum", "gelu", "global_norm", "l2_normalize"]
-__all__ += ["layer_norm", "matmul_by_rows", "mean", "native", "relu", "row_distance"]
-__all__ += ["squared_distances", "top_k", "top_products", "var"]
+__all__ = ["NATIVE", "aggregate", "alike_at_any_height", "cut", "gather_sum", "gelu", "global_norm"]
+__all__ += ["has", "l2_normalize", "layer_norm", "map_rows", "matmul", "matmul_by_rows", "mean"]
+__all__ += ["native", "norm_gelu", "relu", "row_distance", "squared_distances", "top_k"]
+__all__ += ["top_products", "var"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,6 +45,11 @@ def native(fn: F) -> F:
 
     NATIVE[fn.__name__] = dispatch
     return dispatch  # type: ignore[return-value]
+
+
+def has(ops: ArrayOps, name: str) -> bool:
+    """Whether the backend has a form of its own of the function of this name."""
+    return getattr(ops, name, None) is not None
 
 
 def mean(ops: ArrayOps, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
@@ -77,6 +85,60 @@ def layer_norm(ops: ArrayOps, x: Array, weight: Array, bias: Array, eps: float) 
     return centred / ops.sqrt(variance + eps) * weight + bias
 
 
+@native
+def matmul(ops: ArrayOps, x: Array, y: Array) -> Array:
+    """``x @ y`` of two matrices."""
+    product: Array = x @ y
+    return product
+
+
+@native
+def map_rows(
+    ops: ArrayOps, fn: Callable[[Array | None], tuple[Array, ...]], count: int
+) -> tuple[Array, ...]:
+    """What ``fn`` gives for rows ``0 … count − 1``: one entry of each of its arrays a row.
+
+    ``fn`` takes (R,) int32 positions, or None for all. Each entry must depend on its row alone, and
+    nothing is differentiated through it; so a backend may call it for blocks of rows and put what
+    it gives one after the other.
+    """
+    return fn(None)
+
+
+@native
+def norm_gelu(
+    ops: ArrayOps,
+    x: Array,
+    weight: Array,
+    bias: Array,
+    eps: float,
+    kept: Array | None,
+    scale: float,
+) -> Array:
+    """``gelu(layer_norm(x))``, times ``scale`` where ``kept`` (booleans) holds and 0 elsewhere."""
+    out = gelu(ops, layer_norm(ops, x, weight, bias, eps))
+    return out if kept is None else out * (ops.astype(kept, ops.dtype) * scale)
+
+
+@native
+def aggregate(
+    ops: ArrayOps,
+    h: Array,
+    source: Array | None,
+    own: Array,
+    neighbors: Array,
+    weights: Array,
+    reverse: Array | None,
+) -> Array:
+    """``own_i h_i + Σ_k weights_ik s[neighbors_ik] + Σ_{jk: neighbors_jk = i} reverse_jk h_j``, s
+    the ``source``, or ``h`` itself where it is None."""
+    out = own * h + gather_sum(ops, h if source is None else source, neighbors, weights)
+    if reverse is not None:
+        out = out + ops.scatter_sum(h, neighbors, reverse, h.shape[0])
+    return out
+
+
+@native
 def matmul_by_rows(ops: ArrayOps, x: Array, weight: Array) -> Array:
     """``x @ weight``, (N, D) and (D, M), so that a row of it depends on that row of ``x`` alone, to
     the last bit on a CPU.
@@ -144,12 +206,19 @@ def top_products(ops: ArrayOps, x: Array, y: Array, k: int, most: int) -> tuple[
 
 
 @native
+def cut(ops: ArrayOps, x: Array, stops: Sequence[int]) -> list[Array]:
+    """The entries of a vector up to the first of ``stops``, from there to the second, and so on."""
+    return [x[start:stop] for start, stop in pairwise((0, *stops))]
+
+
+@native
 def gather_sum(ops: ArrayOps, x: Array, indices: Array, weights: Array) -> Array:
     """``out_i = Σ_k weights_ik · x[indices_ik]`` for (N, K) lists and ``x`` of shape (M, D): the
     adjoint of ``ops.scatter_sum``, and each is the other's gradient."""
     return ops.sum(ops.take(x, indices) * weights[..., None], axis=1)
 
 
+@native
 def l2_normalize(ops: ArrayOps, x: Array) -> Array:
     """Rows of ``x`` at unit length; a zero row stays zero, with a zero gradient."""
     squares = ops.sum(x * x, axis=-1, keepdims=True)
@@ -157,6 +226,7 @@ def l2_normalize(ops: ArrayOps, x: Array) -> Array:
     return x * ops.where(zero, 0.0, 1.0 / ops.sqrt(ops.where(zero, 1.0, squares)))
 
 
+@native
 def row_distance(ops: ArrayOps, a: Array, b: Array) -> Array:
     """Euclidean distance of matching rows, (N, D) and (N, D) to (N,).
 
@@ -184,7 +254,5 @@ def squared_distances(ops: ArrayOps, x: Array) -> Array:
 
 def global_norm(ops: ArrayOps, leaves: list[Array]) -> Array:
     """The Euclidean norm of all arrays taken as one vector."""
-    total = ops.zeros(())
-    for leaf in leaves:
-        total = total + ops.sum(leaf * leaf)
-    return ops.sqrt(total)
+    squares = [ops.sum(leaf * leaf) for leaf in leaves]
+    return ops.sqrt(functools.reduce(operator.add, squares) if squares else ops.zeros(()))

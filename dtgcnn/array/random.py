@@ -97,6 +97,7 @@ def normal(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:
     return ops.reshape(ops.asarray([inverse((w + 0.5) * 2.0**-32) for w in words]), shape)
 
 
+@native
 def bernoulli(ops: ArrayOps, key: Array, p: float, shape: tuple[int, ...]) -> Array:
     """True with probability ``p``, to the nearest multiple of 2⁻¹⁶: two draws from each word."""
     n = 1

@@ -135,7 +135,7 @@ def _total(ops: ArrayOps, counts: Array) -> Array:
 def _all_distances(ops: ArrayOps, x: Array, distance: Distance) -> Array:
     """(B, B) distances of detached rows."""
     if distance == "cosine":
-        return 1.0 - x @ ops.permute_dims(x, (1, 0))
+        return 1.0 - numerics.matmul(ops, x, ops.permute_dims(x, (1, 0)))
     squares = numerics.squared_distances(ops, x)
     if distance == "squared":
         return squares
@@ -150,7 +150,7 @@ def _slope(ops: ArrayOps, x: Array, counts: Array, d: Array, distance: Distance)
         weights = ops.where(equal, 0.0, counts / ops.where(equal, 1.0, d))
     weights = weights + ops.permute_dims(weights, (1, 0))
     x = x - numerics.mean(ops, x, 0, keepdims=True)  # differences stay, and less cancels
-    return ops.sum(weights, axis=1, keepdims=True) * x - weights @ x
+    return ops.sum(weights, axis=1, keepdims=True) * x - numerics.matmul(ops, weights, x)
 
 
 def _pair_metrics(ops: ArrayOps, pairs: Masks, d: Array, rows: _Rows) -> dict[str, Array]:

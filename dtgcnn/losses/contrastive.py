@@ -41,7 +41,7 @@ def _compare(
     unit = numerics.l2_normalize(ops, embeddings)
     positive, negative = masks(ops, labels, items, anchors)
     has_both = (ops.sum(positive, axis=1) > 0) & (ops.sum(negative, axis=1) > 0)
-    similarity = unit @ ops.permute_dims(unit, (1, 0))
+    similarity = numerics.matmul(ops, unit, ops.permute_dims(unit, (1, 0)))
     return _Batch(similarity, positive, negative, has_both, 0.0 * ops.sum(embeddings))
 
 
@@ -249,7 +249,8 @@ def uniformity(ops: ArrayOps, embeddings: Array, items: Array, t: float = 2.0) -
     """
     unit = numerics.l2_normalize(ops, embeddings)
     others = items[:, None] != items[None, :]
-    exponents = (2.0 * t) * (unit @ ops.permute_dims(unit, (1, 0)) - 1.0)
+    cosines = numerics.matmul(ops, unit, ops.permute_dims(unit, (1, 0)))
+    exponents = (2.0 * t) * (cosines - 1.0)
     mean = ops.where(ops.sum(others) > 0, _mean(ops, ops.exp(exponents), others), 1.0)
     return ops.log(mean) + 0.0 * ops.sum(embeddings)
 

@@ -70,7 +70,7 @@ def _distances(ops: ArrayOps, embeddings: Array, rows: Array | None) -> Array:
     """(R, B) ``|b|² − 2 a·b`` of detached rows: the squared distance less ``|a|²``, which is the
     same all along row a and so changes no choice. For selection, never for a gradient."""
     x = ops.stop_gradient(embeddings)
-    near = (2.0 * _of(ops, x, rows)) @ ops.permute_dims(x, (1, 0))
+    near = numerics.matmul(ops, 2.0 * _of(ops, x, rows), ops.permute_dims(x, (1, 0)))
     return ops.sum(x * x, axis=1) - near
 
 
@@ -96,14 +96,24 @@ def batch_hard(
     """
     pairs = masks(ops, labels, items, anchors, rows)
     anchor = _positions(ops, labels, rows)
-    return _hardest(ops, _distances(ops, embeddings, rows), pairs, anchor)
+    return _hardest(ops, _distances(ops, embeddings, rows), pairs, anchor)[0]
 
 
-def _hardest(ops: ArrayOps, distances: Array, pairs: Masks, anchor: Array) -> Triplets:
-    positive = ops.argmax(ops.where(pairs.positive, distances, -_INF), axis=1)
-    negative = ops.argmax(ops.where(pairs.negative, -distances, -_INF), axis=1)
-    has_both = (ops.sum(pairs.positive, axis=1) > 0) & (ops.sum(pairs.negative, axis=1) > 0)
-    return Triplets(anchor, positive, negative, has_both)
+def _hardest(
+    ops: ArrayOps, distances: Array, pairs: Masks, anchor: Array
+) -> tuple[Triplets, Array]:
+    """Each anchor's farthest positive and nearest negative, and how far the former is, (R, 1)."""
+    positive, to_positive, some = _farthest(ops, distances, pairs.positive)
+    negative, _, others = _farthest(ops, -distances, pairs.negative)
+    return Triplets(anchor, positive, negative, some & others), to_positive
+
+
+def _farthest(ops: ArrayOps, distances: Array, pairs: Array) -> tuple[Array, Array, Array]:
+    """Of each row's pairs (R, B) the farthest, (R,), how far it is, (R, 1), and whether there is
+    one, (R,). NaN is a distance too: a loss must show it."""
+    among = ops.where(pairs, distances, -_INF)
+    largest = ops.max(among, axis=1, keepdims=True)
+    return ops.argmax(among, axis=1), largest, ops.reshape(largest != -_INF, (pairs.shape[0],))
 
 
 def hard_and_semi_hard(
@@ -121,9 +131,9 @@ def hard_and_semi_hard(
     """
     distances = _distances(ops, embeddings, rows)
     pairs = masks(ops, labels, items, anchors, rows)
-    hard = _hardest(ops, distances, pairs, _positions(ops, labels, rows))
+    hard, to_positive = _hardest(ops, distances, pairs, _positions(ops, labels, rows))
     # What is no anchor has no negative here; its pair is not valid anyway.
-    return hard, _beyond(ops, distances, pairs.negative, hard)
+    return hard, _beyond(ops, distances, to_positive, pairs.negative, hard)
 
 
 def explicit(ops: ArrayOps, triplets: Array) -> Triplets:
@@ -156,15 +166,18 @@ def semi_hard(
     candidates = ops.take(labels, pairs.anchor)[:, None] != labels[None, :]
     if anchors is not None:
         candidates = candidates & ~anchors[None, :]
-    return _beyond(ops, _distances(ops, embeddings, pairs.anchor), candidates, pairs)
-
-
-def _beyond(ops: ArrayOps, distances: Array, negatives: Array, pairs: Triplets) -> Triplets:
-    """The pairs, each with the nearest of its ``negatives`` (T, B) beyond its positive."""
+    distances = _distances(ops, embeddings, pairs.anchor)
     to_positive = ops.take_along_axis(distances, pairs.positive[:, None], axis=1)
+    return _beyond(ops, distances, to_positive, candidates, pairs)
+
+
+def _beyond(
+    ops: ArrayOps, distances: Array, to_positive: Array, negatives: Array, pairs: Triplets
+) -> Triplets:
+    """The pairs, each with the nearest of its ``negatives`` (T, B) beyond its positive, which is as
+    far as ``to_positive`` (T, 1)."""
     candidates = negatives & (distances > to_positive)
-    negative = ops.argmax(ops.where(candidates, -distances, -_INF), axis=1)
-    found = ops.sum(candidates, axis=1) > 0
+    negative, _, found = _farthest(ops, -distances, candidates)
     return Triplets(pairs.anchor, pairs.positive, negative, pairs.valid & found)
 
 
@@ -320,7 +333,7 @@ def distance_weighted(
         raise ValueError(f"cutoff and nonzero_loss_cutoff must rise within (0, 2), {received}")
     unit = numerics.l2_normalize(ops, ops.stop_gradient(embeddings))
     pairs = masks(ops, labels, items, anchors, rows)
-    cosines = _of(ops, unit, rows) @ ops.permute_dims(unit, (1, 0))
+    cosines = numerics.matmul(ops, _of(ops, unit, rows), ops.permute_dims(unit, (1, 0)))
     distances = ops.sqrt(ops.maximum(2.0 - 2.0 * cosines, 0.0))
     candidates = pairs.negative & (distances < nonzero_loss_cutoff)
     d = ops.where(candidates, ops.maximum(distances, cutoff), 1.0)

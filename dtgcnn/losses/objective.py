@@ -175,7 +175,7 @@ def _over_mined(
         mined = _unpacked(ops, batch["mined"], 2 if config.mining_strategy == "auto" else 1)
     else:
         looked_at = _for_mining(ops, config, embeddings, triplet_loss.distance)
-        mined = _mine(ops, config, looked_at, batch)
+        mined = _mine_all(ops, config, looked_at, batch)
     return triplet_loss(ops, embeddings, *mined)
 
 
@@ -226,6 +226,21 @@ def _mine(
         return (mining.semi_hard_all(*every, positives, anchors, rows),)
     key = batch["mining_key"]
     return (mining.distance_weighted(*every, positives, key, anchors=anchors, rows=rows),)
+
+
+def _mine_all(
+    ops: ArrayOps, config: DTGCNNConfig, embeddings: Array, batch: Tree
+) -> tuple[Triplets, ...]:
+    """What is mined for all anchors, which a backend may take block by block."""
+    if config.mining_strategy not in ("auto", "batch_hard", "easy_positive") or "triplets" in batch:
+        return _mine(ops, config, embeddings, batch)
+    detached = ops.stop_gradient(embeddings)
+
+    def mine(rows: Array | None) -> tuple[Array, ...]:
+        return tuple(x for found in _mine(ops, config, detached, batch, rows) for x in found)
+
+    mined = numerics.map_rows(ops, mine, batch["labels"].shape[0])
+    return tuple(Triplets(*mined[i : i + 4]) for i in range(0, len(mined), 4))
 
 
 def _positives(config: DTGCNNConfig, batch: Tree) -> int:

@@ -58,11 +58,8 @@ class Graph(NamedTuple):
 
 def propagate(ops: ArrayOps, graph: Graph, h: Array, source: Array | None = None) -> Array:
     """``Â h``, with neighbours taken from ``source`` (M, D), or from ``h`` (N, D) itself."""
-    source = h if source is None else source
-    out = graph.own * h + numerics.gather_sum(ops, source, graph.neighbors, graph.weights)
-    if graph.reverse is not None:
-        out = out + ops.scatter_sum(h, graph.neighbors, graph.reverse, h.shape[0])
-    return out
+    lists = (graph.own, graph.neighbors, graph.weights, graph.reverse)
+    return numerics.aggregate(ops, h, source, *lists)
 
 
 def graph_figures(
@@ -134,7 +131,7 @@ def _nearest(
     ops: ArrayOps, queries: Array, source: Array, k: int, exclude: Array
 ) -> tuple[Array, Array]:
     """Cosines (N, k) by one product, and rows of the source."""
-    products = queries @ ops.permute_dims(source, (1, 0))
+    products = numerics.matmul(ops, queries, ops.permute_dims(source, (1, 0)))
     found = numerics.top_k(ops, products, min(k + 1, source.shape[0]))
     return _without_itself(ops, *found, k, exclude)
 

@@ -31,10 +31,19 @@ def dropout(ops: ArrayOps, x: Array, rate: float, key: Array | None) -> Array:
 
     Srivastava et al. 2014. Without a key (evaluation), or at rate 0, ``x`` itself.
     """
-    if key is None or rate == 0.0:
+    kept = kept_entries(ops, x.shape, rate, key)
+    if kept is None:
         return x
-    kept = ~random.bernoulli(ops, key, rate, x.shape)
     return x * (ops.astype(kept, ops.dtype) * (1.0 / (1.0 - rate)))
+
+
+def kept_entries(
+    ops: ArrayOps, shape: tuple[int, ...], rate: float, key: Array | None
+) -> Array | None:
+    """Which entries dropout keeps; None where it keeps all."""
+    if key is None or rate == 0.0:
+        return None
+    return ~random.bernoulli(ops, key, rate, shape)
 
 
 def initial_weight(
@@ -65,8 +74,7 @@ def matmul(
         return half_matmul(ops, x, weight, precision)
     if by_rows:
         return numerics.matmul_by_rows(ops, x, weight)
-    product: Array = x @ weight
-    return product
+    return numerics.matmul(ops, x, weight)
 
 
 @dataclass(frozen=True)
@@ -212,8 +220,17 @@ class GCNLayer:
         else:
             mixed = propagate(ops, graph, h, source)
             out = self.linear(ops, params["linear"], mixed, precision, by_rows)
-        out, norm_state = self.norm(ops, params["norm"], state["norm"], out, key is not None)
-        out = dropout(ops, activate(ops, self.activation, out), self.dropout_rate, key)
+        if self.activation == "gelu" and not self.batch_norm and numerics.has(ops, "norm_gelu"):
+            out, norm_state = self._norm_gelu(ops, params["norm"], out, key), state["norm"]
+        else:
+            out, norm_state = self.norm(ops, params["norm"], state["norm"], out, key is not None)
+            out = dropout(ops, activate(ops, self.activation, out), self.dropout_rate, key)
         if self.in_dim == self.out_dim:
             out = out + h
         return out, {"norm": norm_state}
+
+    def _norm_gelu(self, ops: ArrayOps, params: Tree, x: Array, key: Array | None) -> Array:
+        """Norm, activation and dropout at once."""
+        kept = kept_entries(ops, x.shape, self.dropout_rate, key)
+        scale, eps = 1.0 / (1.0 - self.dropout_rate), LayerNorm.eps
+        return numerics.norm_gelu(ops, x, params["weight"], params["bias"], eps, kept, scale)

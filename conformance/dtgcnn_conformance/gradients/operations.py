@@ -193,6 +193,17 @@ def _neighbour_sums_of_one_side(probe: Probe) -> None:
     def weights_alone(o: ArrayOps, p: Tree) -> Array:
         return numerics.gather_sum(o, to_device(o, nodes["x"]), to_device(o, inside), p["weights"])
 
+    def among(o: ArrayOps, p: Tree) -> Array:
+        lists = (to_device(o, WEIGHTS[:, :1]), to_device(o, inside), to_device(o, WEIGHTS))
+        return numerics.aggregate(o, p["x"], None, *lists, to_device(o, 0.5 * WEIGHTS))
+
+    def from_source(o: ArrayOps, p: Tree) -> Array:
+        lists = (p["own"], to_device(o, LISTS), to_device(o, WEIGHTS))
+        return numerics.aggregate(o, p["x"], p["source"], *lists, None)
+
+    probe.derivative("aggregate", among, nodes)
+    further = {"own": normal(4, 1, seed=17), "source": normal(5, 3, seed=10)}
+    probe.derivative("aggregate from a source", from_source, {**nodes, **further})
     probe.derivative("gather_sum + scatter_sum", both, nodes)
     probe.derivative("gather_sum in weights alone", weights_alone, {"weights": WEIGHTS})
 
@@ -224,6 +235,14 @@ def numerics_functions(probe: Probe) -> None:
     def product(o: ArrayOps, p: Tree) -> Array:
         return numerics.matmul_by_rows(o, p["x"], p["weight"])
 
+    def activated(o: ArrayOps, p: Tree) -> Array:
+        given, kept = (p["x"], p["weight"], p["bias"], 1e-5), to_device(o, wide > -1.0)
+        whole = numerics.norm_gelu(o, *given, None, 1.0)
+        return whole - 2.0 * numerics.norm_gelu(o, *given, kept, 1.25)
+
+    def product_of_two(o: ArrayOps, p: Tree) -> Array:
+        return numerics.matmul(o, p["x"], o.permute_dims(p["y"], (1, 0)))
+
     for count in (1, 8, 13):
         factors = {"x": normal(count, 6, seed=15), "weight": normal(6, 4, seed=16)}
         probe.derivative(f"matmul_by_rows of {count}", product, factors)
@@ -236,5 +255,8 @@ def numerics_functions(probe: Probe) -> None:
     squares = numerics.squared_distances(probe.ops, probe.array(near))
     probe.values("squared_distances · 10⁶", squares * 1e6, 1e6 * (differences**2).sum(axis=-1))
     affine = {"weight": POSITIVE[0], "bias": B[0]}
+    probe.derivative("norm_gelu", activated, {"x": wide, **affine})
+    probe.derivative("matmul", product_of_two, {"x": A, "y": B[:2]})
+    probe.derivative("x xᵀ", lambda o, p: product_of_two(o, {"x": p["x"], "y": p["x"]}), {"x": A})
     for x in (wide, flat, A[:1], normal(2, 3, 4, seed=13)):
         probe.derivative("layer_norm", norm, {"x": x, **affine}, x is not flat)

@@ -32,8 +32,16 @@ Row = tuple[str, ...]
 class Derived(NumpyOps):
     """NumPy with what is derived from the protocol computed as derived."""
 
+    aggregate = None  # type: ignore[assignment]
+    bernoulli = None  # type: ignore[assignment]
     gelu = None  # type: ignore[assignment]
+    l2_normalize = None  # type: ignore[assignment]
     layer_norm = None  # type: ignore[assignment]
+    map_rows = None  # type: ignore[assignment]
+    matmul = None  # type: ignore[assignment]
+    matmul_by_rows = None  # type: ignore[assignment]
+    norm_gelu = None  # type: ignore[assignment]
+    row_distance = None  # type: ignore[assignment]
     top_products = None  # type: ignore[assignment]
     fault: str = ""
 

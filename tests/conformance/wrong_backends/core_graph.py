@@ -133,14 +133,14 @@ in_the_core(
                 "ops/long_means",
             ),
         ],
-        "dtgcnn.model.graph:propagate": [
+        "dtgcnn.array.numerics:aggregate": [
             (
                 "links are not taken backwards",
-                "graph.reverse is not None",
+                "reverse is not None",
                 "False",
                 "graph/kipf_normalisation",
             ),
-            ("no self loop", "graph.own * h", "0.0 * h", "graph/kipf_normalisation"),
+            ("no self loop", "own * h", "0.0 * h", "graph/kipf_normalisation"),
         ],
         "dtgcnn.model.graph:Graph.rows": [
             (

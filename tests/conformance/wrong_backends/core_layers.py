@@ -49,10 +49,12 @@ in_the_core(
                 "1.0 / rate",
                 "layers/dropout_by_definition",
             ),
+        ],
+        "dtgcnn.model.layers:kept_entries": [
             (
                 "one mask for all rows",
-                "rate, x.shape)",
-                "rate, (1, x.shape[1]))",
+                "rate, shape)",
+                "rate, (1, shape[1]))",
                 "layers/dropout_by_definition",
             ),
             (
