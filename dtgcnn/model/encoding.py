@@ -81,12 +81,14 @@ class Encodes(ABC):
             (output_dim,) of a single text, or else (N, output_dim).
 
         Raises:
-            ValueError: the model is not trained yet, ``x`` does not fit it, or the encoder has no
-                such prompt.
+            ValueError: the model is not trained yet, ``x`` does not fit it, or there is no such
+                prompt, or no text that it could go before.
         """
         whole = isinstance(batch_size, int) and not isinstance(batch_size, bool)
         if not whole or batch_size < 1:
             raise ValueError(f"batch_size must be an integer of at least 1, received {batch_size}")
+        if prompt_name is not None and not _are_texts(x):
+            raise ValueError(f"prompt_name goes with texts, x holds none: received {prompt_name!r}")
         host_x = self.vectors(x, prompt_name)
         if show_progress_bar:
             from ..data import progress_bar
@@ -104,11 +106,13 @@ class Encodes(ABC):
 
     def encode_query(self, x: Any, **options: Any) -> HostArray:
         """``encode`` with the encoder's prompt ``"query"``, where it has one."""
-        return self.encode(x, **{"prompt_name": self.prompt_of("query"), **options})
+        prompt = self.prompt_of("query") if _are_texts(x) else None
+        return self.encode(x, **{"prompt_name": prompt, **options})
 
     def encode_document(self, x: Any, **options: Any) -> HostArray:
         """``encode`` with the encoder's prompt ``"document"``, where it has one."""
-        return self.encode(x, **{"prompt_name": self.prompt_of("document"), **options})
+        prompt = self.prompt_of("document") if _are_texts(x) else None
+        return self.encode(x, **{"prompt_name": prompt, **options})
 
     def prompt_of(self, role: str) -> str | None:
         """``role`` where the text encoder has a prompt of that name, or else None."""
@@ -116,7 +120,7 @@ class Encodes(ABC):
 
     def similarity(self, a: Any, b: Any) -> HostArray:
         """The cosines (N, M) of embeddings (N, D) with others (M, D), float32; one embedding (D,)
-        is a row. Those of a zero row are 0.
+        is a row, and lists of numbers are embeddings. Those of a zero row are 0.
 
         Raises:
             ValueError: the shapes do not fit, or a number is not finite.
@@ -125,7 +129,11 @@ class Encodes(ABC):
 
         ops, units = self.ops, []
         for name, given in (("a", a), ("b", b)):
-            rows: Any = as_inputs(given if getattr(given, "ndim", 2) != 1 else given[None])
+            if getattr(given, "ndim", 2) == 1:
+                given = given[None]
+            elif isinstance(given, list | tuple) and all(isinstance(n, int | float) for n in given):
+                given = [given]
+            rows: Any = as_inputs(given)
             if isinstance(rows, list) or rows.ndim != 2:
                 raise ValueError(f"{name} must be embeddings of shape (N, D) or (D,)")
             on_device = ops.asarray(rows.astype("float32"))
@@ -165,3 +173,9 @@ class Encodes(ABC):
         if to != "sentence-transformers":
             raise ValueError(f"to must be 'sentence-transformers', received {to!r}")
         return export_sentence_transformers(directory, self, overwrite)
+
+
+def _are_texts(x: Any) -> bool:
+    from ..data import texts_of
+
+    return isinstance(x, str) or texts_of(x) is not None

@@ -118,6 +118,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         """Texts, or vectors, whose width becomes ``n_features_in_`` with ``reset``."""
         from ..data import texts_of
 
+        if isinstance(X, list | tuple) and not X:
+            raise ValueError("X must hold one text or vector or more, received none")
         texts = texts_of(X)
         if texts is None:
             rows: HostArray = _validated(self, X, reset=reset, dtype=["float32", "float64"])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ..array import flatten
 from ..callbacks import Callback
 from ..config import DTGCNNConfig
-from ..losses import LossFunction
+from ..losses import LossFunction, NamedLoss
 from ..model import DTGCNN
+from ..optim import Optimizer
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class ProgressiveTrainer:
         model: the model to train.
         config: the training settings; the model's own where not given.
         stages: what to train, in order; ``guide_stages(config)`` where not given.
-        callbacks, progress, loss, save_every_n_steps: as for ``Trainer``.
+        callbacks, progress, loss, optimizer, save_every_n_steps: as for ``Trainer``.
+        scheduler: as for ``Trainer``, in place of the stages' learning rates; each stage begins
+            with step 0.
         state_dir: where the state of each stage is kept, so that a killed run can be resumed.
 
     Raises:
@@ -78,7 +81,9 @@ class ProgressiveTrainer:
         stages: Sequence[Stage] | None = None,
         callbacks: Sequence[Callback] = (),
         progress: bool = True,
-        loss: LossFunction | None = None,
+        loss: LossFunction | NamedLoss | None = None,
+        optimizer: Optimizer | None = None,
+        scheduler: Callable[[int], float] | None = None,
         state_dir: str | Path | None = None,
         save_every_n_steps: int | None = None,
     ) -> None:
@@ -90,7 +95,7 @@ class ProgressiveTrainer:
             raise ValueError("stages must name one stage or more, received none")
         self.callbacks = list(callbacks)
         self.progress = progress
-        self.loss = loss
+        self.loss, self.optimizer, self.scheduler = loss, optimizer, scheduler
         self.state_dir = None if state_dir is None else Path(state_dir)
         self.save_every_n_steps = save_every_n_steps
         self.histories: list[list[dict[str, float]]] = []
@@ -148,6 +153,8 @@ class ProgressiveTrainer:
             callbacks=self.callbacks,
             progress=self.progress,
             loss=self.loss,
+            optimizer=self.optimizer,
+            scheduler=self.scheduler,
             state_dir=state_dir,
             save_every_n_steps=None if state_dir is None else self.save_every_n_steps,
         )

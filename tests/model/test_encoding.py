@@ -82,6 +82,9 @@ def test_similarity_is_the_cosine(model: Any) -> None:
     b[0] = 0
     np.testing.assert_allclose(model.similarity(a, b), cosine_similarity(a, b), atol=1e-6)
     np.testing.assert_allclose(model.similarity(a[0], b), cosine_similarity(a[:1], b), atol=1e-6)
+    lists = model.similarity(a[0].tolist(), b.tolist())
+    np.testing.assert_array_equal(lists, model.similarity(a[0], b))
+    np.testing.assert_array_equal(model.similarity(tuple(a[0].tolist()), list(b)), lists)
     with pytest.raises(ValueError, match="a and b must have equal widths, received 8 and 3"):
         model.similarity(a, b[:, :3])
     with pytest.raises(ValueError, match="a must be embeddings of shape"):
@@ -89,6 +92,22 @@ def test_similarity_is_the_cosine(model: Any) -> None:
     b[1, 2] = np.nan
     with pytest.raises(ValueError, match="b must be finite, it holds nan or infinity"):
         model.similarity(a, b)
+
+
+def test_a_prompt_beside_vectors_is_refused() -> None:
+    class Prompted:
+        name, dim, prompts = "prompted", 12, {"query": "query: ", "document": "doc: "}
+
+        def encode(self, texts: list[str], prompt_name: str | None = None) -> Any:
+            return np.full((len(texts), 12), len(self.prompts.get(prompt_name or "", "")) + 1.0)
+
+    model, (x, _) = trained("numpy"), blobs()
+    model.encoder = Prompted()  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="prompt_name goes with texts, x holds none: .*'query'"):
+        model.encode(x, prompt_name="query")
+    np.testing.assert_array_equal(model.encode_query(x), model.encode(x))
+    np.testing.assert_array_equal(model.encode_document(x.tolist()), model.encode(x))
+    assert model.encode("a", prompt_name="query").shape == (8,)
 
 
 @pytest.mark.parametrize(

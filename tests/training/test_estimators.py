@@ -190,6 +190,12 @@ def test_what_cannot_be_trained_on_is_refused() -> None:
         quick().predict(x)
 
 
+@pytest.mark.parametrize("nothing", [[], ()])
+def test_no_rows_are_named(nothing: Any) -> None:
+    with pytest.raises(ValueError, match="X must hold one text or vector or more, received none"):
+        DTGCNNClassifier().fit(nothing, [])
+
+
 def test_without_scikit_learn_the_extra_is_named() -> None:
     program = "import sys; sys.modules['sklearn'] = None; from dtgcnn import DTGCNNClassifier"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

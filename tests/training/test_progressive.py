@@ -20,6 +20,8 @@ from dtgcnn import (
 )
 from dtgcnn.array.tree import flatten
 from dtgcnn.callbacks import SaveEveryEpoch
+from dtgcnn.losses import SupConLoss
+from dtgcnn.optim import make_optimizer
 from dtgcnn.training.progressive import guide_stages
 
 from ..conftest import PLAIN, STARTS, blobs
@@ -101,6 +103,37 @@ def test_a_loss_of_ones_own_in_every_stage() -> None:
     )
     histories = trainer.train_progressive(*loaders())
     assert all("own" in metrics for history in histories for metrics in history)
+
+
+@pytest.mark.parametrize("loss", [None, SupConLoss(0.3)])
+def test_what_is_given_takes_every_stages_place(backend: str, loss: Any) -> None:
+    model, watch = DTGCNN(CONFIG, backend=backend), Watch()
+    given = {"loss": loss, "optimizer": make_optimizer("sgd", weight_decay=0.0)}
+    trainer = ProgressiveTrainer(
+        model,
+        stages=STAGES,
+        callbacks=[watch],
+        progress=False,
+        scheduler=lambda step: 0.05 / (1 + step),
+        **given,
+    )
+    histories = trainer.train_progressive(*loaders())
+    for rates in watch.rates:
+        assert rates == pytest.approx([0.05 / (1 + step) for step in range(len(rates))])
+    assert moved(watch.begun[0], watch.ended[0]) == names(model, "head.")
+
+    stage = Trainer(
+        DTGCNN(CONFIG, backend=backend),
+        CONFIG.replace(num_epochs=2),
+        callbacks=[own := Watch()],
+        progress=False,
+        scheduler=lambda step: 0.05 / (1 + step),
+        **given,
+    )
+    stage.model.freeze(lambda name: name.startswith("gcn."))
+    history = stage.train(*loaders())
+    assert [entry["loss"] for entry in histories[0]] == [entry["loss"] for entry in history]
+    assert not moved(own.ended[0], watch.ended[0])
 
 
 def test_a_stage_has_its_share_of_the_warmup() -> None:
