@@ -1,0 +1,118 @@
+"""``dtgcnn compare``: figures of several models on a file, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..array import ArrayOps
+from ..data import holds_pairs, read_pairs
+from ..evaluation import compare as measured
+from ..evaluation import compare_pairs, measure_classes, table_lines
+from ..training import load_embedder
+from .main import main
+from .options import (
+    backend_option,
+    check_file,
+    check_rows,
+    columns_named,
+    dataset_of,
+    file_argument,
+    ops_of,
+    write_figures,
+)
+from .streams import InputFile, output_option
+
+__all__ = ["compare"]
+
+COUNTS = ("queries", "lone_queries")
+
+
+@main.command()
+@click.argument("models", metavar="DIR DIR...", nargs=-1, type=click.Path(path_type=Path))
+@file_argument
+@output_option("--json", ".json", help="Write figures here.")
+@backend_option
+def compare(
+    models: tuple[Path, ...], file: InputFile, json_file: Path | None, backend: str
+) -> None:
+    """Measure the models, or ensembles, in several folders on FILE, side by side.
+
+    What is measured is what evaluate measures, of the same rows for all. Models that know classes
+    are asked for those as well: the share that is told right, and how far their probabilities are
+    off.
+
+    \b
+    Example:
+      dtgcnn compare before after tickets.csv
+    """
+    if len(models) < 2:
+        raise ValueError(
+            f"two or more models, and after them FILE, must be given, received {len(models)} and "
+            f"{file}; evaluate measures one"
+        )
+    if json_file is not None:
+        check_file("--json", json_file, overwrite=True)
+    ops = ops_of(backend)
+    found: list[dict[str, Any]] = []
+    protocol = ""
+    for folder in models:
+        own = _figures(folder, file, ops)
+        protocol = own.pop("protocol")
+        found.append(own)
+    names = list(dict.fromkeys(name for own in found for name in own["figures"]))
+    rows = [["", *names]]
+    given: list[dict[str, float]] = []
+    for own in found:
+        if own["input"] not in given:
+            given.append(own["input"])
+            rows.append([_of_inputs(own["model"], len(given)), *_cells(own["input"], names)])
+    rows += [[own["model"], *_cells(own["figures"], names)] for own in found]
+    click.echo("\n".join([protocol, "", *table_lines(rows)]))
+    for own in found:
+        if own["rows_of_the_bank"]:
+            click.echo(
+                f"\n{own['rows_of_the_bank']:,} of the rows are in the bank of {own['model']}: "
+                "of others its figures will be lower"
+            )
+    if json_file is not None:
+        write_figures(json_file, {"file": str(file), "protocol": protocol, "models": found})
+
+
+def _figures(folder: Path, file: InputFile, ops: ArrayOps) -> dict[str, Any]:
+    """What is measured of one model, shares by name."""
+    loaded, told = load_embedder(folder, ops=ops), {}
+    if holds_pairs(file, columns_named()):
+        result = compare_pairs(loaded, read_pairs(file, columns_named()))
+    else:
+        dataset = dataset_of(file)
+        check_rows(folder, loaded, dataset)
+        found = measured(loaded, dataset, rivals=False)
+        if found is None:
+            raise ValueError(
+                f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
+            )
+        result, classes = found, measure_classes(loaded, dataset)
+        if classes is not None:
+            told = {"accuracy": classes.accuracy, "calibration error": classes.calibration_error}
+    views = [
+        {name: value for name, value in view.items() if name not in COUNTS}
+        for view in (result.input, {**result.trained, **told})
+    ]
+    return {
+        "model": str(folder),
+        "protocol": result.protocol,
+        "input": views[0],
+        "figures": views[1],
+        "rows_of_the_bank": result.known,
+    }
+
+
+def _of_inputs(model: str, number: int) -> str:
+    return "input vectors" if number == 1 else f"input vectors of {model}"
+
+
+def _cells(figures: dict[str, float], names: list[str]) -> list[str]:
+    return [f"{100 * figures[name]:.1f}" if name in figures else "-" for name in names]
