@@ -151,4 +151,4 @@ def test_a_graph_that_is_there_is_refused(given: Given) -> None:
     assert refused.exit_code == 2
     assert f"--export {path} exists; --overwrite replaces it" in refused.output
     assert path.read_bytes() == MINE
-    assert not folder.exists()
+    assert not (given.folder / "i").exists()
