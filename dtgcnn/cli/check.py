@@ -47,7 +47,7 @@ MOST = 10
 """Figures of one name in a line, such as splits."""
 
 SOME = 1000
-"""Rows that training is tried with, where no encoder is named."""
+"""Rows that a step of training is tried with."""
 
 
 @main.command()
@@ -155,12 +155,12 @@ def _read(file: InputFile) -> tuple[RawData, list[Finding]]:
 
 def _rehearsed(raw: RawData, batch_size: int, spec: str | None, ops: ArrayOps) -> list[Finding]:
     """What train would warn of up to its first step, or refuse, with no options but these. Of many
-    rows some are tried: what these give, more rows cannot take away. All are where an encoder is
-    named, which may cut some of their texts."""
-    if spec is None and len(raw.rows) > SOME:
+    rows some are trained on: what these give, more rows cannot take away. Vectors are made of
+    all."""
+    if len(raw.rows) > SOME:
         found = _tried(_some(raw), batch_size, spec, ops)
-        if not found or all(finding.level == "warning" for finding in found):
-            return []
+        if all(finding.level == "warning" for finding in found):
+            return _tried(raw, batch_size, spec, ops, first_step=False)
     return _tried(raw, batch_size, spec, ops)
 
 
@@ -195,14 +195,17 @@ def _of_each_class(raw: RawData) -> list[int]:
     return sorted(few[:SOME])
 
 
-def _tried(raw: RawData, batch_size: int, spec: str | None, ops: ArrayOps) -> list[Finding]:
+def _tried(
+    raw: RawData, batch_size: int, spec: str | None, ops: ArrayOps, first_step: bool = True
+) -> list[Finding]:
     chosen = {**(PIECES if spec == PieceEncoder.name else {}), "batch_size": batch_size}
     refused = []
     with _Warnings() as warned:
         try:
             dataset = TripletDataset._from_raw(raw)
             split = usual_split(dataset)
-            rehearse(*prepared(dataset, chosen, spec, ops, {}, split))
+            model, *loaders = prepared(dataset, chosen, spec, ops, {}, split)
+            rehearse(model, *loaders, first_step=first_step)
         except (DTGCNNError, ValueError) as error:
             refused = [Finding("fault", NOT_TRAINABLE, _own(raw, str(error)))]
     told = dict.fromkeys(_own(raw, message) for message in warned.messages)

@@ -29,12 +29,20 @@ class _FirstStep(Callback):
         raise _Rehearsed
 
 
-def rehearse(model: DTGCNN, loader: TripletLoader, val_loader: TripletLoader | None = None) -> None:
+def rehearse(
+    model: DTGCNN,
+    loader: TripletLoader,
+    val_loader: TripletLoader | None = None,
+    *,
+    first_step: bool = True,
+) -> None:
     """Do what ``Trainer.train`` does up to the end of its first step; the model is of no use then.
 
     Args:
         model: not trained.
         loader, val_loader: as of ``Trainer``.
+        first_step: whether there is one, or all rows become vectors and no more, which takes
+            seconds where the start and the graph of many rows take a minute.
 
     Raises:
         ValueError, DTGCNNError: what training would be refused with.
@@ -43,6 +51,9 @@ def rehearse(model: DTGCNN, loader: TripletLoader, val_loader: TripletLoader | N
 
     if model.encoder is not None and not len(loader.pseudo):
         fit_encoder(model.encoder, loader, unlabelled=False)
+    if not first_step:
+        model.vectors(loader.dataset.inputs)
+        return
     trainer = Trainer(
         model,
         train_loader=loader,
