@@ -29,17 +29,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from dtgcnn import DTGCNN, CheckpointError
 from dtgcnn.config import parse_value, read_settings
 from dtgcnn.data import read_file
-from tests.conftest import sentences
-from tests.faults import corpus, files_of, mutated, outcome
+from tests.changes import SAVED, changed
+from tests.faults import corpus, mutated, outcome
 from tests.kills import Campaign
-from tests.writers import GROUPS, runs_of, trained
+from tests.writers import GROUPS, runs_of
 
 Part = Callable[..., "Counts"]
 Counts = Counter[str]
@@ -65,28 +62,6 @@ def settings(folder: Path, count: int, rng: random.Random, broken: list[str]) ->
     return found
 
 
-def saved(folder: Path, count: int, rng: random.Random, broken: list[str]) -> Counts:
-    found, (texts, _), model = Counts(), sentences(), trained(folder)
-    expected = DTGCNN.load(model, backend="numpy").encode(texts[:5])
-    files = [(name, data) for name, data in files_of(model) if name.endswith((".safetensors", "n"))]
-    for name, content in files:
-        for _ in range(count // len(files)):
-            data = mutated(content, rng)
-            (model / name).write_bytes(data)
-            try:
-                same = np.array_equal(
-                    DTGCNN.load(model, backend="numpy").encode(texts[:5]), expected
-                )
-                kind = "as before" if same else "answers changed"
-            except CheckpointError:
-                kind = "refused"
-            except Exception as error:
-                kind = f"{type(error).__name__}: {error}"[:200]
-            _count(found, kind, f"{name}, {len(data)} bytes", broken)
-        (model / name).write_bytes(content)
-    return found
-
-
 def ended(
     folder: Path, count: int, group: str, how: str, rng: random.Random, broken: list[str]
 ) -> Counts:
@@ -101,7 +76,7 @@ def ended(
     return campaign.found
 
 
-GOOD = {"read", "refused", "as before"}
+GOOD = {"read", "refused"}
 
 
 def _count(found: Counts, kind: str, where: str, broken: list[str]) -> None:
@@ -125,7 +100,7 @@ def main() -> None:
     parts: dict[str, Part] = {
         "mutated files to the readers": partial(readers, count=options.mutations),
         "mutated values of settings": partial(settings, count=5 * few),
-        "changed bytes of a saved model": partial(saved, count=few),
+        **{f"changed bytes: {n}": partial(changed, name=n, count=few // len(SAVED)) for n in SAVED},
     }
     for group in (*GROUPS, *(f"training, {backend}" for backend in options.backend)):
         for how in ("killed", "killed before an operation on a file", "EIO"):

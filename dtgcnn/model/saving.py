@@ -144,8 +144,8 @@ class SavedModel(Parameters):
             directory: where it was saved.
             backend: a registered backend, or ``"auto"``.
             ops: a backend object to use in place of ``backend``.
-            mapped: leave arrays in their file until they are used, and do not compute its checksum:
-                the load of a large bank takes no time, and changed numbers are not noticed.
+            mapped: leave arrays in their file until they are used: the load of a large bank takes
+                no time, but for the first one of a file, which computes its checksum.
             trust_remote_code: let code run that the pretrained model of the text encoder brings.
 
         Raises:

@@ -31,6 +31,7 @@ from .files import (
     write_arrays,
     write_json,
 )
+from .found_whole import once_whole
 from .index_file import INDEX, IndexFile, write_index
 from .mapping import map_arrays
 
@@ -163,8 +164,8 @@ def read_checkpoint(
 ) -> tuple[Checkpoint, Path | None]:
     """What ``write_checkpoint`` wrote, and the folder of the text encoder where there is one.
 
-    With ``mapped`` the arrays stay in their file, unchecked, as are the encoder's files; see
-    ``map_arrays``.
+    With ``mapped`` the arrays stay in their file, which is checked, as are the encoder's, the first
+    time; see ``map_arrays``.
 
     Raises:
         CheckpointError: there is no model, or a file is damaged or foreign.
@@ -193,9 +194,12 @@ def read_checkpoint(
     checkpoint = Checkpoint(**parts, arrays=arrays, classes=classes, untrained=untrained, path=path)
     if not encoder:
         return checkpoint, None
-    if not mapped:
-        check_encoder(directory / str(encoder))
-    return checkpoint, directory / str(encoder)
+    folder = directory / str(encoder)
+    if mapped and folder.is_dir():
+        once_whole(folder, lambda: check_encoder(folder))
+    else:
+        check_encoder(folder)
+    return checkpoint, folder
 
 
 def check_folder(

@@ -202,13 +202,26 @@ def read_arrays(path: Path, form: str | None = None) -> tuple[dict[str, Any], di
             ``format`` that its metadata name is not ``form``, where that is given.
     """
     header, arrays = _read(path, with_arrays=True)
-    if header.get("sha256") != _checksum(arrays, header["dtgcnn"]):
-        raise CheckpointError(f"{path}: damaged: its content does not agree with its checksum")
+    _check(path, header, arrays)
     metadata = _parse(path, header["dtgcnn"])
     found = metadata.get("format")
     if form is not None and found != form:
         raise CheckpointError(f"{path}: the format must be {form!r}, it is {found!r}")
     return metadata, arrays
+
+
+def check_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Hold arrays of the file ``path``, mapped, to its checksum.
+
+    Raises:
+        CheckpointError: they do not agree with it.
+    """
+    _check(path, _read(path, with_arrays=False)[0], arrays)
+
+
+def _check(path: Path, header: Mapping[str, str], arrays: Mapping[str, Any]) -> None:
+    if header.get("sha256") != _checksum(arrays, header["dtgcnn"]):
+        raise CheckpointError(f"{path}: damaged: its content does not agree with its checksum")
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -267,7 +280,7 @@ def _checksum(arrays: Mapping[str, Any], text: str) -> str:
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.tobytes())
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError
-from .files import read_metadata
+from .files import check_arrays, read_metadata
+from .found_whole import once_whole
 
 __all__ = ["map_arrays"]
 
@@ -19,11 +20,11 @@ _DTYPES = {"F64": "<f8", "F32": "<f4", "I64": "<i8", "I32": "<i4", "U32": "<u4",
 def map_arrays(path: Path, form: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """The metadata and the arrays that ``write_arrays`` wrote, read-only and mapped from the file.
 
-    That takes no longer for a large file than for a small one, since the checksum is not computed:
-    a file that was cut short is refused, and one whose numbers were changed is not noticed.
+    That takes no longer for a large file than for a small one but for the first time: the checksum
+    is computed then, and again once the file was changed; see ``once_whole``.
 
     Raises:
-        CheckpointError: the file cannot be read, another program wrote it, it is not whole, or the
+        CheckpointError: the file cannot be read, another program wrote it, it is damaged, or the
             ``format`` that its metadata name is not ``form``.
     """
     metadata = read_metadata(path)
@@ -42,4 +43,5 @@ def map_arrays(path: Path, form: str) -> tuple[dict[str, Any], dict[str, Any]]:
         if entry["dtype"] not in _DTYPES:
             raise CheckpointError(f"{path}: {name!r} is of an unknown dtype, {entry['dtype']}")
         arrays[name] = content[begin:end].view(_DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    once_whole(path, lambda: check_arrays(path, arrays))
     return metadata, arrays

@@ -131,16 +131,34 @@ class _Kept(_Answers):
         found = self._database.execute(
             "SELECT versions FROM answers WHERE key = ?", (self._key(text),)
         ).fetchone()
-        return None if found is None else [str(version) for version in json.loads(found[0])]
+        return None if found is None else _unpacked(found[0])
 
     @override
     def keep(self, texts: list[str], versions: list[list[str]]) -> None:
-        rows = [(self._key(t), json.dumps(v)) for t, v in zip(texts, versions, strict=True)]
+        rows = [(self._key(t), _packed(v)) for t, v in zip(texts, versions, strict=True)]
         with self._database:
             self._database.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?)", rows)
 
     def _key(self, text: str) -> str:
         return digest(self._name, text)
+
+
+def _packed(versions: list[str]) -> str:
+    """JSON, and in a second line its checksum."""
+    content = json.dumps(versions)
+    return f"{content}\n{digest(content)}"
+
+
+def _unpacked(row: object) -> list[str] | None:
+    """The versions; None where they do not agree with their checksum, so that they are asked for
+    anew. Those that an earlier release kept have none."""
+    content, _, told = str(row).partition("\n")
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return None
+    whole = not told or told == digest(content)
+    return [str(version) for version in found] if whole and isinstance(found, list) else None
 
 
 def _plain(answer: object) -> object:
