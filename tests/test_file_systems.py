@@ -82,7 +82,7 @@ def test_a_file_system_that_takes_nothing_is_told(kind: str, tmp_path: Path) -> 
     command = [sys.executable, "-c", MOUNTED, kind, str(model), str(texts), str(place)]
     done = subprocess.run(["unshare", "-rm", *command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    whys = ("No space left on device",)
+    whys: tuple[str, ...] = ("No space left on device",)
     if kind == "read-only":
         whys = ("Read-only file system", "cannot be written to")
     for name, (code, said, there, same) in json.loads(done.stdout).items():

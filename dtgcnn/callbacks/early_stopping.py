@@ -80,7 +80,7 @@ class EarlyStopping(Callback):
             trainer.should_stop = True
             _log.info(
                 "stopped early, after epoch %d of %d: %s has not been better than %.4g, that of "
-                "epoch %d, for %d epochs",
+                "epoch %d, for %d epoch%s",
                 *(epoch, trainer.config.num_epochs, self.monitor.name, self.best),
-                *(self.best_epoch, self.patience),
+                *(self.best_epoch, self.patience, "s" * (self.patience > 1)),
             )

@@ -61,12 +61,14 @@ def evaluate(model: Path, file: InputFile, json_file: Path | None, backend: str)
         raise ValueError(
             f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
         )
-    click.echo(f"{result.protocol}\n\n{result.table()}")
+    click.echo(f"{result.protocol}\n")
     if result.known:
         click.echo(
-            f"\n{result.known:,} of the {len(result.labels):,} rows are rows of the model's own "
-            "bank: of others the figures will be lower"
+            f"warning: {result.known:,} of the {len(result.labels):,} rows are rows of the model's "
+            "own bank, those that it\nwas trained on or was given since: of new ones "
+            "the figures will be lower\n"
         )
+    click.echo(result.table())
     if result.rivals is not None:
         click.echo(f"\n{result.rivals_table()}")
     if classes is not None:
