@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 import mlx.core as mx
 import numpy as np
 
+from . import native
+
 version = cache(metadata.version)  # it reads files, and every save asks for it
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,6 +50,8 @@ class MlxOps:
         self.device = device
         self.dtype = dtype
         self._compile = device == "gpu" if compile is None else compile
+        if device == "gpu":
+            self.norm_gelu = None  # type: ignore[assignment]  # the norm is one kernel there
         mx.set_default_device(mx.gpu if device == "gpu" else mx.cpu)
 
     @classmethod
@@ -135,6 +139,9 @@ class MlxOps:
     reshape = staticmethod(mx.reshape)
     permute_dims = staticmethod(mx.transpose)
 
+    def cut(self, x: Any, stops: Sequence[int]) -> list[Any]:
+        return native.cut(x, [0, *stops])
+
     def concat(self, arrays: Sequence[Any], axis: int = 0) -> Any:
         return mx.concatenate(list(arrays), axis=axis)
 
@@ -160,9 +167,13 @@ class MlxOps:
 
     def bernoulli(self, key: Any, p: float, shape: tuple[int, ...]) -> Any:
         n = math.prod(shape)
-        words, halves = self.random_bits(key, (n + 1) // 2), mx.array([[0], [16]], mx.uint32)
-        draws = (words.reshape(1, -1) >> halves) & 0xFFFF
-        return mx.flatten(draws < round(p * 65536))[:n].reshape(shape)
+        count = (n + 1) // 2
+        words = mx.random.split(key, (count + 1) // 2)
+        if count % 2:
+            words = mx.flatten(words)[:count, None]
+        halves = (words >> mx.array([[[0]], [[16]]], mx.uint32)) & 0xFFFF
+        drawn = halves < round(p * 65536)
+        return (drawn if n == 2 * count else mx.flatten(drawn)[:n]).reshape(shape)
 
     # -- transformations of functions
     stop_gradient = staticmethod(mx.stop_gradient)
@@ -195,6 +206,11 @@ class MlxOps:
         mx.eval(*trees)
 
     # -- native forms of functions of dtgcnn.array.numerics
+    l2_normalize = staticmethod(native.l2_normalize)
+    row_distance = staticmethod(native.row_distance)
+
+    norm_gelu = staticmethod(native.norm_gelu)
+
     def layer_norm(self, x: Any, weight: Any, bias: Any, eps: float) -> Any:
         return mx.fast.layer_norm(x, weight, bias, eps)
 

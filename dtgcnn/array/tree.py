@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
+from itertools import accumulate
 from typing import Any
 
+from .numerics import cut
 from .ops import Array, ArrayOps, Tree
 
 __all__ = ["flatten", "merge", "partition", "ravel", "refill", "tree_map", "unflatten", "unravel"]
@@ -71,10 +73,9 @@ def ravel(ops: ArrayOps, tree: Tree) -> Array:
 
 def unravel(ops: ArrayOps, vector: Array, like: Tree) -> Tree:
     """The tree, shaped as ``like`` is, whose entries follow each other in ``vector``."""
-    flat, start = {}, 0
-    for name, leaf in flatten(like).items():
-        stop = start + math.prod(leaf.shape)
-        part = vector[start:stop]
+    leaves = flatten(like)
+    stops = accumulate(math.prod(leaf.shape) for leaf in leaves.values())
+    flat = {}
+    for (name, leaf), part in zip(leaves.items(), cut(ops, vector, list(stops)), strict=True):
         flat[name] = part if leaf.ndim == 1 else ops.reshape(part, leaf.shape)
-        start = stop
     return unflatten(flat)

@@ -103,17 +103,16 @@ def _hardest(
     ops: ArrayOps, distances: Array, pairs: Masks, anchor: Array
 ) -> tuple[Triplets, Array]:
     """Each anchor's farthest positive and nearest negative, and how far the former is, (R, 1)."""
-    positive, to_positive, some = _farthest(ops, distances, pairs.positive)
-    negative, _, others = _farthest(ops, -distances, pairs.negative)
-    return Triplets(anchor, positive, negative, some & others), to_positive
+    positive, to_positive = _farthest(ops, distances, pairs.positive)
+    negative, to_negative = _farthest(ops, -distances, pairs.negative)
+    both = (to_positive != -_INF) & (to_negative != -_INF)  # NaN too: a loss must show it
+    return Triplets(anchor, positive, negative, ops.reshape(both, anchor.shape)), to_positive
 
 
-def _farthest(ops: ArrayOps, distances: Array, pairs: Array) -> tuple[Array, Array, Array]:
-    """Of each row's pairs (R, B) the farthest, (R,), how far it is, (R, 1), and whether there is
-    one, (R,). NaN is a distance too: a loss must show it."""
+def _farthest(ops: ArrayOps, distances: Array, pairs: Array) -> tuple[Array, Array]:
+    """Of each row's pairs (R, B) the farthest, (R,), and how far it is, (R, 1): −∞ of none."""
     among = ops.where(pairs, distances, -_INF)
-    largest = ops.max(among, axis=1, keepdims=True)
-    return ops.argmax(among, axis=1), largest, ops.reshape(largest != -_INF, (pairs.shape[0],))
+    return ops.argmax(among, axis=1), ops.max(among, axis=1, keepdims=True)
 
 
 def hard_and_semi_hard(
@@ -177,7 +176,8 @@ def _beyond(
     """The pairs, each with the nearest of its ``negatives`` (T, B) beyond its positive, which is as
     far as ``to_positive`` (T, 1)."""
     candidates = negatives & (distances > to_positive)
-    negative, _, found = _farthest(ops, -distances, candidates)
+    negative, to_negative = _farthest(ops, -distances, candidates)
+    found = ops.reshape(to_negative != -_INF, negative.shape)
     return Triplets(pairs.anchor, pairs.positive, negative, pairs.valid & found)
 
 

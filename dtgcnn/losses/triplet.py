@@ -94,14 +94,14 @@ def _reduce(
         "triplet_accuracy": over_valid(rows.to_positive < to_negative),
         "valid_triplets": ops.sum(valid),
     }
-    terms, sets = terms * rows.valid, terms.shape[0]
+    share = rows.valid / terms.shape[0]
     if reduction == "none":
-        return ops.sum(terms, axis=0) / sets, metrics
+        return ops.sum(terms * share, axis=0), metrics
     if reduction == "mean":
-        terms = terms / counts
+        share = share / counts
     if reduction == "mean_active":
-        terms = terms / ops.maximum(ops.sum(active, axis=1, keepdims=True), 1.0)
-    return ops.sum(terms) / sets, metrics
+        share = share / ops.maximum(ops.sum(active, axis=1, keepdims=True), 1.0)
+    return ops.sum(terms * share), metrics
 
 
 @dataclass(frozen=True)

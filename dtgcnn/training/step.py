@@ -225,7 +225,7 @@ class TrainingStep:
             unit = self.network.linked_by(ops, embeddings)
             kept = ops.sum(unit * batch["x"], axis=1, keepdims=True)
             value = value + self.config.start_weight * (1.0 - numerics.mean(ops, kept))
-        deviation = ops.sqrt(numerics.var(ops, ops.stop_gradient(embeddings), 0))
+        deviation = ops.sqrt(numerics.var(ops, ops.stop_gradient(embeddings), 0, keepdims=True))
         return value, {**metrics, "embedding_spread": numerics.mean(ops, deviation)}
 
     def _keep(self, params: Tree, state: Tree, new_state: Tree) -> Tree:

@@ -243,6 +243,12 @@ def numerics_functions(probe: Probe) -> None:
     def product_of_two(o: ArrayOps, p: Tree) -> Array:
         return numerics.matmul(o, p["x"], o.permute_dims(p["y"], (1, 0)))
 
+    def reversed_pieces(o: ArrayOps, p: Tree) -> Array:
+        parts = numerics.cut(o, p["v"], stops)
+        return o.concat([(i + 1.0) * part for i, part in enumerate(parts)][::-1])
+
+    for stops in ([30], [1, 1, 30], list(range(2, 31, 2)), list(range(1, 31))):
+        probe.derivative(f"cut at {stops}", reversed_pieces, {"v": normal(30, seed=18)})
     for count in (1, 8, 13):
         factors = {"x": normal(count, 6, seed=15), "weight": normal(6, 4, seed=16)}
         probe.derivative(f"matmul_by_rows of {count}", product, factors)

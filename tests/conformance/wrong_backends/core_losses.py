@@ -73,14 +73,14 @@ in_the_core(
             ),
             (
                 "triplets that are not valid count",
-                "terms * rows.valid, terms.shape[0]",
-                "terms, terms.shape[0]",
+                "rows.valid / terms.shape[0]",
+                "(0.0 * rows.valid + 1.0) / terms.shape[0]",
                 "losses/loss_of_mined_triplets",
             ),
             (
                 "the sum of hard and semi-hard",
-                "ops.sum(terms) / sets",
-                "ops.sum(terms)",
+                "rows.valid / terms.shape[0]",
+                "rows.valid",
                 "losses/every_triplet_loss_of_auto_mining",
             ),
             (

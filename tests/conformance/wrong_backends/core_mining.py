@@ -56,40 +56,36 @@ in_the_core(
         ],
         "dtgcnn.losses.mining:_hardest": [
             (
-                "a far positive is nearer than what is none",
-                "pairs.positive, distances, -_INF)",
-                "pairs.positive, distances, -1e9)",
-                "losses/miners_of_far_rows",
-            ),
-            (
-                "a far negative is farther than what is none",
-                "-distances, -_INF)",
-                "-distances, -1e9)",
-                "losses/miners_of_far_rows",
-            ),
-            (
                 "the nearest positive",
-                "ops.where(pairs.positive, distances,",
-                "ops.where(pairs.positive, -distances,",
+                "distances, pairs.positive)",
+                "-distances, pairs.positive)",
                 "losses/batch_hard_triplets",
             ),
             (
                 "the farthest negative",
-                "ops.where(pairs.negative, -distances,",
-                "ops.where(pairs.negative, distances,",
+                "-distances, pairs.negative)",
+                "distances, pairs.negative)",
                 "losses/batch_hard_triplets",
             ),
             (
                 "a row without a negative is valid",
-                "(ops.sum(pairs.positive, axis=1) > 0) & (ops.sum(pairs.negative, axis=1) > 0)",
-                "ops.sum(pairs.positive, axis=1) > 0",
+                "(to_positive != -_INF) & (to_negative != -_INF)",
+                "to_positive != -_INF",
                 "losses/batch_hard_triplets",
+            ),
+        ],
+        "dtgcnn.losses.mining:_farthest": [
+            (
+                "a far row is nearer than what is none",
+                "distances, -_INF)",
+                "distances, -1e9)",
+                "losses/miners_of_far_rows",
             ),
         ],
         "dtgcnn.losses.mining:_distances": [
             (
                 "the length of rows is left out",
-                "ops.sum(x * x, axis=1)[None, :] - ",
+                "ops.sum(x * x, axis=1) - ",
                 "-",
                 "losses/batch_hard_triplets",
             ),
@@ -103,12 +99,6 @@ in_the_core(
             ),
         ],
         "dtgcnn.losses.mining:_beyond": [
-            (
-                "a far negative is farther than what is none",
-                "-distances, -_INF)",
-                "-distances, -1e9)",
-                "losses/miners_of_far_rows",
-            ),
             (
                 "nearer than the positive",
                 "distances > to_positive",

@@ -16,13 +16,8 @@ in_the_core(
                 SCOPE,
             ),
         ],
-        "dtgcnn.array.tree:unravel": [
-            (
-                "every leaf from the first entry",
-                "vector[start:stop]",
-                "vector[: stop - start]",
-                SCOPE,
-            ),
+        "dtgcnn.array.numerics:cut": [
+            ("every piece from the first entry", "x[start:stop]", "x[: stop - start]", SCOPE),
         ],
         "dtgcnn.training.step:TrainingStep.update": [
             (
