@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import Any, Literal, get_args
 
@@ -17,6 +18,9 @@ Ints = npt.NDArray[np.intp]
 Projection = Literal["pca", "tsne", "umap"]
 Method = Literal["auto", "pca", "tsne", "umap"]
 
+_log = logging.getLogger("dtgcnn")
+
+_MANY = 3000  # rows, of which t-SNE is not done at once
 _FEWEST = 10  # rows; below this a neighbourhood has no meaning
 
 
@@ -92,6 +96,8 @@ def _pca(x: Floats) -> Floats:
 
 
 def _tsne(x: Floats, plane: Floats, seed: int) -> Floats:
+    if len(x) > _MANY:
+        _log.info("t-SNE of %s rows takes minutes; by pca they take a second", f"{len(x):,}")
     start = (1e-4 * plane / plane[:, 0].std()).astype(np.float32)
     near = min(30, len(x) / 4)
     model = _tsne_class()(metric="cosine", init=start, perplexity=near, random_state=seed)

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from dtgcnn.callbacks import (
     MlflowLogger,
     TensorboardLogger,
     TrackioLogger,
+    WandbLogger,
     held_open,
     loggers_of,
 )
@@ -36,13 +38,19 @@ pytestmark = pytest.mark.filterwarnings("default")
 SMALL = ("--set", "hidden_dims=[16]", "--set", "output_dim=8", "--backend", "numpy", "--no-map")
 
 
+@pytest.fixture(scope="module")
+def trackio_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Trackio keeps its runs, which it asks for once, as it is imported."""
+    return tmp_path_factory.mktemp("trackio")
+
+
 @pytest.fixture(autouse=True)
-def _local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trackio_folder: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+    monkeypatch.setenv("TRACKIO_DIR", str(trackio_folder))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
 
 
@@ -119,31 +127,64 @@ def test_mlflow_keeps_settings_steps_and_figures(labelled: TripletDataset) -> No
     assert client.get_run(logger.run_id).info.status == "FAILED"
 
 
-def test_a_resumed_run_goes_on_in_its_own(labelled: TripletDataset, tmp_path: Path) -> None:
-    mlflow = pytest.importorskip("mlflow")
-    train, val = labelled.create_dataloaders(batch_size=24, train_split=0.8)
+def resumed(dataset: TripletDataset, folder: Path, make: Callable[[], Any]) -> tuple[Any, Any]:
+    """The loggers of a run that broke off in its second epoch, and of its end."""
+    train, val = dataset.create_dataloaders(batch_size=24, train_split=0.8)
 
-    def part(breaks: float) -> MlflowLogger:
-        logger = MlflowLogger()
+    def part(breaks: float) -> Any:
+        logger = make()
         model = DTGCNN(backend="numpy", **SETTINGS)
-        trainer = Trainer(model, progress=False, state_dir=tmp_path / "s", save_every_n_steps=2)
+        trainer = Trainer(model, progress=False, state_dir=folder, save_every_n_steps=2)
         with suppress(RuntimeError):
             trainer.train(train, val, callbacks=[logger, Breaks(breaks)], resume=True)
         return logger
 
-    first, second = part(2.0), part(9.0)
+    return part(2.0), part(9.0)
+
+
+def test_a_resumed_run_goes_on_in_its_own(labelled: TripletDataset, tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow")
+    first, second = resumed(labelled, tmp_path / "s", MlflowLogger)
     assert first.run_id == second.run_id
     run = mlflow.MlflowClient().get_run(second.run_id)
     assert run.info.status == "FINISHED"
 
 
-def test_trackio_keeps_settings_steps_and_figures(labelled: TripletDataset, tmp_path: Path) -> None:
+def test_a_resumed_run_of_trackio_goes_on_in_its_own(
+    labelled: TripletDataset, tmp_path: Path, trackio_folder: Path
+) -> None:
+    pytest.importorskip("trackio")
+    first, second = resumed(labelled, tmp_path / "s", lambda: TrackioLogger("resumed"))
+    assert first.run.name == second.run.name
+    with sqlite3.connect(trackio_folder / "resumed.db") as kept:
+        lines = kept.execute("select run_name, step, metrics from metrics").fetchall()
+    assert {name for name, _, _ in lines} == {first.run.name}
+    told = [json.loads(metrics) for _, _, metrics in lines]
+    epochs = [metrics["epoch"] for metrics in told if "epoch/loss" in metrics]
+    assert epochs[0] == 1.0
+    assert epochs[-1] == SETTINGS["num_epochs"]
+
+
+def test_a_resumed_run_of_wandb_goes_on_in_its_own(
+    labelled: TripletDataset, tmp_path: Path
+) -> None:
+    pytest.importorskip("wandb")
+    first, second = resumed(labelled, tmp_path / "s", lambda: WandbLogger(project="banking"))
+    assert first.run.id == second.run.id
+    # Without a network each part has a file of its own, which `wandb sync` puts together.
+    files = sorted(Path("wandb").glob("offline-run-*/run-*.wandb"))
+    assert {file.stem for file in files} == {f"run-{first.run.id}"}
+
+
+def test_trackio_keeps_settings_steps_and_figures(
+    labelled: TripletDataset, trackio_folder: Path
+) -> None:
     pytest.importorskip("trackio")
     logger = TrackioLogger("banking", name="one")
     with held_open([logger]):
         trainer = trained(labelled, logger)
         logger.log_figures({"trained/map@r": 0.5})
-    with sqlite3.connect(tmp_path / "trackio" / "banking.db") as kept:
+    with sqlite3.connect(trackio_folder / "banking.db") as kept:
         lines = kept.execute("select step, metrics from metrics order by id").fetchall()
         (config,) = kept.execute("select config from configs").fetchone()
     found = [(step, json.loads(metrics)) for step, metrics in lines]
@@ -155,7 +196,7 @@ def test_trackio_keeps_settings_steps_and_figures(labelled: TripletDataset, tmp_
     )
 
 
-def test_several_at_once_from_the_command_line(text_file: Path, tmp_path: Path) -> None:
+def test_several_at_once_from_the_command_line(text_file: Path, trackio_folder: Path) -> None:
     for library in ("tensorboard", "wandb", "mlflow", "trackio"):
         pytest.importorskip(library)
     log = [
@@ -172,7 +213,7 @@ def test_several_at_once_from_the_command_line(text_file: Path, tmp_path: Path) 
     for part in (b"final/trained/map@r", b"epoch/val_loss", b"triplet_margin"):
         assert part in content
     assert Path("mlflow.db").stat().st_size > 10_000
-    assert Path("trackio/dtgcnn.db").stat().st_size > 10_000
+    assert (trackio_folder / "dtgcnn.db").stat().st_size > 10_000
     assert Path("runs/m/projector_config.pbtxt").is_file()
 
 
