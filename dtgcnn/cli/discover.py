@@ -45,7 +45,11 @@ SHOWN = 100
     help="How many  [default: of 2 to 200, those of the best mean silhouette]",
 )
 @click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0), help="Of starts and samples."
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of starts and samples.",
 )
 @output_option("--output", *TABLES, help="A .csv, .jsonl or .parquet file.")
 @output_option("--json", ".json", help="Write all of it here.")

@@ -36,7 +36,9 @@ __all__ = ["choose"]
 @click.option(
     "--count", default=20, show_default=True, type=click.IntRange(1), help="Rows to choose."
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the starts.")
+@click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of the starts."
+)
 @output_option("--output", *TABLES, help="A .csv, .jsonl or .parquet file.")
 @backend_option
 @overwrite_option

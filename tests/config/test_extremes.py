@@ -13,6 +13,8 @@ from dtgcnn import DTGCNNConfig
 from dtgcnn.cli import main
 from dtgcnn.config import parse_value, read_settings
 
+from ..writers import texts, trained
+
 DEEP = "[" * 100_000 + "]" * 100_000
 LONG = "a" * 200_000
 
@@ -99,3 +101,37 @@ def test_a_link_to_nothing_is_told(text_file: Path, tmp_path: Path) -> None:
         result = CliRunner().invoke(main, command)
         assert result.exit_code == 2
         assert f"m is a link to {tmp_path / 'gone'}, which is missing" in result.output
+
+
+MUCH = str(10**30)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_number_beyond_reason_ends_in_a_line_of_any_command(tmp_path: Path) -> None:
+    model, rows, output = str(trained(tmp_path)), str(texts(tmp_path)), str(tmp_path / "o")
+    (tmp_path / "new.txt").write_text("the cat and the rain\nthe dog and the soup\n")
+    new = str(tmp_path / "new.txt")
+    for command in (
+        ["search", model, rows, "the cat", "--top", MUCH],
+        ["predict", model, rows, "--k", MUCH],
+        ["next", model, new, "--count", MUCH],
+        ["next", model, new, "--seed", MUCH],
+        ["discover", model, rows, "--groups", MUCH],
+        ["discover", model, rows, "--seed", MUCH],
+        ["check", rows, "--places", MUCH],
+        ["check", rows, "--batch-size", MUCH],
+        ["plot", model, rows, "--max-points", MUCH, "--method", "pca", "--output", f"{output}.png"],
+        ["generate", rows, "--seed", MUCH, "--output", f"{output}.json"],
+        ["augment", rows, "--seed", MUCH, "--output", f"{output}.csv"],
+        ["index", model, rows, "--hops", MUCH, "--output", output],
+        ["train", rows, "--epochs", MUCH, "--output", output],
+        ["train", rows, "--patience", MUCH, "--epochs", "1", "--output", output, "--no-map"],
+        ["tune", rows, "--seed", MUCH, "--output", output],
+        ["encode", model, rows, "--threads", MUCH, "--output", f"{output}.npy"],
+    ):
+        done = CliRunner().invoke(main, command)
+        assert done.exit_code in (0, 1, 2), (command, done.output)
+        assert done.exception is None or isinstance(done.exception, SystemExit), command
+        assert "random_state" not in done.output, command
+        if done.exit_code:
+            assert MUCH in done.output, (command, done.output)
