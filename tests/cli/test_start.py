@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 from click.testing import CliRunner
 
+from dtgcnn import DTGCNN, Trainer, TripletDataset
 from dtgcnn.cli import main
+from dtgcnn.data import TfidfEncoder
 
 LOADED = """
 import json, sys
@@ -18,6 +21,19 @@ from dtgcnn.cli import main
 result = CliRunner().invoke(main, sys.argv[1:])
 assert result.exit_code == 0, result.output
 print(json.dumps(sorted(sys.modules)))
+"""
+
+PUT_OFF = """
+import sys
+from dtgcnn.cli import main
+main.get_command(None, "encode")
+import sklearn.preprocessing
+assert "scipy.stats._stats_py" not in sys.modules
+import scipy.stats
+from scipy import stats
+assert "scipy.stats._stats_py" not in sys.modules
+print(scipy.stats.norm.cdf(0.0), scipy.stats.spearmanr([1, 2, 3], [2, 4, 9]).statistic)
+print(stats.mode([1, 2, 2]).mode, __import__("pickle").loads(b"cscipy.stats\\nzscore\\n.")([1, 3]))
 """
 
 
@@ -32,6 +48,32 @@ def test_help_loads_no_command_and_no_library_of_arrays() -> None:
     modules = loaded_by("--help")
     assert "dtgcnn.cli.main" in modules
     assert not modules & {"numpy", "scipy", "sklearn", "mlx", "dtgcnn.data", "dtgcnn.cli.train"}
+
+
+def test_search_of_an_index_loads_no_library_that_it_does_not_use(tmp_path: Path) -> None:
+    rows = [(f"{word} {i}", word) for word in ("card", "parcel", "refund") for i in range(8)]
+    texts, labels = ([row[i] for row in rows] for i in range(2))
+    data = TripletDataset.from_labelled(texts, labels)
+    model = DTGCNN(input_dim=8, hidden_dim=8, output_dim=4, backend="numpy")
+    model.encoder = TfidfEncoder(8).fit(texts)
+    Trainer(model, data.create_dataloaders(8, 1.0)[0], epochs=1, progress=False).train()
+    model.save(tmp_path / "model")
+    file = tmp_path / "rows.csv"
+    file.write_text("\n".join(["text,label", *(",".join(row) for row in rows)]) + "\n")
+    made = str(tmp_path / "index")
+    CliRunner().invoke(main, ["index", str(tmp_path / "model"), str(file), "--output", made])
+    modules = loaded_by("search", made, "card 3", "--backend", "numpy")
+    assert {"sklearn.feature_extraction.text", "dtgcnn.evaluation.search_index"} <= modules
+    assert "dtgcnn.training" not in modules
+    unused = {"scipy.stats._stats_py", "scipy.integrate"}
+    unused |= {"matplotlib", "pandas", "pyarrow", "sklearn.linear_model", "sklearn.manifold"}
+    assert not sorted(modules & unused)
+
+
+def test_a_module_that_was_put_off_is_the_module() -> None:
+    run = [sys.executable, "-c", PUT_OFF]
+    out = subprocess.run(run, capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["0.5", "1.0", "2", "[-1.", "1.]"]
 
 
 def test_help_says_of_each_command_what_its_own_help_does() -> None:

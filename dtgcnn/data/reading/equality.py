@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from .raw import FloatArray, IntArray
 
@@ -36,6 +34,9 @@ def equal_groups(texts: list[str] | None, features: FloatArray | None) -> IntArr
 
 def components(edges: IntArray, num_items: int) -> IntArray:
     """The connected component of each item in the undirected graph of the (E, 2) ``edges``."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     ones = np.ones(len(edges), np.int8)
     graph = coo_array((ones, (edges[:, 0], edges[:, 1])), shape=(num_items, num_items))
     return connected_components(graph, directed=False)[1].astype(np.int64)
