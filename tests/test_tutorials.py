@@ -5,14 +5,19 @@ from __future__ import annotations
 import csv
 import os
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import dtgcnn
 from dtgcnn import DTGCNN
+from dtgcnn.data import TripletGenerator, load_sample
 
 from .conftest import ROOT
 from .test_training_guide import Guide, snippets
@@ -72,6 +77,44 @@ def test_vectors_of_your_own(tutorials: Guide) -> None:
     assert len(embeddings) == 600
     nearest = (embeddings[200:] @ embeddings[:200].T).argmax(axis=1)
     assert (names["y"][nearest] == names["test_y"]).mean() > 0.85
+
+
+def test_the_snippet_of_the_readme_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("sklearn")
+    (snippet,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    data = load_sample()
+    labels = data.names_of(range(len(data)))
+    TripletGenerator(seed=0).write_triplets(
+        tmp_path / "data" / "triplets.json", data.texts[::3], labels[::3], 1
+    )
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(snippet, names)
+    assert names["embeddings"].shape == (1, 128)
+    assert len(names["trainer"].history) == 20
+    again = DTGCNN.load("my-model", backend=names["model"].ops.name)
+    np.testing.assert_array_equal(again.encode(["where is my parcel?"]), names["embeddings"])
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_shells_complete_as_the_documentation_says(shell: str, tmp_path: Path) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
+    text = (DOCS / "integrations.md").read_text("utf-8")
+    (line,) = re.findall(rf"^\| {shell} \|.*\| `(eval .*)` \|$", text, re.M)
+    started = "autoload -Uz compinit; compinit -u" if shell == "zsh" else ""
+    shown = 'echo "${_comps[dtgcnn]}"' if shell == "zsh" else "complete -p dtgcnn"
+    file = tmp_path / "start"
+    file.write_text(f"{started}\n{line}\n{shown}\n")
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": programs, "HOME": str(tmp_path)}
+    said = subprocess.run([shell, file], capture_output=True, text=True, env=environment)
+    assert "_dtgcnn_completion" in said.stdout, said.stderr
+    asked = {"COMP_WORDS": "dtgcnn enc", "COMP_CWORD": "1", "_DTGCNN_COMPLETE": f"{shell}_complete"}
+    found = subprocess.run(["dtgcnn"], capture_output=True, text=True, env=environment | asked)
+    assert "encode" in found.stdout
 
 
 def test_the_reference_holds_every_public_name() -> None:
