@@ -132,8 +132,8 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
             if bank.graph is None:  # of a model that an earlier release saved
                 bank.link(ops, network)
             z = bank.embeddings(ops, network, self.params, self.state, hops)
-            made = voters_of(ops, bank.labels, len(names), self.unit_inputs(bank.host_x), z)
-            ops.evaluate(made.rows, made.labels, made.x, made.z, made.means, made.missing)
+            made = voters_of(ops, bank.labels, self.unit_inputs(bank.host_x), z)
+            ops.evaluate(made.rows, made.labels, made.x, made.z, made.means)
             self._voters = [*now, known], made
         return self._voters[1]
 

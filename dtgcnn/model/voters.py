@@ -76,8 +76,7 @@ class Voters:
         labels: (M,) int32, their classes, 0 to C − 1.
         x: (M, D) what goes into the model, at unit length.
         z: (M, E) their embeddings, at unit length.
-        means: (C, D) the mean ``x`` of each class, at unit length; zeros of a class without rows.
-        missing: (1, C), 1 where a class has no row, else 0.
+        means: (K, D) the mean ``x`` of each class that has a row, at unit length.
     """
 
     rows: Array
@@ -85,7 +84,6 @@ class Voters:
     x: Array
     z: Array
     means: Array
-    missing: Array
 
     def __len__(self) -> int:
         return int(self.labels.shape[0])
@@ -101,18 +99,17 @@ class Voters:
         at unit length the cosine to the nearest voter, and to the nearest mean of a class; of their
         embeddings ``z`` (N, E) the mean cosine to the five nearest voters."""
         row = ops.max(_cosines(ops, x, self.x), axis=1, keepdims=True)
-        means = _cosines(ops, x, self.means) - 3.0 * self.missing
+        means = _cosines(ops, x, self.means)
         nearest = self.nearest(ops, z, SCOPE_ROWS)[2]
         close = ops.sum(nearest, axis=1, keepdims=True) / nearest.shape[1]
         return ops.concat([row, ops.max(means, axis=1, keepdims=True), close], axis=1)
 
 
-def voters_of(ops: ArrayOps, labels: Sequence[int], classes: int, x: Array, z: Array) -> Voters:
+def voters_of(ops: ArrayOps, labels: Sequence[int], x: Array, z: Array) -> Voters:
     """The voters of a bank whose rows ``x`` (M, D), of any length, have embeddings ``z`` (M, E).
 
     Args:
-        labels: (M,) their classes, from 0 to ``classes`` − 1, or −1 of rows that never vote.
-        classes: C.
+        labels: (M,) their classes, or −1 of rows that never vote.
 
     Raises:
         ValueError: no row has a label.
@@ -124,11 +121,11 @@ def voters_of(ops: ArrayOps, labels: Sequence[int], classes: int, x: Array, z: A
     own = ops.asarray([labels[row] for row in places], "int32")
     x, z = (numerics.l2_normalize(ops, ops.take(all_rows, rows)) for all_rows in (x, z))
     ones = ops.zeros((len(places), 1)) + 1.0
-    sums = ops.scatter_sum(x, own[:, None], ones, classes)
-    counts = ops.scatter_sum(ones, own[:, None], ones, classes)
-    missing = ops.astype(ops.permute_dims(counts, (1, 0)) <= 0.0, ops.dtype)
-    means = numerics.l2_normalize(ops, sums / ops.maximum(counts, 1.0))
-    return Voters(rows, own, x, z, means, missing)
+    there = {label: i for i, label in enumerate(sorted({labels[row] for row in places}))}
+    own_class = ops.asarray([there[labels[row]] for row in places], "int32")[:, None]
+    sums = ops.scatter_sum(x, own_class, ones, len(there))
+    means = numerics.l2_normalize(ops, sums / ops.scatter_sum(ones, own_class, ones, len(there)))
+    return Voters(rows, own, x, z, means)
 
 
 def _cosines(ops: ArrayOps, a: Array, b: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -87,3 +88,18 @@ def test_without_a_row_of_a_known_class_there_is_nothing_to_tell() -> None:
     answers, labels = answered(5)
     with pytest.raises(ValueError, match="no row is of a class that the model knows"):
         classification(answers, ["other"] * len(labels))
+
+
+def test_memory_does_not_grow_with_pairs_of_classes() -> None:
+    names, rows, rng = [f"class {i}" for i in range(50_000)], 2_000, np.random.default_rng(0)
+    best = rng.integers(0, len(names), (rows, 2)).astype(np.int32)
+    truth = np.where(np.arange(rows) % 2, best[:, 0], best[:, 1])
+    answers = Answers(names, best, np.tile(np.float32([0.7, 0.2]), (rows, 1)), np.zeros(rows))
+    tracemalloc.start()
+    found = classification(answers, [names[i] for i in truth])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200e6  # a number for each pair of classes takes 20 GB
+    assert found.accuracy == pytest.approx(0.5, abs=0.01)
+    assert sum(pair["rows"] for pair in found.confused) == rows - round(found.accuracy * rows)
+    assert len(found.table().splitlines()) < 40

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,22 @@ def test_the_best_two_are_those_of_all_probabilities(model: DTGCNN, k: int) -> N
     order = np.argsort(-p, axis=1, kind="stable")[:, :2]
     assert (answers.best == order).all()
     assert (answers.sure == np.take_along_axis(p, order, axis=1)).all()
+
+
+def test_memory_does_not_grow_with_classes(model: DTGCNN) -> None:
+    few, known = model.answers(TEST), model.classes_
+    assert known is not None
+    try:
+        model.classes_ = [*known, *(f"more {i}" for i in range(200_000))]
+        model.voters()
+        tracemalloc.start()
+        many = model.answers(TEST)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    finally:
+        model.classes_ = known
+    assert peak < 20e6  # a probability of each class takes 96 MB
+    assert (many.best[:, 0] == few.best[:, 0]).all()
 
 
 def test_the_class_is_that_of_scikit_learns_weighted_neighbours(model: DTGCNN) -> None:

@@ -29,7 +29,7 @@ def voting(ops: ArrayOps, rows: int = ROWS) -> Voters:
     """The first rows of the bank that vote."""
     host = (single(X[:rows]), single(Z[:rows]))
     arrays = (ops.asarray(array, ops.dtype) for array in host)
-    return voters_of(ops, KNOWN[:rows].tolist(), CLASSES, *arrays)
+    return voters_of(ops, KNOWN[:rows].tolist(), *arrays)
 
 
 def nearest(z: HostArray, k: int, rows: int = ROWS) -> tuple[HostArray, HostArray]:
@@ -131,7 +131,7 @@ def a_bank_without_labels(probe: Probe) -> None:
     """Where no row has a class none can vote."""
     x, z = (probe.array(array[:3]) for array in (X, Z))
     try:
-        voters_of(probe.ops, [-1, -1, -1], CLASSES, x, z)
+        voters_of(probe.ops, [-1, -1, -1], x, z)
     except ValueError:
         return
     require(False, "rows without a class vote")
