@@ -152,20 +152,27 @@ def check(task: Task, installed: list[str]) -> None:
 
 
 def measure(steps: dict[str, Step], warm_up: int, rounds: int) -> None:
-    times: dict[str, list[float]] = {name: [] for name in steps}
+    """Print medians. The processor's time is that of all threads, also of those that spin in wait;
+    with one thread it is the measure that other programs disturb least."""
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for _ in range(warm_up + rounds):
         for name, take in steps.items():
             time.sleep(PAUSE)
-            begin = time.perf_counter()
+            begin, busy = time.perf_counter(), time.process_time()
             take()
-            times[name].append(1e3 * (time.perf_counter() - begin))
-    middles = {name: statistics.median(taken[warm_up:]) for name, taken in times.items()}
-    ours, *others = middles.values()
-    for name, middle in middles.items():
-        least = min(times[name][warm_up:])
-        print(f"{name:30} {middle:>9.1f} {least:>8.1f} {ours / middle:>13.2f}")
+            spent = time.perf_counter() - begin, time.process_time() - busy
+            taken[name].append((1e3 * spent[0], 1e3 * spent[1]))
+    figures = {}
+    for name, times in taken.items():
+        walls, processor = zip(*times[warm_up:], strict=True)
+        figures[name] = statistics.median(walls), min(walls), statistics.median(processor)
+    ours, *others = figures.values()
+    for name, row in figures.items():
+        ratios = (mine / theirs for mine, theirs in zip(ours, row, strict=True))
+        print(f"{name:30}" + "".join(f"{ms:>8.1f} ({r:.2f})" for ms, r in zip(row, ratios)))
     if others:
-        print(f"dtgcnn / the best of the others: {ours / min(others):.2f}")
+        best = [min(column) for column in zip(*others, strict=True)]
+        print(f"{'dtgcnn / the best':30}" + "".join(f"{m / b:>15.2f}" for m, b in zip(ours, best)))
 
 
 def run(rows: int, threads: int, dropout: float, warm_up: int, rounds: int) -> None:
@@ -194,7 +201,7 @@ def run(rows: int, threads: int, dropout: float, warm_up: int, rounds: int) -> N
         check(task(0.0), installed)
         size = f"{rows} rows" if rows else "the default training"
         print(f"\n{size}, {threads} threads, dropout {dropout}, {rounds} rounds; {versions}")
-        print(f"{'':30} {'median ms':>9} {'min ms':>8} {'dtgcnn / this':>13}")
+        print(f"ms, and dtgcnn by it {'median':>24} {'least':>14} {'processor':>14}")
         measure(steps_of(task(dropout), installed), warm_up, rounds)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n", flush=True)
 

@@ -27,6 +27,9 @@ version = cache(metadata.version)  # it reads files, and every save asks for it
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_FEW_ROWS = 512
+"""Rows that are mapped at once: of fewer, threads would wait for the interpreter's lock."""
+
 _BLOCK_NUMBERS, _BLOCK_ROWS = 1 << 18, 192
 """Numbers of a block that is selected from, and rows of a block that is mapped; of 192 rows a
 product has the bits of the whole, see ``products``."""
@@ -166,7 +169,7 @@ class NumpyOps:
             positions = np.arange(block.start, block.stop, dtype=np.int32)
             found[block.start // _BLOCK_ROWS] = fn(positions)
 
-        if len(found) < 2:
+        if count <= _FEW_ROWS:
             return fn(None)
         each(take, blocks(count, _BLOCK_ROWS))
         return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
