@@ -12,13 +12,18 @@ from typing import Any
 
 import mlx.core as mx
 
-__all__ = ["cut", "l2_normalize", "norm_gelu", "row_distance"]
+__all__ = ["cut", "l2_normalize", "norm_gelu", "relu", "row_distance"]
 
 _EPS = 1e-12
 _PIECES = 10
 """``mx.split`` makes so many by one operation, and of more one by one."""
 
 _ROOT_HALF, _DENSITY = 0.7071067811865476, 0.3989422804014327
+
+
+def relu(x: Any) -> Any:
+    """``x`` where positive, else 0, with a gradient of 0 at 0."""
+    return mx.maximum(x, 0.0)
 
 
 def cut(x: Any, bounds: Sequence[int]) -> list[Any]:

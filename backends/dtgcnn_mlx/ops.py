@@ -207,6 +207,7 @@ class MlxOps:
 
     # -- native forms of functions of dtgcnn.array.numerics
     l2_normalize = staticmethod(native.l2_normalize)
+    relu = staticmethod(native.relu)
     row_distance = staticmethod(native.row_distance)
 
     norm_gelu = staticmethod(native.norm_gelu)

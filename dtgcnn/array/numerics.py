@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 from .ops import Array, ArrayOps
 
-__all__ = ["NATIVE", "aggregate", "alike_at_any_height", "cut", "gather_sum", "gelu", "global_norm"]
-__all__ += ["has", "l2_normalize", "layer_norm", "map_rows", "matmul", "matmul_by_rows", "mean"]
-__all__ += ["native", "norm_gelu", "relu", "row_distance", "squared_distances", "top_k"]
-__all__ += ["top_products", "var"]
+__all__ = ["NATIVE", "aggregate", "alike_at_any_height", "cut", "gather_sum", "gelu"]
+__all__ += ["global_norm", "has", "l2_normalize", "layer_norm", "map_rows", "matmul"]
+__all__ += ["matmul_by_rows", "mean", "native", "norm_gelu", "relu", "row_distance"]
+__all__ += ["squared_distances", "top_k", "top_products", "var"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,6 +66,7 @@ def var(ops: ArrayOps, x: Array, axis: int, keepdims: bool = False) -> Array:
     return mean(ops, centred * centred, axis, keepdims)
 
 
+@native
 def relu(ops: ArrayOps, x: Array) -> Array:
     """``x`` where positive, else 0; its gradient at 0 is 0. NaN stays NaN."""
     return ops.where(x <= 0, 0.0, x)

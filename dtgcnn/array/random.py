@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from statistics import NormalDist
 
-from .numerics import native
+from .numerics import cut, native
 from .ops import Array, ArrayOps
 
 __all__ = ["bernoulli", "derive_key", "normal", "random_bits", "split", "threefry2x32", "uniform"]
@@ -70,8 +70,7 @@ def random_bits(ops: ArrayOps, key: Array, n: int) -> Array:
 
 def split(ops: ArrayOps, key: Array, n: int) -> list[Array]:
     """``n`` independent keys from ``key``, which must not be used again."""
-    words = random_bits(ops, key, 2 * n)
-    return [words[2 * i : 2 * i + 2] for i in range(n)]
+    return cut(ops, random_bits(ops, key, 2 * n), range(2, 2 * n + 1, 2))
 
 
 def uniform(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:

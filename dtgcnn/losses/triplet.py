@@ -65,14 +65,15 @@ def _rows(
         between = 1.0 - ops.sum(x * y, axis=1)
     else:
         between = ops.sum((x - y) * (x - y), axis=1)
-    between = ops.reshape(between, (len(first), anchor.shape[0]))
-    to_negative = between[1 : 1 + more]
+    count = anchor.shape[0]
+    stops, shape = [count, (1 + more) * count, len(first) * count], (more, count)
+    to_positive, *rest = numerics.cut(ops, between, stops if swap else stops[:2])
+    to_negative = ops.reshape(rest[0], shape)
     if swap:
-        other = between[1 + more :]
+        other = ops.reshape(rest[1], shape)
         to_negative = ops.where(other < to_negative, other, to_negative)
-    valid = ops.concat([triplets.valid for triplets in sets])
-    valid = ops.astype(ops.reshape(valid, to_negative.shape), ops.dtype)
-    return _Rows(between[:1], to_negative, valid)
+    valid = ops.astype(ops.concat([triplets.valid for triplets in sets]), ops.dtype)
+    return _Rows(ops.reshape(to_positive, (1, count)), to_negative, ops.reshape(valid, shape))
 
 
 def _reduce(
@@ -80,27 +81,27 @@ def _reduce(
 ) -> tuple[Array, dict[str, Array]]:
     """The mean over the sets of their reduced terms (S, T), and the metrics of the first."""
     counts = ops.maximum(ops.sum(rows.valid, axis=1, keepdims=True), 1.0)
-    active = ops.astype(hinge > 0, ops.dtype) * rows.valid
-    to_negative, valid, count = (x[:1] for x in (rows.to_negative, rows.valid, counts))
-
-    def over_valid(x: Array) -> Array:
-        return ops.sum(ops.astype(x, ops.dtype) * valid / count)
-
-    metrics = {
-        "active_fraction": ops.sum(active[:1] / count),
-        "hard_negative_ratio": over_valid(to_negative < rows.to_positive),
-        "mean_negative_distance": over_valid(to_negative),
-        "mean_positive_distance": over_valid(rows.to_positive),
-        "triplet_accuracy": over_valid(rows.to_positive < to_negative),
-        "valid_triplets": ops.sum(valid),
+    active = ops.astype(hinge > 0, ops.dtype)
+    to_positive, firsts = rows.to_positive, (active, rows.to_negative, rows.valid, counts)
+    first_active, to_negative, valid, count = (x[:1] for x in firsts)
+    over_valid = {
+        "active_fraction": first_active,
+        "hard_negative_ratio": ops.astype(to_negative < to_positive, ops.dtype),
+        "mean_negative_distance": to_negative,
+        "mean_positive_distance": to_positive,
+        "triplet_accuracy": ops.astype(to_positive < to_negative, ops.dtype),
     }
+    means = ops.sum(ops.concat(list(over_valid.values())) * (valid / count), axis=1)
+    figures = numerics.cut(ops, means, range(1, 1 + len(over_valid)))
+    metrics = {name: ops.reshape(x, ()) for name, x in zip(over_valid, figures, strict=True)}
+    metrics["valid_triplets"] = ops.sum(valid)
     share = rows.valid / terms.shape[0]
     if reduction == "none":
         return ops.sum(terms * share, axis=0), metrics
     if reduction == "mean":
         share = share / counts
     if reduction == "mean_active":
-        share = share / ops.maximum(ops.sum(active, axis=1, keepdims=True), 1.0)
+        share = share / ops.maximum(ops.sum(active * rows.valid, axis=1, keepdims=True), 1.0)
     return ops.sum(terms * share), metrics
 
 

@@ -226,7 +226,8 @@ class TrainingStep:
             kept = ops.sum(unit * batch["x"], axis=1, keepdims=True)
             value = value + self.config.start_weight * (1.0 - numerics.mean(ops, kept))
         deviation = ops.sqrt(numerics.var(ops, ops.stop_gradient(embeddings), 0, keepdims=True))
-        return value, {**metrics, "embedding_spread": numerics.mean(ops, deviation)}
+        spread = ops.sum(deviation / embeddings.shape[1])
+        return value, {**metrics, "embedding_spread": spread}
 
     def _keep(self, params: Tree, state: Tree, new_state: Tree) -> Tree:
         """``new_state``, but the former one of layers that are frozen as a whole."""

@@ -24,7 +24,7 @@ in_the_core(
             ),
         ],
         "dtgcnn.array.random:split": [
-            ("every key is the first", "words[2 * i : 2 * i + 2]", "words[:2]", "random/split"),
+            ("words of a longer draw", "key, 2 * n)", "key, 2 * n + 2)", "random/split"),
         ],
         "dtgcnn.array.numerics:mean": [
             (

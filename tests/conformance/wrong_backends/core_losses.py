@@ -67,7 +67,7 @@ in_the_core(
             ),
             (
                 "the mean over active triplets divides by the valid ones",
-                "ops.maximum(ops.sum(active, axis=1, keepdims=True), 1.0)",
+                "ops.maximum(ops.sum(active * rows.valid, axis=1, keepdims=True), 1.0)",
                 "counts",
                 "losses/kinds_of_triplet_loss",
             ),
@@ -85,8 +85,8 @@ in_the_core(
             ),
             (
                 "metrics of the softest",
-                "x[:1] for x in",
-                "x[-1:] for x in",
+                "x[:1] for x in firsts",
+                "x[-1:] for x in firsts",
                 "losses/every_triplet_loss_of_auto_mining",
             ),
         ],
