@@ -15,7 +15,7 @@ from .pool import blocks, each
 
 __all__ = ["Sparse", "from_lists", "product", "transposed"]
 
-_SMALL, _HEIGHT = 1 << 20, 256
+_SMALL, _HEIGHT = 1 << 19, 128
 """Most terms of a product that one thread computes, and rows of a block of more."""
 
 
