@@ -55,7 +55,7 @@ def evaluate(model: Path, file: InputFile, json_file: Path | None, backend: str)
     else:
         dataset, loaded = dataset_of(file), load_embedder(model, ops=ops_of(backend))
         check_rows(model, loaded, dataset)
-        result = compare(loaded, dataset)
+        result = compare(loaded, dataset, progress=True)
         classes = _classes(loaded, dataset)
     if result is None:
         raise ValueError(

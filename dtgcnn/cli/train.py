@@ -32,6 +32,7 @@ from ..data import (
     default_encoder,
     fit_encoder,
     make_encoder,
+    progress_bar,
     with_pseudo_labels,
 )
 from ..errors import CheckpointError
@@ -287,6 +288,7 @@ def train(
     if unseen:
         summary += f"; {unseen} of its classes are held out until all rows are trained on"
     _inform(trainer, f"{file}: {summary}", err=True)
+    begin = time.perf_counter()
     try:
         _fit_and_train(trainer, resume)
         measured = trainer
@@ -304,6 +306,8 @@ def train(
                 measured = final
         if world.is_first:
             _report(trainer, measured, output, loggers, draw=not no_map)
+            took = time.perf_counter() - begin
+            _inform(trainer, f"trained and measured in {took:.0f} s", err=True)
     except KeyboardInterrupt as error:
         world.fail(error, INTERRUPTED)
         done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch
@@ -564,7 +568,8 @@ def _kept(trainer: Trainer) -> str:
 def _finish(trainer: Trainer, dataset: TripletDataset, encoder: Encoder | None) -> Trainer:
     """Train anew on the held-out rows too; see ``train_on_all``."""
     begin = time.perf_counter()
-    final = train_on_all(trainer, dataset, encoder)
+    with progress_bar("training anew on all rows", 1, trainer.progress):
+        final = train_on_all(trainer, dataset, encoder)
     assert final.train_loader is not None
     rows, seconds = len(final.train_loader.items), time.perf_counter() - begin
     _inform(trainer, f"and anew on all {rows:,} rows in {seconds:.0f} s", err=True)
@@ -582,7 +587,8 @@ def _report(
     chose the epoch, and with ``draw`` the picture; and tell the trackers."""
     loader = measured.train_loader
     assert loader is not None
-    result = compare(measured.model, loader.dataset, loader, measured.val_loader)
+    shown, model = trainer.progress, measured.model
+    result = compare(model, loader.dataset, loader, measured.val_loader, progress=shown)
     figures = {} if result is None else result.to_dict()
     run = {"history": trainer.history, "start": trainer.start_metrics, "data": _data(trainer)}
     write_json(output / "metrics.json", {**figures, "best_epoch": trainer.best_epoch, **run})
@@ -638,7 +644,8 @@ def _draw_map(trainer: Trainer, result: Comparison, path: Path) -> None:
 
     panels = {"Input vectors": result.input_vectors, "Trained embedding": result.embeddings}
     try:
-        plot_embedding_map(panels, result.labels, path, label_names=result.label_names)
+        with progress_bar("drawing the map", 1, trainer.progress):
+            plot_embedding_map(panels, result.labels, path, label_names=result.label_names)
     except ImportError as error:
         click.echo(f"no map: {error}", err=True)
     else:

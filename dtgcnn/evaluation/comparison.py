@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data import progress_bar
 from ..model import Embedder
 from .metrics import comparison_table, pair_correlations, retrieval_metrics, triplet_accuracy
 from .projection import stratified_sample
@@ -78,6 +79,7 @@ def compare(
     val_loader: TripletLoader | None = None,
     *,
     rivals: bool = True,
+    progress: bool = False,
 ) -> Comparison | None:
     """Measure ``model`` on ``dataset``.
 
@@ -86,7 +88,8 @@ def compare(
     a split for validation among "train", and without one, each row among all others. Triplets (the
     validation loader's, or all) give their accuracy. Where rows are looked up among others',
     ``rivals`` are fitted on these, see ``measure_rivals``. At most 10,000 rows are looked up, of
-    more each class in proportion; ``protocol`` says so.
+    more each class in proportion; ``protocol`` says so. With ``progress`` there are bars, where
+    standard error is a terminal.
 
     Returns:
         None where there is nothing to measure: neither labels nor triplets, nothing held out, or no
@@ -94,15 +97,6 @@ def compare(
     """
     if dataset.labels is None:
         return None
-    items = np.arange(dataset.num_items)
-    if dataset.triplets is None:  # rows without a label are not measured
-        items = items[dataset.labels >= 0]
-    place = np.full(dataset.num_items, -1)
-    place[items] = np.arange(len(items))
-    given = model.vectors(dataset.inputs_of(items))
-    embeddings = model.encode(given)
-    inputs = model.input_vectors(given)
-    views = (inputs, embeddings)
     names: list[str] | None
     beside: Rivals | None = None
     if dataset.triplets is not None:
@@ -111,8 +105,9 @@ def compare(
         if len(triplets) == 0:
             return None
         rows = np.unique(triplets)
+        given, views, place = _viewed(model, dataset, rows, progress)
         before, after = (
-            {"triplet_accuracy": triplet_accuracy(*(view[triplets[:, i]] for i in range(3)))}
+            {"triplet_accuracy": triplet_accuracy(*(view[place[triplets[:, i]]] for i in range(3)))}
             for view in views
         )
         which = "" if held_out is None else "held-out "
@@ -131,27 +126,44 @@ def compare(
             protocol = f"{MOST_QUERIES:,}, of each class in proportion, of {protocol}"
             if gallery is not None:
                 rows, labels, drawn = rows[drawn], labels[drawn], None
-        before, after = (
-            retrieval_metrics(
-                view[place[rows]],
-                labels,
-                None if gallery is None else view[place[gallery]],
-                None if gallery is None else dataset.labels[gallery],
-                only=drawn,
+        needed = rows if gallery is None else np.union1d(rows, gallery)
+        given, views, place = _viewed(model, dataset, needed, progress)
+        with progress_bar(
+            "looking up", 2 * len(rows if drawn is None else drawn), progress
+        ) as told:
+            before, after = (
+                retrieval_metrics(
+                    view[place[rows]],
+                    labels,
+                    None if gallery is None else view[place[gallery]],
+                    None if gallery is None else dataset.labels[gallery],
+                    only=drawn,
+                    advance=told,
+                )
+                for view in views
             )
-            for view in views
-        )
         if rivals and gallery is not None:
-            beside = measure_rivals(
-                (inputs[place[rows]], embeddings[place[rows]]),
-                labels,
-                (inputs[place[gallery]], embeddings[place[gallery]]),
-                dataset.labels[gallery],
-                (before, after),
-            )
+            with progress_bar("fitting rivals", 1, progress):
+                asked, among = (tuple(v[place[some]] for v in views) for some in (rows, gallery))
+                known_labels = dataset.labels[gallery]
+                beside = measure_rivals(asked, labels, among, known_labels, (before, after))
     own = place[rows]
-    held, known = (inputs[own], embeddings[own]), _known(model, given[own])
-    return Comparison(protocol, before, after, *held, labels, names, beside, known, rows)
+    inputs, embeddings = (view[own] for view in views)
+    measured = (protocol, before, after, inputs, embeddings, labels, names, beside)
+    return Comparison(*measured, _known(model, given[own]), rows)
+
+
+def _viewed(
+    model: Embedder, dataset: Items, items: Any, progress: bool
+) -> tuple[Any, tuple[Any, Any], Any]:
+    """Of some items what goes into the network, input vectors and embeddings, and of every item
+    which row of these is its own."""
+    place = np.full(dataset.num_items, -1)
+    place[items] = np.arange(len(items))
+    whole = len(items) == dataset.num_items
+    given = model.vectors(dataset.inputs if whole else dataset.inputs_of(items))
+    embeddings = model.encode(given, show_progress_bar=progress)
+    return given, (model.input_vectors(given), embeddings), place
 
 
 def _known(model: Embedder, host_x: Any) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ def retrieval_metrics(
     knn: int = 10,
     block_rows: int = 1024,
     only: npt.NDArray[np.integer[Any]] | None = None,
+    advance: Callable[[int], object] | None = None,
 ) -> dict[str, float]:
     """Rank the gallery by cosine similarity to each query and score the ranks.
 
@@ -71,6 +72,7 @@ def retrieval_metrics(
             the float64 copies of the inputs a call works in about 300 MB.
         only: numbers of the queries that are measured, the others being gallery rows at most; all
             where None.
+        advance: told how many queries are ranked, block by block.
 
     Returns:
         ``recall@k`` for each k, ``r-precision``, ``map@r``, ``knn@{knn}``, all in [0, 1], and the
@@ -106,6 +108,8 @@ def retrieval_metrics(
         elected = _vote(found[:, :knn], similarity[:, :knn])
         scores[f"knn@{knn}"] = np.asarray(elected == q_class[block], dtype=np.float64)
         blocks.append(scores)
+        if advance is not None:
+            advance(len(block))
     means = {name: float(np.concatenate([b[name] for b in blocks]).mean()) for name in blocks[0]}
     return {**means, "queries": float(len(used)), "lone_queries": float(len(asked) - len(used))}
 

@@ -50,7 +50,7 @@ class Embedder(Protocol):
         """Columns of an embedding."""
         ...
 
-    def encode(self, x: Any) -> HostArray:
+    def encode(self, x: Any, *, show_progress_bar: bool | None = False) -> HostArray:
         """Embeddings; see ``DTGCNN.encode``."""
         ...
 

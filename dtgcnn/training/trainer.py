@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
@@ -206,11 +206,12 @@ class Trainer:
                 ending.push(partial(self._tell, hook))
             vectors = self._vectors_of(loader)
             objective = self._objective()
-            run = TrainingRun(
-                *(self.model, self.config, loader, vectors, objective, self.world),
-                optimizer=self.optimizer,
-                scheduler=self.scheduler,
-            )
+            with _named("finding the start and the links", self.progress and self.world.is_first):
+                run = TrainingRun(
+                    *(self.model, self.config, loader, vectors, objective, self.world),
+                    optimizer=self.optimizer,
+                    scheduler=self.scheduler,
+                )
             ending.callback(run.close)
             ending.push(partial(_leave_ready, run))
             names = ("loss", "optimizer", "scheduler")
@@ -403,6 +404,13 @@ class Trainer:
 
 
 AdvancedTrainer = Trainer
+
+
+def _named(phase: str, shown: bool) -> AbstractContextManager[object]:
+    """A bar of a phase that has no parts, where standard error is a terminal and ``shown``."""
+    from ..data import progress_bar
+
+    return progress_bar(phase, 1, shown)
 
 
 def _has_rows(loader: TripletLoader | None) -> TypeGuard[TripletLoader]:

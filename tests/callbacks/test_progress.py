@@ -352,7 +352,8 @@ def test_quiet_leaves_the_table(text_file: Path, tmp_path: Path) -> None:
     assert set(kept) < set(lines)
     dropped = [line for line in lines if line not in kept]
     said = [f"{text_file}: 84 rows; ", "epoch 1/3  loss", "epoch 3/3  loss", "trained in "]
-    said += ["and anew on all ", "map of the embedding space: ", "model saved in "]
+    said += ["and anew on all ", "map of the embedding space: ", "trained and measured in "]
+    said += ["model saved in "]
     assert [start for start in said if not any(line.startswith(start) for line in dropped)] == []
     assert (tmp_path / "quiet" / "map.png").exists()
 
@@ -394,7 +395,7 @@ def test_quiet_holds_for_the_encoder_too(
 def test_an_interrupt_is_told_though_quiet(
     text_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dtgcnn.cli.train.compare", interrupt)

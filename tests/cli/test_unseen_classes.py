@@ -82,7 +82,7 @@ def test_no_class_is_held_out_where_it_would_be_missed(
 def test_an_interrupt_tells_which_classes_are_missing(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

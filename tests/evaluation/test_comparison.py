@@ -18,10 +18,17 @@ X = (RNG.standard_normal((5, 6))[LABELS] + RNG.standard_normal((120, 6))).astype
 class Same:
     """A model whose embeddings are the vectors that go in."""
 
+    def __init__(self) -> None:
+        self.encoded = 0
+
     def vectors(self, x: Any) -> Any:
         return x
 
-    encode = input_vectors = vectors
+    input_vectors = vectors
+
+    def encode(self, x: Any, show_progress_bar: bool = False) -> Any:
+        self.encoded += len(x)
+        return x
 
     def bank_rows_of(self, host_x: Any) -> list[int]:
         return [-1] * len(host_x)
@@ -39,6 +46,31 @@ def test_only_some_queries_are_measured() -> None:
     assert (found["queries"], found["lone_queries"]) == (3, 0)
     with pytest.raises(ValueError, match="all 1 are lone"):
         retrieval_metrics(X[:2], [0, 1], only=np.array([1]))
+
+
+def test_a_ranking_tells_how_far_it_is() -> None:
+    told: list[int] = []
+    some = np.arange(0, 120, 2)
+    retrieval_metrics(X, LABELS, only=some, block_rows=25, advance=told.append)
+    assert told == [25, 25, 10]
+
+
+def test_only_rows_that_are_measured_are_encoded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes standard error for a terminal
+    monkeypatch.setattr(comparison, "MOST_QUERIES", 20)
+    splits = ["test"] * 60 + ["train"] * 40 + ["validation"] * 20
+    model = Same()
+    dataset = TripletDataset.from_arrays(X, LABELS, splits)
+    found = comparison.compare(model, dataset, progress=True)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.protocol.startswith("20, of each class in proportion, of 60 test rows")
+    assert model.encoded == 20 + 40
+    shown = capsys.readouterr().err
+    assert "looking up" in shown
+    assert "40/40" in shown  # 20 in each view
+    assert "fitting rivals" in shown
 
 
 @pytest.mark.parametrize("splits", [None, ["test"] * 70 + ["train"] * 50])
