@@ -39,3 +39,31 @@ def test_check_prints_a_page(tmp_path: Path, split: str | None) -> None:
     result = CliRunner().invoke(main, ["check", str(tmp_path / "a.npz")])
     assert result.exit_code in (0, 1)
     assert len(result.output) < 3000
+
+
+def test_every_command_prints_a_page(tmp_path: Path) -> None:
+    classes, rng = 2000, np.random.default_rng(0)
+    centres, y = rng.normal(size=(classes, 8)), np.repeat(np.arange(classes), 2)
+    names = [f"class number {i}" for i in range(classes)]
+    for name in ("a", "b"):
+        x = (centres[y] + 0.1 * rng.normal(size=(len(y), 8))).astype(np.float32)
+        np.savez(tmp_path / name, x=x, y=y, labels=names)
+    np.savez(tmp_path / "new", x=x + 0.1)
+    np.savez(tmp_path / "one", x=x[:1])
+    model, *given = (str(tmp_path / name) for name in ("m", "a.npz", "b.npz", "new.npz", "one.npz"))
+    file, other, new, one = given
+    quick = ["--backend", "numpy", "--epochs", "1", "--no-map", "--set", "hidden_dims=[8]"]
+    for command in (
+        ["train", file, "--output", model, *quick],
+        ["evaluate", model, other, "--json", f"{model}.json"],
+        ["predict", model, other, "--output", f"{model}.csv"],
+        ["index", model, file, "--output", f"{model}i"],
+        ["search", f"{model}i", one],
+        ["add", model, other, "--output", f"{model}a"],
+        ["remove", model, other, "--output", f"{model}r"],
+        ["next", model, new, "--count", "5"],
+        ["discover", model, new, "--groups", "12"],
+    ):
+        done = CliRunner().invoke(main, command)
+        assert done.exit_code == 0, (command, done.output)
+        assert len(done.output) < 6000, command
