@@ -52,8 +52,8 @@ class ChangingModel(AnsweringModel):
             places: what a row is called in messages.
 
         Raises:
-            ValueError: as ``encode``; a row is zero, as that of a text of which the encoder knows no
-                word; or a label contradicts that of an equal row.
+            ValueError: as ``encode``; a row is zero, as of a text whose words the encoder does not
+                know; or a label contradicts that of an equal row.
         """
         host_x, bank = self.vectors(x), self.trained_bank()
         found = joining(bank, self.classes_, host_x, labels, places)
