@@ -18,7 +18,7 @@ from .changing import ChangingModel
 from .encoding import ENCODE_ROWS
 from .graph import EfficientGraphConstructor, Graph
 from .hub import OnHub
-from .input_rows import checked_rows
+from .input_rows import DEVICE_ROWS, checked_rows
 from .parameters import device_option
 from .start import Start
 
@@ -95,8 +95,9 @@ class DTGCNN(ChangingModel, OnHub):
 
     @override
     def vectors(self, x: Any, prompt_name: str | None = None) -> HostArray:
-        """What goes into the network: float32 host rows of texts or vectors, (N, input_dim), or of
-        a model with an embedding layer the pieces of texts, (N, max_length) whole numbers.
+        """What goes into the network: float32 host rows of texts or vectors, (N, input_dim), those
+        that are given where they are float32 already; or of a model with an embedding layer the
+        pieces of texts, (N, max_length) whole numbers.
 
         Args:
             x: as of ``encode``; a single text is one row.
@@ -111,12 +112,19 @@ class DTGCNN(ChangingModel, OnHub):
     def started(self, host_x: HostArray, *, by_rows: bool = False) -> tuple[Array, Array | None]:
         """What goes into the network of host rows, on the device, and its gate: of a model without
         a start ``device_rows``, and None."""
-        rows = self.device_rows(host_x)
         if not self.config.has_start:
-            return rows, None
+            return self.device_rows(host_x), None
         if self.start is None:
             raise ValueError("the model has no start yet: train it, or call fit_start")
-        return self.start(self.ops, rows, by_rows=by_rows)
+        parts = []
+        for begin in range(0, max(len(host_x), 1), DEVICE_ROWS):
+            rows = self.device_rows(host_x[begin : begin + DEVICE_ROWS])
+            parts.append(self.start(self.ops, rows, by_rows=by_rows))
+            if len(host_x) > DEVICE_ROWS:
+                self.ops.evaluate(*parts[-1])
+        if len(parts) == 1:
+            return parts[0]
+        return self.ops.concat([z for z, _ in parts]), self.ops.concat([gate for _, gate in parts])
 
     def fit_start(self, host_x: HostArray, labels: HostArray) -> tuple[HostArray, HostArray] | None:
         """Find the start of these rows (N, input_dim) of classes ``labels`` (N,), in float64 on the

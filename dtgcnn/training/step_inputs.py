@@ -57,7 +57,7 @@ class TrainingInputs:
             first = next(iter(loader.batches(0)))
             model.network.constructor.check_size(len(first.items), "a batch")
         model.classes_, model.untrained_classes = loader.dataset.label_names, []
-        self.bank = model.build_bank(*_bank_rows(loader, vectors))
+        self.bank = model.build_bank(*_bank_rows(loader, vectors, host_x))
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
         self._left_out_links: Graph | None = None
         if self._left_out is not None:
@@ -151,11 +151,16 @@ class TrainingInputs:
         return {name: float(ops.to_numpy(value)) for name, value in figures.items()}
 
 
-def _bank_rows(loader: TripletLoader, vectors: HostArray) -> tuple[HostArray, list[int]]:
-    """The rows of the bank, and their classes: −1 where these are not given."""
+def _bank_rows(
+    loader: TripletLoader, vectors: HostArray, host_x: HostArray
+) -> tuple[HostArray, list[int]]:
+    """The rows that the bank is made of, ``host_x`` where there are no nodes beside the loader's
+    rows, and their classes: −1 where these are not given."""
     pseudo = set(loader.pseudo.tolist())
     known = zip(loader.items.tolist(), loader.labels.tolist(), strict=True)
     labels = [-1 if item in pseudo else label for item, label in known]
+    if not len(loader.nodes):
+        return host_x, labels
     items = loader.items.tolist() + loader.nodes.tolist()
     return vectors[items], labels + [-1] * len(loader.nodes)
 

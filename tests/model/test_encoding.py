@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from dtgcnn import DTGCNN, Ensemble, HashingEncoder, Trainer, TripletDataset
+from dtgcnn.model import input_rows
 
 from ..conftest import SETTINGS, blobs
 
@@ -121,3 +122,27 @@ def test_a_prompt_beside_vectors_is_refused() -> None:
 def test_what_are_no_rows_is_refused(rows: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         trained("numpy").encode(rows)
+
+
+def test_vectors_of_float32_are_not_copied_but_for_negative_zeros(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(input_rows, "DEVICE_ROWS", 7)  # the last block holds it
+    model, (x, _) = trained("numpy"), blobs()
+    x = x.astype(np.float32)
+    given = model.vectors(x)
+    assert np.shares_memory(given, x)
+    wide = model.vectors(x.astype(np.float64))
+    np.testing.assert_array_equal(wide, x)
+    signed = x.copy()
+    signed[-1, 3] = -0.0
+    kept = signed.tobytes()
+    plain = model.vectors(signed)
+    assert not np.signbit(plain[-1, 3])
+    np.testing.assert_array_equal(plain, signed)
+    assert signed.tobytes() == kept
+    model.encode(x)
+    model.index(x).encode(x)
+    np.testing.assert_array_equal(x, given)
+    turned = np.asfortranarray(signed)[::2, ::-1]
+    np.testing.assert_array_equal(model.vectors(turned), turned + 0.0)

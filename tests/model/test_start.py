@@ -449,3 +449,12 @@ def test_the_weight_of_the_start_keeps_an_embedding_near_it() -> None:
         cosines = (model.encode(X) * by_formula(host(model), X)[0]).sum(1)
         distances.append(1.0 - cosines.mean())
     assert distances[0] > distances[1] > distances[2] > 0.0
+
+
+def test_host_rows_are_started_in_blocks(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = trained(backend)
+    whole = [model.ops.to_numpy(array) for array in model.started(X, by_rows=True)]
+    monkeypatch.setattr("dtgcnn.model.dtgcnn.DEVICE_ROWS", 7)
+    parts = [model.ops.to_numpy(array) for array in model.started(X, by_rows=True)]
+    for one, other in zip(parts, whole, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
