@@ -355,7 +355,9 @@ def _share_of_classes(dataset: TripletDataset, train_split: float) -> float:
 
 
 def _unseen(trainer: Trainer) -> int:
-    """How many classes of the held-out rows are not trained on."""
+    """How many classes of the held-out rows are not trained on; triplets have none."""
+    if trainer.train_loader is None or trainer.train_loader.triplets is not None:
+        return 0
     loaders = (trainer.val_loader, trainer.train_loader)
     held, trained = (set() if side is None else set(side.labels.tolist()) for side in loaders)
     return len(held - trained)

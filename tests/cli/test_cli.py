@@ -118,6 +118,7 @@ def test_triplets_end_to_end(triplet_file: Path, tmp_path: Path) -> None:
     done = train(triplet_file, tmp_path / "m", "--train-split", "0.7")
     assert done.exit_code == 0, done.output
     assert "is the positive nearer than the negative?" in done.output
+    assert "classes are held out" not in done.output
     measured = run("evaluate", tmp_path / "m", triplet_file, "--json", tmp_path / "f.json")
     assert measured.exit_code == 0, measured.output
     figures = json.loads((tmp_path / "f.json").read_text())
@@ -136,6 +137,20 @@ def test_vectors_end_to_end(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     loaded = DTGCNN.load(tmp_path / "m").encode(np.concatenate([x[::2], x[1::2]]))
     np.testing.assert_array_equal(np.load(tmp_path / "z.npy"), loaded)
+
+
+def test_triplets_of_vectors_end_to_end(tmp_path: Path) -> None:
+    x, file, model = blobs()[0], tmp_path / "t.npz", tmp_path / "m"
+    np.savez(file, anchor=x[:20], positive=x[20:40], negative=x[40:60])
+    quick = ["--backend", "numpy", "--epochs", "1", "--no-map"]
+    for command in (
+        ["train", file, "--output", model, *quick],
+        ["evaluate", model, file],
+        ["report", model, file, "--output", tmp_path / "r.html", "--method", "pca"],
+        ["plot", model, file, "--output", tmp_path / "p.png", "--method", "pca"],
+    ):
+        done = CliRunner().invoke(main, [*map(str, command)])
+        assert done.exit_code == 0, done.output
 
 
 def test_evaluate_writes_figures_of_test_rows_among_train_rows(
