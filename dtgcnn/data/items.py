@@ -135,8 +135,10 @@ class Items:
         self.targets = values
 
     def place(self, item: int) -> str:
-        """What messages call an item that is no triplet's: ``"line 7"`` of a file, or ``"row 3
-        (counting from 0)"`` of arrays."""
+        """What messages call an item: ``"line 7"`` of a file, or ``"row 3 (counting from 0)"`` of
+        arrays; of triplets, whose rows are no items, ``"item 3 (counting from 0)"``."""
+        if self.triplets is not None:
+            return f"item {item} (counting from 0)"
         return self._source.place(self._rows[item])
 
     def split_items(self, prefix: str) -> IntArray:
