@@ -247,7 +247,10 @@ class DTGCNN(ChangingModel, OnHub):
         host_x: HostArray,
         batch_size: int = ENCODE_ROWS,
         advance: Callable[[int], None] | None = None,
+        held: dict[int, tuple[Array, Array | None, Graph]] | None = None,
     ) -> HostArray:
+        """See ``Encodes.embed``; ``held`` is filled with what does not change while the start, the
+        bank's rows and an embedding layer stay as they are, for the next call with these rows."""
         bank, ops = self.trained_bank(), self.ops
         out = []
         for start in range(0, len(host_x), batch_size):
@@ -255,9 +258,10 @@ class DTGCNN(ChangingModel, OnHub):
             height = len(block) if numerics.alike_at_any_height(ops) else batch_size
             padding = [len(block) - 1] * (height - len(block))
             padded = block[list(range(len(block))) + padding]
-            rows, gate = self.started(padded, by_rows=True)
-            nodes = self.network.nodes(ops, self.params, rows)
-            graph = self.attach(padded, nodes)
+            known = None if held is None else held.get(start)
+            nodes, gate, graph = known or self._linked(padded)
+            if held is not None:
+                held[start] = nodes, gate, graph
             z, _ = self.network(ops, self.params, self.state, nodes, graph, bank.states, gate=gate)
             if bank.hop_states:
                 z = self._propagate(padded, z)
@@ -266,6 +270,12 @@ class DTGCNN(ChangingModel, OnHub):
             if advance is not None:
                 advance(len(block))
         return ops.to_numpy(ops.concat(out) if out else ops.zeros((0, self.config.output_dim)))
+
+    def _linked(self, host_x: HostArray) -> tuple[Array, Array | None, Graph]:
+        """The nodes of rows, each as if it were alone, their gate, and their links to the bank."""
+        rows, gate = self.started(host_x, by_rows=True)
+        nodes = self.network.nodes(self.ops, self.params, rows)
+        return nodes, gate, self.attach(host_x, nodes)
 
     def _propagate(self, host_x: HostArray, f: Array) -> Array:
         """Embeddings ``f`` of rows after as many hops over the bank as there are states for."""

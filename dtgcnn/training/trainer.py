@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ..array import HostArray, limit_threads
 from ..array.distributed import ALONE, joined, shared_rows
@@ -148,6 +148,8 @@ class Trainer:
         self.world = ALONE
         """The processes that train together, from ``train`` on."""
         self._vectors: list[tuple[Items, HostArray]] = []
+        self._held: dict[int, Any] = {}
+        """Of held-out rows what stays the same in a run; see ``DTGCNN.embed``."""
 
     def train(
         self,
@@ -189,6 +191,8 @@ class Trainer:
             state = saved_state(state_dir, resume) if self.world.is_first else None
             state = shared_state(self.world, self.model.ops, state)
             self.should_stop, self.global_step, self.history = False, 0, []
+            self._held = {}
+            ending.callback(self._held.clear)
             self.best_epoch, self.start_metrics = None, {}
             self.resumed = state is not None
             self.config = self.config.replace(
@@ -368,6 +372,8 @@ class Trainer:
         """The same as ``embed_side``, its rows shared out over the processes."""
         rows = self._vectors_of(loader)[loader.items]
         ops, encode = self.model.ops, self.model.encode
+        if self.world.size == 1 and self.model.network.embedding is None:
+            return self.model.embed(rows, held=self._held)
         return shared_rows(self.world, ops, "embeddings of held-out rows", rows, encode)
 
     def validate(self, loader: TripletLoader | None) -> dict[str, float]:

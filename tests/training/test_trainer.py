@@ -332,3 +332,26 @@ def test_a_validation_metric_needs_a_validation_side(
     with pytest.raises(ValueError, match=r"without a validation side, .* received 'val_loss'"):
         trainer.train()
     assert trainer.global_step == 0
+
+
+@pytest.mark.parametrize("hops", [0, 2])
+@pytest.mark.parametrize("base", STARTS)
+def test_held_out_rows_are_started_and_linked_once(
+    base: str, hops: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset, linked = TripletDataset.from_arrays(*blobs(per_class=30)), []
+    linked_of = DTGCNN._linked
+
+    def counted(self: DTGCNN, host_x: Any) -> Any:
+        linked.append(len(host_x))
+        return linked_of(self, host_x)
+
+    monkeypatch.setattr(DTGCNN, "_linked", counted)
+    monkeypatch.setattr("dtgcnn.training.trainer.calibrate", lambda *_: None)
+    _, trainer = train(dataset, base, num_epochs=3, propagation_hops=hops)
+    assert trainer.val_loader is not None
+    assert linked == [len(trainer.val_loader.items)]
+    assert trainer._held == {}
+    again = trainer.validate(trainer.val_loader)  # of rows encoded anew
+    assert {name: trainer.history[-1][f"val_{name}"] for name in again} == again
+    assert base != "none" or len({entry["val_loss"] for entry in trainer.history}) == 3
