@@ -26,6 +26,7 @@ _ROW_BITS = 31
 _ROW_MASK = (1 << _ROW_BITS) - 1
 _NEVER = np.iinfo(np.int64).max
 _BLOCK_ELEMENTS = 1 << 23  # similarities held at once: 64 MiB in float64
+_BLOCK_ROWS = 4096  # brought to unit length at once, which bounds what is held beside them
 _TINY = np.finfo(np.float64).tiny
 _COUNTS = ("queries", "lone_queries")
 
@@ -266,12 +267,14 @@ def unit_rows(rows: Rows, *, name: str = "rows") -> Floats:
     x = np.array(rows, dtype=np.float64)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"{name} must be a non-empty (N, D) array, received shape {x.shape}")
-    finite = np.isfinite(x).all(axis=1)
-    if not finite.all():
-        raise ValueError(f"{name} must be finite, row {finite.argmin()} is not")
-    # Dividing by the largest entry first keeps the squares from overflowing or vanishing.
-    x /= np.maximum(np.abs(x).max(axis=1, keepdims=True), _TINY)
-    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), _TINY)
+    for start in range(0, len(x), _BLOCK_ROWS):
+        block = x[start : start + _BLOCK_ROWS]
+        finite = np.isfinite(block).all(axis=1)
+        if not finite.all():
+            raise ValueError(f"{name} must be finite, row {start + finite.argmin()} is not")
+        # Dividing by the largest entry first keeps the squares from overflowing or vanishing.
+        block /= np.maximum(np.abs(block).max(axis=1, keepdims=True), _TINY)
+        block /= np.maximum(np.linalg.norm(block, axis=1, keepdims=True), _TINY)
     return x
 
 

@@ -282,3 +282,13 @@ def test_correlations_of_ranks_and_of_values() -> None:
 def test_what_has_no_correlation_is_refused(second: Any, scores: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pair_correlations(angles(0, 0, 0), second, scores)
+
+
+def test_rows_are_brought_to_unit_length_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(5).standard_normal((50, 3)).astype(np.float32)
+    whole = unit_rows(x)
+    monkeypatch.setattr("dtgcnn.evaluation.metrics._BLOCK_ROWS", 7)
+    np.testing.assert_array_equal(unit_rows(x), whole)
+    x[40, 1] = np.nan
+    with pytest.raises(ValueError, match="rows must be finite, row 40 is not"):
+        unit_rows(x)
