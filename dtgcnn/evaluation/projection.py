@@ -21,6 +21,10 @@ Method = Literal["auto", "pca", "tsne", "umap"]
 _log = logging.getLogger("dtgcnn")
 
 _MANY = 3000  # rows, of which t-SNE is not done at once
+_ITERATIONS = 500
+"""Of t-SNE. More keep no more of 2,000 rows of Banking77 beside their like: of the ten nearest
+points 73.8% are of the same class after 500 and after 700, and 66% were among the nearest rows."""
+
 _FEWEST = 10  # rows; below this a neighbourhood has no meaning
 
 
@@ -100,7 +104,9 @@ def _tsne(x: Floats, plane: Floats, seed: int) -> Floats:
         _log.info("t-SNE of %s rows takes minutes; by pca they take a second", f"{len(x):,}")
     start = (1e-4 * plane / plane[:, 0].std()).astype(np.float32)
     near = min(30, len(x) / 4)
-    model = _tsne_class()(metric="cosine", init=start, perplexity=near, random_state=seed)
+    model = _tsne_class()(
+        metric="cosine", init=start, perplexity=near, max_iter=_ITERATIONS, random_state=seed
+    )
     return np.asarray(model.fit_transform(x), dtype=np.float64)
 
 
