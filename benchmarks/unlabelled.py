@@ -241,7 +241,7 @@ def draw(grown: dict[int, list[list[float]]], path: Path) -> None:
             axes.plot(places, values, style, color=colour, markerfacecolor=face, label=label)
     axes.set_xticks(places, [*(f"{count:,}" for count in GROWTH[:-1]), "all others"])
     axes.set(xlabel="unlabelled rows", ylabel="accuracy on the test rows, %", title="Banking77")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc=(0.01, 0.36))
     axes.grid(alpha=0.3)
     finish(figure, path)
 
