@@ -259,21 +259,6 @@ def test_a_model_without_classes_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "o").exists()
 
 
-def test_an_ensemble_is_asked_for_one_of_its_models(folder: Path, tmp_path: Path) -> None:
-    model = DTGCNN.load(folder / "m", backend="numpy")
-    Ensemble([model, model]).save(tmp_path / "e")
-    member = min(path for path in (tmp_path / "e").iterdir() if path.is_dir())
-    for command in ("discover", "next", "add", "remove", "index"):
-        output = [] if command in ("discover", "next") else ["--output", tmp_path / "o"]
-        done = run(command, tmp_path / "e", folder / "all.csv", *output)
-        if command == "next":  # all rows have a label
-            done = run(command, tmp_path / "e", folder / "plain.txt")
-        assert done.exit_code == 2
-        assert f"{tmp_path / 'e'}: must hold one model, it holds an ensemble" in done.output
-        assert f"as {member} does" in done.output
-    assert not (tmp_path / "o").exists()
-
-
 def test_discover_and_next_name_the_file_and_the_option(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "few.txt").write_text("my parcel is late\nηθικη\n", "utf-8")
     few, plain = tmp_path / "few.txt", folder / "plain.txt"
