@@ -6,9 +6,11 @@ to themselves, AdamW would turn a gradient error of 10⁻⁶ near 0 into a full 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from dtgcnn.array.ops import HostArray, Tree
+from dtgcnn.array.ops import Array, ArrayOps, HostArray, Tree
 from dtgcnn.array.tree import flatten, partition, tree_map, unravel
 
 from .comparison import require
@@ -34,18 +36,16 @@ def sensitivity(optimizer: Tree, gradient_error: float) -> Tree:
     return tree_map(bound, optimizer["v"])
 
 
-def by_parameter(probe: Probe, task: Task, results: Tree) -> Tree:
-    """The optimiser's state of a step's results on the host, its moments as trees of the parameters
-    that are not frozen; of the others there are none."""
+def by_parameter(ops: ArrayOps, task: Task, results: Tree) -> Tree:
+    """The optimiser's state of a step's results, its moments as trees of the parameters that are
+    not frozen; of the others there are none."""
     trained = partition(results["params"], task.frozen)[0]
-    size = sum(leaf.size for leaf in flatten(trained).values())
+    size = sum(math.prod(leaf.shape) for leaf in flatten(trained).values())
 
-    def tree(moments: HostArray) -> Tree:
-        found = moments.shape
-        require(
-            found == (size,), f"the moments are {found}, expected {(size,)}, none of the frozen"
-        )
-        return unravel(probe.reference, moments, trained)
+    def tree(moments: Array) -> Tree:
+        found = tuple(moments.shape)
+        require(found == (size,), f"moments of {found} numbers, expected {(size,)}: none of frozen")
+        return unravel(ops, moments, trained)
 
     state = results["optimizer"]
     return {name: tree(leaf) if name in ("m", "v") else leaf for name, leaf in state.items()}
@@ -62,9 +62,9 @@ def lock_step(probe: Probe, task: Task, steps: int = STEPS) -> Tree:
     for number in range(steps):
         held = rounded(held, ops.dtype)
         expected = to_host(reference, task.take(reference, step, held, number))
-        actual = to_host(ops, task.take(ops, own_step, held, number))
+        actual = task.take(ops, own_step, held, number)
         moments, own_moments = (
-            by_parameter(probe, task, results) for results in (expected, actual)
+            by_parameter(o, task, r) for o, r in ((reference, expected), (ops, actual))
         )
         what = f"step {number + 1}"
         probe.values(f"{what}, metrics", actual["metrics"], expected["metrics"])

@@ -98,8 +98,9 @@ def compiled_step(probe: Probe) -> None:
     held = rounded(task.start, probe.ops.dtype)
     for number in range(2):
         expected = to_host(probe.ops, task.take(probe.ops, plain, held, number))
-        actual = to_host(probe.ops, task.take(probe.ops, compiled, held, number))
-        moments, own_moments = (by_parameter(probe, task, r) for r in (expected, actual))
+        actual = task.take(probe.ops, compiled, held, number)
+        moments = by_parameter(probe.reference, task, expected)
+        own_moments = by_parameter(probe.ops, task, actual)
         slack = sensitivity(moments, probe.tolerance.gradient.atol)
         for name in ("metrics", "state"):
             probe.values(f"compiled {name}", actual[name], expected[name])
