@@ -128,8 +128,8 @@ in_the_core(
         "dtgcnn.array.numerics:global_norm": [
             (
                 "the sum of norms",
-                "total + ops.sum(leaf * leaf)",
-                "ops.sqrt(ops.sum(leaf * leaf)) + total",
+                "[ops.sum(leaf * leaf)",
+                "[ops.sqrt(ops.sum(leaf * leaf))",
                 "ops/long_means",
             ),
         ],
