@@ -109,7 +109,7 @@ def test_optimiser_state_is_float32(precision: str, backend: str) -> None:
     run = TrainingRun(model, model.config, loader, blobs()[0])
     run.step(next(run.groups(1)), 1)
     arrays = run.state_dict()[1]
-    assert any(name.startswith("optimizer.m.") for name in arrays)
+    assert "optimizer.m" in arrays
     assert {array.dtype.name for array in arrays.values()} == {"float32"}
     assert ("optimizer.loss_scale" in arrays) == (precision == "float16")
 
