@@ -122,7 +122,8 @@ def main() -> None:
             costs = measure(Path(folder), rows, options.columns, options.backend, skip)
         base = base or costs
         for name, cost in costs.items() if rows > FEWEST else ():
-            more = Cost(cost.seconds - base[name].seconds, cost.mib - base[name].mib)
+            pairs = zip(cost, base[name], strict=True)
+            more = Cost(*(max(0.0, own - least) for own, least in pairs))
             found.setdefault(name, []).append(more)
             print(f"{rows:,} rows, {name}: {more.seconds:.1f} s, {more.mib:.0f} MiB", flush=True)
     names = [f"{rows:,}" for rows in options.rows]
