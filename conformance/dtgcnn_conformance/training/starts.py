@@ -111,10 +111,10 @@ def start_is_kept_near(probe: Probe) -> None:
         x = tasks[0].arguments(0)["batch"]["x"].astype(np.float64)
         z = x + 0.3 * np.random.default_rng(5).standard_normal(x.shape)
         z = (z if not normalize else unit(z)).astype(np.float32).astype(np.float64)
-        length = np.linalg.norm(z, axis=1, keepdims=True)
-        cosines = (z / length * x).sum(axis=1, keepdims=True)
         # What is at unit length already is not brought there again: the network's own step to it
         # takes the part along z off.
+        length = 1.0 if normalize else np.linalg.norm(z, axis=1, keepdims=True)
+        cosines = (z / length * x).sum(axis=1, keepdims=True)
         slope = -(x if normalize else (x - cosines * z / length) / length) / len(x)
         results = [_of_rows(probe, task, z) for task in tasks]
         for weight, (loss, gradient) in zip(weights, results):
