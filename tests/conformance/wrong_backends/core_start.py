@@ -198,8 +198,8 @@ in_the_core(
         "dtgcnn.model.dtgcnn:DTGCNN.started": [
             (
                 "there is no gate",
-                "return self.start(self.ops, rows, by_rows=by_rows)",
-                "return self.start(self.ops, rows, by_rows=by_rows)[0], None",
+                "parts.append(self.start(self.ops, rows, by_rows=by_rows))",
+                "parts.append((self.start(self.ops, rows, by_rows=by_rows)[0], None))",
                 "training/rows_that_stand_twice",
             ),
         ],

@@ -214,8 +214,8 @@ in_the_core(
             ),
             (
                 "every block has the first one's links",
-                "graph = self.attach(padded, nodes)",
-                "graph = self.attach(padded, nodes) if start == 0 else "
+                "nodes, gate, graph = known or self._linked(padded)",
+                "nodes, gate, own = known or self._linked(padded); graph = own if start == 0 else "
                 "graph.rows(ops, ops.arange(len(padded)))",
                 "determinism/embeddings_do_not_depend_on_company",
             ),
@@ -229,8 +229,8 @@ in_the_core(
         "dtgcnn.model.input_rows:checked_rows": [
             (
                 "−0 is another number than 0",
-                "rows += 0.0",
-                "pass",
+                "_without_negative_zeros(rows.astype(",
+                "(rows.astype(",
                 "training/rows_of_any_length",
             ),
         ],
