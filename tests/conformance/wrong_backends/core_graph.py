@@ -138,9 +138,9 @@ in_the_core(
                 "links are not taken backwards",
                 "reverse is not None",
                 "False",
-                "graph/kipf_normalisation",
+                "gradients/neighbour_sums",
             ),
-            ("no self loop", "own * h", "0.0 * h", "graph/kipf_normalisation"),
+            ("no self loop", "own * h", "0.0 * h", "gradients/neighbour_sums"),
         ],
         "dtgcnn.model.graph:Graph.rows": [
             (

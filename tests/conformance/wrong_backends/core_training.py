@@ -17,7 +17,12 @@ in_the_core(
             ),
         ],
         "dtgcnn.array.numerics:cut": [
-            ("every piece from the first entry", "x[start:stop]", "x[: stop - start]", SCOPE),
+            (
+                "every piece from the first entry",
+                "x[start:stop]",
+                "x[: stop - start]",
+                "gradients/numerics_functions",
+            ),
         ],
         "dtgcnn.training.step:TrainingStep.update": [
             (
