@@ -80,7 +80,7 @@ def test_what_is_killed_is_whole_or_goes_on(group: str, tmp_path: Path) -> None:
 
 @FORKED
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("fails", [None, errno.EIO], ids=["killed", "EIO"])
+@pytest.mark.parametrize("fails", [None, errno.EIO, errno.EDQUOT], ids=["killed", "EIO", "quota"])
 @pytest.mark.parametrize("group", [*GROUPS, "training, numpy"])
 def test_any_operation_on_a_file_may_be_the_last_or_fail(
     group: str, fails: int | None, tmp_path: Path
