@@ -30,7 +30,7 @@ def value_and_grad(fn: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
         with np.errstate(over="ignore", invalid="ignore"):
             found = _backward(np.ones((), value.dtype), traced._node) if inside else {}
         gradients = (
-            found[root][0] if root in found else np.zeros_like(leaf)
+            np.asarray(found[root][0], order="C") if root in found else np.zeros_like(leaf)
             for leaf, root in zip(leaves, roots, strict=True)
         )
         return value, _map(getval, aux), _rebuild(params, gradients)
