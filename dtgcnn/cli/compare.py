@@ -8,21 +8,11 @@ from typing import Any
 import click
 
 from ..array import ArrayOps
-from ..data import holds_pairs, read_pairs
-from ..evaluation import compare as measured
-from ..evaluation import compare_pairs, measure_classes, table_lines
-from ..training import load_embedder
+from ..data import Pairs, TripletDataset
+from ..evaluation import table_lines
+from .evaluate import measured, rows_or_pairs
 from .main import main
-from .options import (
-    backend_option,
-    check_file,
-    check_rows,
-    columns_named,
-    dataset_of,
-    file_argument,
-    ops_of,
-    write_figures,
-)
+from .options import backend_option, check_file, file_argument, ops_of, write_figures
 from .streams import InputFile, output_option
 
 __all__ = ["compare"]
@@ -55,11 +45,11 @@ def compare(
         )
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
-    ops = ops_of(backend)
+    ops, given_rows = ops_of(backend), rows_or_pairs(file)
     found: list[dict[str, Any]] = []
     protocol = ""
     for folder in models:
-        own = _figures(folder, file, ops)
+        own = _figures(folder, file, given_rows, ops)
         protocol = own.pop("protocol")
         found.append(own)
     names = list(dict.fromkeys(name for own in found for name in own["figures"]))
@@ -81,22 +71,14 @@ def compare(
         write_figures(json_file, {"file": str(file), "protocol": protocol, "models": found})
 
 
-def _figures(folder: Path, file: InputFile, ops: ArrayOps) -> dict[str, Any]:
+def _figures(
+    folder: Path, file: InputFile, given: TripletDataset | Pairs, ops: ArrayOps
+) -> dict[str, Any]:
     """What is measured of one model, shares by name."""
-    loaded, told = load_embedder(folder, ops=ops), {}
-    if holds_pairs(file, columns_named()):
-        result = compare_pairs(loaded, read_pairs(file, columns_named()))
-    else:
-        dataset = dataset_of(file)
-        check_rows(folder, loaded, dataset)
-        found = measured(loaded, dataset, rivals=False)
-        if found is None:
-            raise ValueError(
-                f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
-            )
-        result, classes = found, measure_classes(loaded, dataset)
-        if classes is not None:
-            told = {"accuracy": classes.accuracy, "calibration error": classes.calibration_error}
+    result, classes = measured(folder, file, given, ops, rivals=False)
+    told: dict[str, float] = {}
+    if classes is not None:
+        told = {"accuracy": classes.accuracy, "calibration error": classes.calibration_error}
     views = [
         {name: value for name, value in view.items() if name not in COUNTS}
         for view in (result.input, {**result.trained, **told})

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from ..data import TripletDataset, holds_pairs, read_pairs
+from ..array import ArrayOps
+from ..data import Pairs, TripletDataset, holds_pairs, read_pairs
 from ..errors import MissingExtraError
 from ..evaluation import Classification, Comparison, compare, compare_pairs, measure_classes
-from ..model import DTGCNN
-from ..training import Ensemble, load_embedder
+from ..training import load_embedder
 from .main import main
 from .options import (
     backend_option,
@@ -25,7 +25,7 @@ from .options import (
 )
 from .streams import InputFile, output_option
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "measured", "rows_or_pairs"]
 
 
 @main.command()
@@ -47,20 +47,8 @@ def evaluate(model: Path, file: InputFile, json_file: Path | None, backend: str)
     """
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
-    result: Comparison | None
-    classes: Classification | None = None
-    if holds_pairs(file, columns_named()):
-        pairs = read_pairs(file, columns_named())
-        result = compare_pairs(load_embedder(model, ops=ops_of(backend)), pairs)
-    else:
-        dataset, loaded = dataset_of(file), load_embedder(model, ops=ops_of(backend))
-        check_rows(model, loaded, dataset)
-        result = compare(loaded, dataset, progress=True)
-        classes = _classes(loaded, dataset)
-    if result is None:
-        raise ValueError(
-            f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
-        )
+    ops = ops_of(backend)
+    result, classes = measured(model, file, rows_or_pairs(file), ops, progress=True)
     click.echo(f"{result.protocol}\n")
     if result.known:
         click.echo(
@@ -81,10 +69,39 @@ def evaluate(model: Path, file: InputFile, json_file: Path | None, backend: str)
         )
 
 
-def _classes(loaded: DTGCNN | Ensemble, dataset: TripletDataset) -> Classification | None:
-    """How well the model tells classes, where it knows some."""
+def rows_or_pairs(file: InputFile) -> TripletDataset | Pairs:
+    """What a file holds."""
+    if holds_pairs(file, columns_named()):
+        return read_pairs(file, columns_named())
+    return dataset_of(file)
+
+
+def measured(
+    model: Path,
+    file: InputFile,
+    given: TripletDataset | Pairs,
+    ops: ArrayOps,
+    *,
+    rivals: bool = True,
+    progress: bool = False,
+) -> tuple[Comparison, Classification | None]:
+    """The figures of the model, or ensemble, in a folder on what ``file`` holds, and where it knows
+    classes how well it tells them.
+
+    Raises:
+        ValueError: there is nothing to measure, or the model does not take these rows.
+    """
+    loaded = load_embedder(model, ops=ops)
+    if isinstance(given, Pairs):
+        return compare_pairs(loaded, given), None
+    check_rows(model, loaded, given)
+    result = compare(loaded, given, rivals=rivals, progress=progress)
+    if result is None:
+        raise ValueError(
+            f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
+        )
     try:
-        return measure_classes(loaded, dataset)
+        return result, measure_classes(loaded, given)
     except MissingExtraError as error:
         click.echo(f"without figures of classes: {error}", err=True)
-        return None
+        return result, None

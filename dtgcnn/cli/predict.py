@@ -87,6 +87,9 @@ def predict(
         loaded.class_names()
         vectors = loaded.vectors(list(inputs) if dataset is None else dataset.inputs)
         answers = loaded.answers(vectors, k=k)
+    nothing = np.flatnonzero(~np.asarray(vectors).any(axis=1)).tolist()
+    if limit is None and len(nothing) == len(vectors):
+        raise ValueError(_unknown(nothing, texts, means="so no class can be told"))
     found = answers.labels(limit)
     sure = answers.sure[:, 0]
     shown = texts or [f"row {row}" for row in range(len(found))]
@@ -106,9 +109,9 @@ def predict(
                 click.echo(line)
     if output is not None:
         written(output, f"{len(found):,} rows")
-    nothing = np.flatnonzero(~np.asarray(vectors).any(axis=1)).tolist()
     if nothing:
-        click.echo(_unknown(nothing, texts, refused=limit is not None), err=True)
+        means = "refused" if limit is not None else "their answers mean nothing"
+        click.echo(f"warning: {_unknown(nothing, texts, means)}", err=True)
     if dataset is not None and dataset.label_names is not None:
         seen = [place >= 0 for place in loaded.bank_rows_of(vectors)]
         click.echo(_accuracy(dataset, found, answers, seen))
@@ -132,13 +135,12 @@ def _file(inputs: Sequence[str]) -> TripletDataset | None:
     return None
 
 
-def _unknown(rows: Sequence[int], texts: Sequence[str] | None, refused: bool) -> str:
+def _unknown(rows: Sequence[int], texts: Sequence[str] | None, means: str) -> str:
     """What to say of rows whose vectors are zero."""
     what = "rows of zeros" if texts is None else "texts of which the encoder knows no word"
     shown = [f"row {row}" + ("" if texts is None else f" ({shorten(texts[row])})") for row in rows]
     listed = ", ".join([*shown[:SHOWN], *(["…"] if len(shown) > SHOWN else [])])
-    means = "refused" if refused else "their answers mean nothing"
-    return f"warning: {what}: {len(rows):,}, {means}: {listed}"
+    return f"{what}: {len(rows):,}, {means}: {listed}"
 
 
 def _reasons(

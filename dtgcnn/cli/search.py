@@ -69,6 +69,8 @@ def search(
     has_file = not indexed or (len(arguments) > 1 and (is_stream(first) or is_data_path(first)))
     given = arguments[1:] if has_file else arguments
     if not given:
+        if not main_file(model).is_file():
+            raise ValueError(f"{model}: no such folder of a model or an index")
         raise ValueError(
             f"QUERY is missing: {model} holds no index, so {first!r} is the FILE to search"
         )

@@ -231,6 +231,12 @@ def test_texts_without_a_known_word_are_told(folder: Path, tmp_path: Path, rejec
     assert "knows no word: 7, " in told
     assert told.endswith("row 5 (ηθικη), …\n")
     assert not run("predict", folder / "m", texts[0]).stderr
+    nothing = run("predict", folder / "m", texts[1], *given[4:])
+    if reject:
+        assert nothing.stdout.startswith("(refused)")
+    else:
+        assert (nothing.exit_code, nothing.stdout) == (2, "")
+        assert "knows no word: 1, so no class can be told: row 0 (ηθικη)" in nothing.stderr
 
 
 def test_vectors_are_shown_by_their_rows(tmp_path: Path) -> None:
