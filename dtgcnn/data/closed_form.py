@@ -1,15 +1,22 @@
-"""The closed-form start of an embedding: fitted once, on the host, in float64, without a step of
-gradient descent."""
+"""The closed-form start of an embedding: fitted once, on the host, without a step of gradient
+descent."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg
 
+from .kernel_ridge import (
+    KERNEL_BLOCK,
+    Real,
+    class_targets,
+    kernel,
+    kernel_type,
+    ridge_regression,
+)
 from .linear_maps import UnitRows, Whitening, discriminants, leading, unit
 
 __all__ = ["ClosedForm", "fit_closed_form"]
@@ -37,8 +44,6 @@ CALIBRATION_ROWS, CHECKED_ROWS = 4_000, 1_000
 
 LEAST_ROWS, MOST_CLASSES = 4, 1_000
 """Rows a class, on average, and classes, that a class code makes sense for."""
-
-_BLOCK = 1024
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def fit_closed_form(
     labels = np.unique(labels, return_inverse=True)[1]
     rng = np.random.Generator(np.random.PCG64(seed))
     whitening = Whitening.of(rows, labels)
-    arrays = {"mean": whitening.mean, "whitening": whitening.matrix}
+    arrays: dict[str, Real] = {"mean": whitening.mean, "whitening": whitening.matrix}
     if not (code_weight > 0.0 and has_usable_classes(labels)):
         projection = None
         if not has_usable_classes(labels):
@@ -94,10 +99,11 @@ def fit_closed_form(
         return ClosedForm(_single({**arrays, "projection": projection}), None)
     ridge, norm, left_out = _calibrated(rows, labels, rng)
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
-    kept, scale = _Views.of(rows[chosen], whitening), code_weight / norm**2
+    kept = _Views.of(rows[chosen], whitening, kernel_type(len(chosen)))
+    scale = code_weight / norm**2
     classes = int(labels.max()) + 1
-    targets = _targets(labels[chosen], classes)
-    coefficients, loo = _ridge_regression(kept.own_kernel(), targets, ridge, left_out is None)
+    targets = class_targets(labels[chosen], classes)
+    coefficients, loo = ridge_regression(kept.own_kernel(), targets, ridge, left_out is None)
     # K A = Y − λ A: what the code is of its own rows takes no kernel.
     place = np.full(len(rows), -1)
     place[chosen] = np.arange(len(chosen))
@@ -110,8 +116,8 @@ def fit_closed_form(
     arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
     z = np.empty((len(rows), output_dim), np.float32)
     gates = np.empty((len(rows), 1), np.float32)
-    for start in range(0, len(rows), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, len(rows), KERNEL_BLOCK):
+        block = slice(start, start + KERNEL_BLOCK)
         if left_out is None:
             white, codes = _codes(rows[block], *given, place[block], loo)
         else:
@@ -125,31 +131,32 @@ def fit_closed_form(
 class _Views(NamedTuple):
     """Rows at unit length, and whitened."""
 
-    rows: Floats
-    white: Floats
+    rows: Real
+    white: Real
 
     @classmethod
-    def of(cls, rows: Floats, whitening: Whitening) -> _Views:
+    def of(cls, rows: Floats, whitening: Whitening, dtype: type[np.floating[Any]]) -> _Views:
         """Those of unit rows."""
-        return cls(rows, whitening(rows))
+        return cls(rows.astype(dtype), whitening(rows).astype(dtype))
 
-    def kernel(self, other: _Views) -> Floats:
-        """The mean over both views of ``exp(2 (a·b − 1))``."""
-        total: Floats = kernel(self.rows, other.rows)
+    def kernel(self, other: _Views) -> Real:
+        """The mean over both views of ``exp(2 (a·b − 1))``, in the precision of the other."""
+        total: Real = kernel(self.rows, other.rows)
         total += kernel(self.white, other.white)
         total *= 0.5
         return total
 
-    def own_kernel(self) -> Floats:
-        """That of the rows among each other, as far as the diagonal; zeros above its blocks."""
+    def own_kernel(self) -> Real:
+        """That of the rows among each other."""
         count = len(self.rows)
-        out = np.zeros((count, count))
-        for start in range(0, count, _BLOCK):
-            stop = min(start + _BLOCK, count)
+        out = np.empty((count, count), self.rows.dtype)
+        for start in range(0, count, KERNEL_BLOCK):
+            stop = min(start + KERNEL_BLOCK, count)
             block, before = (
                 _Views(*(v[rows] for v in self)) for rows in (slice(start, stop), slice(stop))
             )
             out[start:stop, :stop] = block.kernel(before)
+            out[:start, start:stop] = out[start:stop, :start].T
         return out
 
 
@@ -157,11 +164,11 @@ def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> F
     """(Q, classes) the class codes of unit rows ``queries`` by kernel ridge regression on unit
     ``rows`` (N, D) alone, at most ``CALIBRATION_ROWS`` of them, without a whitening."""
     chosen = sample_evenly(labels, CALIBRATION_ROWS, np.random.Generator(np.random.PCG64(0)))
-    kept = rows[chosen]
-    a, _ = _ridge_regression(kernel(kept, kept), _targets(labels[chosen], classes), RIDGES[0])
+    kept = rows[chosen].astype(kernel_type(len(chosen)))
+    a, _ = ridge_regression(kernel(kept, kept), class_targets(labels[chosen], classes), RIDGES[0])
     blocks = [
-        kernel(queries[start : start + _BLOCK], kept) @ a
-        for start in range(0, len(queries), _BLOCK)
+        kernel(queries[start : start + KERNEL_BLOCK], kept) @ a
+        for start in range(0, len(queries), KERNEL_BLOCK)
     ]
     return np.concatenate(blocks)
 
@@ -202,12 +209,13 @@ def _calibrated(
             rest = rest[sample_evenly(labels[rest], CALIBRATION_ROWS, rng)]
         known = rows[rest]
         whitening = Whitening.of(known, labels[rest])
-        fitted, asked = _Views.of(known, whitening), _Views.of(rows[held], whitening)
+        precision = kernel_type(len(known))
+        fitted, asked = (_Views.of(r, whitening, precision) for r in (known, rows[held]))
         if everything:
             white[held] = asked.white
         k, among = asked.kernel(fitted), fitted.own_kernel()
         for ridge in RIDGES:
-            a, _ = _ridge_regression(among.copy(), _targets(labels[rest], shape[1]), ridge)
+            a, _ = ridge_regression(among.copy(), class_targets(labels[rest], shape[1]), ridge)
             codes[ridge][held] = k @ a
         checked.append(held)
     seen = np.concatenate(checked)
@@ -226,37 +234,6 @@ def folds(labels: Ints, rng: np.random.Generator) -> Ints:
     return fold
 
 
-def kernel(a: Floats, b: Floats) -> Floats:
-    """``exp(2 (a·b − 1))`` of unit rows."""
-    out = a @ b.T
-    out -= 1.0
-    out *= 2.0
-    return np.exp(out, out=out)
-
-
-def _targets(labels: Ints, classes: int) -> Floats:
-    """``Y − 1/C``, Y one-hot."""
-    y = np.full((len(labels), classes), -1.0 / classes)
-    y[np.arange(len(labels)), labels] += 1.0
-    return y
-
-
-def _ridge_regression(
-    k: Floats, targets: Floats, ridge: float, left_out: bool = False
-) -> tuple[Floats, Floats | None]:
-    """``A = (K + λ I)⁻¹ (Y − 1/C)``, and with ``left_out`` the rows' leave-one-out predictions
-    ``Y − 1/C − A_i / [(K + λ I)⁻¹]_ii``. It looks at the lower triangle of ``k`` (N, N), and works
-    in its memory: LAPACK takes columns, so the triangle is the upper one to it."""
-    k[np.diag_indices(len(k))] += ridge
-    factor = linalg.cholesky(k.T, lower=False, overwrite_a=True, check_finite=False)
-    a = linalg.cho_solve((factor, False), targets, check_finite=False)
-    if not left_out:
-        return a, None
-    inverse, _ = linalg.lapack.dtrtri(factor, lower=0, overwrite_c=1)
-    diagonal = np.einsum("ij,ij->i", inverse, inverse)
-    return a, targets - a / diagonal[:, None]
-
-
 def _codes(
     rows: Floats,
     whitening: Whitening,
@@ -270,8 +247,8 @@ def _codes(
     known, others = np.flatnonzero(place >= 0), np.flatnonzero(place < 0)
     if own is not None:
         codes[known] = own[place[known]]
-    for block in range(0, len(others), _BLOCK):
-        some = others[block : block + _BLOCK]
+    for block in range(0, len(others), KERNEL_BLOCK):
+        some = others[block : block + KERNEL_BLOCK]
         codes[some] = _Views(rows[some], white[some]).kernel(kept) @ coefficients
     return white, codes
 
@@ -287,5 +264,5 @@ def gated(codes: Floats, scale: float) -> Floats:
     return out
 
 
-def _single(arrays: dict[str, Floats]) -> dict[str, NDArray[np.float32]]:
+def _single(arrays: dict[str, Real]) -> dict[str, NDArray[np.float32]]:
     return {name: np.array(array, np.float32, order="C") for name, array in arrays.items()}

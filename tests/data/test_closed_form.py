@@ -163,8 +163,8 @@ def test_class_codes_are_kernel_ridge_regression() -> None:
     peer = ridge_model(views, labels, found.ridge)
     np.testing.assert_allclose(found.arrays["coefficients"], peer.dual_coef_, atol=1e-4)
     made = closed_form._Views(*views)
-    targets = closed_form._targets(labels, CLASSES)
-    own, _ = closed_form._ridge_regression(made.kernel(made), targets, found.ridge)
+    targets = closed_form.class_targets(labels, CLASSES)
+    own, _ = closed_form.ridge_regression(made.kernel(made), targets, found.ridge)
     np.testing.assert_allclose(own, peer.dual_coef_, atol=1e-10)
     scale = BETA / float(found.arrays["code_norm"]) ** 2
     assert float(found.arrays["code_scale"]) == pytest.approx(scale, rel=1e-5)
@@ -237,7 +237,7 @@ def test_rows_are_looked_at_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closed_form, "CROSS_FITTED_ROWS", 30)
     x, labels = data()
     whole = fit_closed_form(x, labels, OUTPUT)
-    monkeypatch.setattr(closed_form, "_BLOCK", 7)
+    monkeypatch.setattr(closed_form, "KERNEL_BLOCK", 7)
     monkeypatch.setattr(linear_maps, "_BLOCK", 11)
     again = fit_closed_form(x, labels, OUTPUT)
     assert whole.left_out is not None
@@ -246,22 +246,6 @@ def test_rows_are_looked_at_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(again.arrays[name], array, atol=1e-6, err_msg=name)
     for one, other in zip(again.left_out, whole.left_out, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
-
-
-def test_ridge_regression_takes_no_second_matrix() -> None:
-    x, labels = data()
-    rows = linear_maps.UnitRows(x)
-    views = closed_form._Views.of(rows[:], linear_maps.Whitening.of(rows, labels))
-    k, targets = views.own_kernel(), closed_form._targets(labels, CLASSES)
-    whole = views.kernel(views)
-    expected, left_out = closed_form._ridge_regression(whole.copy(), targets, 0.3, left_out=True)
-    found, own = closed_form._ridge_regression(k, targets, 0.3, left_out=True)
-    np.testing.assert_allclose(found, expected, atol=1e-12)
-    assert own is not None
-    assert left_out is not None
-    np.testing.assert_allclose(own, left_out, atol=1e-12)
-    inverse = np.linalg.inv(np.linalg.cholesky(whole + 0.3 * np.eye(len(x)), upper=True))
-    np.testing.assert_allclose(k.T, inverse, atol=1e-9)  # it is where the kernel was
 
 
 @pytest.mark.parametrize("weight", [BETA, 0.0])

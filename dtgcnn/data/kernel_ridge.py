@@ -1,0 +1,104 @@
+"""Kernel ridge regression of classes: the kernel, and its solution in single precision, refined in
+double (Saunders, Gammerman & Vovk 1998; Moler 1967, "Iterative refinement in floating point")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+__all__ = ["KERNEL_BLOCK", "Real", "class_targets", "kernel", "kernel_type", "ridge_regression"]
+
+Real = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+KERNEL_BLOCK = 1024
+"""Rows of a kernel looked at at a time."""
+
+SINGLE_ROWS = 2_000
+"""Rows above which a kernel is made, and factored, in single precision."""
+
+_ROUNDS, _SETTLED = 4, 1e-3
+"""Corrections at most, and how small beside the solution one shows that the next would be nothing:
+each is as much smaller than the one before."""
+
+
+def kernel_type(rows: int) -> type[np.floating[Any]]:
+    """The precision of the kernel of so many rows."""
+    return np.float32 if rows > SINGLE_ROWS else np.float64
+
+
+def kernel(a: Real, b: Real) -> Real:
+    """``exp(2 (a·b − 1))`` of unit rows, in the precision of ``b``."""
+    out: Real = a.astype(b.dtype, copy=False) @ b.T
+    out -= 1.0
+    out *= 2.0
+    return np.exp(out, out=out)
+
+
+def class_targets(labels: Ints, classes: int) -> Floats:
+    """``Y − 1/C``, Y one-hot."""
+    y = np.full((len(labels), classes), -1.0 / classes)
+    y[np.arange(len(labels)), labels] += 1.0
+    return y
+
+
+def ridge_regression(
+    k: Real, targets: Floats, ridge: float, left_out: bool = False
+) -> tuple[Floats, Floats | None]:
+    """``A = (K + λ I)⁻¹ (Y − 1/C)``, and with ``left_out`` the rows' leave-one-out predictions
+    ``Y − 1/C − A_i / [(K + λ I)⁻¹]_ii``.
+
+    It works in the memory of ``k`` (N, N), which is symmetric: the factor takes the lower triangle,
+    and K stays above the diagonal. Of single precision are the factor, and what is found with it at
+    first; the error that this leaves is found in double precision and solved for again. Where that
+    does not settle, all of it is in double precision.
+    """
+    diagonal = k.diagonal().astype(np.float64) + ridge
+    k[np.diag_indices(len(k))] = diagonal
+    letter = "s" if k.dtype == np.float32 else "d"
+    names = "potrf", "potrs", "trtri"
+    factor, solve, invert = (getattr(linalg.lapack, letter + name) for name in names)
+    # LAPACK takes columns, so the lower triangle is the upper one to it.
+    u, failed = factor(k.T, lower=0, clean=0, overwrite_a=1)
+    a: Floats = np.zeros_like(targets)
+    settled, missing = False, targets
+    for _ in range(0 if failed else _ROUNDS if k.dtype == np.float32 else 1):
+        step = solve(u, missing.astype(k.dtype), lower=0)[0].astype(np.float64)
+        a += step
+        settled = k.dtype != np.float32 or bool(
+            np.linalg.norm(step) <= _SETTLED * np.linalg.norm(a)
+        )
+        if settled:
+            break
+        missing = targets - _product(k, diagonal, a)
+    if not settled:
+        if k.dtype == np.float64:
+            raise linalg.LinAlgError("the kernel of the rows is not positive definite")
+        k[np.diag_indices(len(k))] = diagonal - ridge
+        whole = np.triu(k).astype(np.float64)
+        whole += np.triu(whole, 1).T
+        return ridge_regression(whole, targets, ridge, left_out)
+    if not left_out:
+        return a, None
+    inverse = invert(u, lower=0, overwrite_c=1)[0].T
+    own = np.zeros(len(k))
+    for start in range(0, len(k), KERNEL_BLOCK):
+        stop = start + KERNEL_BLOCK
+        block = np.tril(inverse[start:stop, :stop], start).astype(np.float64)
+        own[:stop] += np.einsum("ij,ij->j", block, block)
+    return a, targets - a / own[:, None]
+
+
+def _product(k: Real, diagonal: Floats, a: Floats) -> Floats:
+    """``M a``, in double precision, of what is left of M: its diagonal and ``k`` above it."""
+    out: Floats = diagonal[:, None] * a
+    for start in range(0, len(k), KERNEL_BLOCK):
+        stop = start + KERNEL_BLOCK
+        block = np.triu(k[start:stop, start:], 1).astype(np.float64)
+        out[start:stop] += block @ a[start:]
+        out[start:] += block.T @ a[start:stop]
+    return out
