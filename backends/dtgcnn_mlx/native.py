@@ -12,7 +12,7 @@ from typing import Any
 
 import mlx.core as mx
 
-__all__ = ["cut", "l2_normalize", "norm_gelu", "relu", "row_distance"]
+__all__ = ["cut", "gather_sum", "l2_normalize", "norm_gelu", "relu", "row_distance"]
 
 _EPS = 1e-12
 _PIECES = 10
@@ -26,15 +26,19 @@ def relu(x: Any) -> Any:
     return mx.maximum(x, 0.0)
 
 
+def gather_sum(x: Any, indices: Any, weights: Any) -> Any:
+    """``out_i = Σ_k weights_ik · x[indices_ik]``, as one product for each i."""
+    return mx.squeeze(weights[:, None] @ mx.take(x, mx.stop_gradient(indices), axis=0), axis=1)
+
+
 def cut(x: Any, bounds: Sequence[int]) -> list[Any]:
     """The entries of a vector from each of ``bounds`` to the next."""
-    groups = [bounds[i : i + _PIECES + 1] for i in range(0, len(bounds) - 1, _PIECES)]
-    parts = mx.split(x, [group[0] for group in groups[1:]]) if len(groups) > 1 else [x]
     found: list[Any] = []
-    for group, part in zip(groups, parts, strict=True):
-        inner = [stop - group[0] for stop in group[1:-1]]
-        found += mx.split(part, inner) if inner else [part]
-    return found
+    while len(bounds) > 2:  # the last piece of a split is what is left
+        inner = bounds[1:-1][: _PIECES - 1]
+        *whole, x = mx.split(x, [stop - bounds[0] for stop in inner])
+        found, bounds = found + whole, bounds[len(inner) :]
+    return [*found, x]
 
 
 @mx.custom_function
@@ -42,12 +46,13 @@ def _unit(x: Any) -> Any:
     squares = mx.sum(x * x, axis=-1, keepdims=True)
     zero = squares <= _EPS
     inverse = mx.where(zero, 0.0, 1.0 / mx.sqrt(mx.where(zero, 1.0, squares)))
-    return x * inverse, inverse
+    return x * inverse, squares
 
 
 @_unit.vjp
 def _unit_vjp(x: Any, cotangents: Any, outputs: Any) -> Any:
-    g, (y, inverse) = cotangents[0], outputs
+    g, (y, squares) = cotangents[0], outputs
+    inverse = mx.where(squares > _EPS, mx.rsqrt(squares), 0.0)
     return inverse * (g - y * mx.sum(g * y, axis=-1, keepdims=True))
 
 
@@ -74,20 +79,21 @@ def _row_distance_vjp(rows: Any, g: Any, d: Any) -> Any:
 
 
 @cache
-def _norm_gelu(eps: float, scale: float, drops: bool) -> Callable[..., Any]:
+def _norm_gelu(eps: float, scale: float, drops: bool, adds: bool) -> Callable[..., Any]:
     @mx.custom_function
-    def forward(x: Any, weight: Any, bias: Any, kept: Any) -> Any:
+    def forward(x: Any, weight: Any, bias: Any, kept: Any, h: Any) -> Any:
         width = x.shape[-1]
         total = mx.sum(x, axis=-1, keepdims=True)
         squares = mx.sum(mx.square(x - total / width), axis=-1, keepdims=True)
         inverse = mx.rsqrt(squares / width + eps) / width
         y = (x * width - total) * inverse * weight + bias
         out = y * (0.5 * scale) * (1.0 + mx.erf(y * _ROOT_HALF))
-        return mx.where(kept, out, 0.0) if drops else out, total, inverse
+        out = mx.where(kept, out, 0.0) if drops else out
+        return out + h if adds else out, total, inverse
 
     @forward.vjp
     def backward(given: Any, cotangents: Any, outputs: Any) -> Any:
-        (x, weight, bias, kept), (_, total, inverse) = given, outputs
+        (x, weight, bias, kept, h), (_, total, inverse) = given, outputs
         width, column = x.shape[-1], weight[:, None]
         normal = (x - total / width) * (inverse * width)
         y = normal * weight + bias
@@ -97,13 +103,14 @@ def _norm_gelu(eps: float, scale: float, drops: bool) -> Callable[..., Any]:
         scaled = g * normal
         mean, along = g @ column, scaled @ column
         dx = inverse * (g * weight * width - mean - normal * along)
-        return dx, mx.sum(scaled, axis=0), mx.sum(g, axis=0), mx.zeros_like(kept)
+        of_h = cotangents[0] if adds else mx.zeros_like(h)
+        return dx, mx.sum(scaled, axis=0), mx.sum(g, axis=0), mx.zeros_like(kept), of_h
 
     return forward
 
 
-def norm_gelu(x: Any, weight: Any, bias: Any, eps: float, kept: Any, scale: float) -> Any:
-    """``gelu(layer_norm(x))``, times ``scale`` where ``kept`` holds and 0 elsewhere."""
-    if kept is None:
-        return _norm_gelu(eps, 1.0, False)(x, weight, bias, mx.array(True))[0]
-    return _norm_gelu(eps, scale, True)(x, weight, bias, kept)[0]
+def norm_gelu(x: Any, weight: Any, bias: Any, eps: float, kept: Any, scale: float, h: Any) -> Any:
+    """``gelu(layer_norm(x))``, times ``scale`` where ``kept`` holds and 0 elsewhere, plus ``h``."""
+    drops, adds = kept is not None, h is not None
+    kept, h = (kept if drops else mx.array(True)), (h if adds else mx.array(0.0))
+    return _norm_gelu(eps, scale if drops else 1.0, drops, adds)(x, weight, bias, kept, h)[0]

@@ -172,7 +172,7 @@ class MlxOps:
         if count % 2:
             words = mx.flatten(words)[:count, None]
         halves = (words >> mx.array([[[0]], [[16]]], mx.uint32)) & 0xFFFF
-        drawn = halves < round(p * 65536)
+        drawn = halves >= 65536 - round(p * 65536)
         return (drawn if n == 2 * count else mx.flatten(drawn)[:n]).reshape(shape)
 
     # -- transformations of functions
@@ -206,6 +206,7 @@ class MlxOps:
         mx.eval(*trees)
 
     # -- native forms of functions of dtgcnn.array.numerics
+    gather_sum = staticmethod(native.gather_sum)
     l2_normalize = staticmethod(native.l2_normalize)
     relu = staticmethod(native.relu)
     row_distance = staticmethod(native.row_distance)

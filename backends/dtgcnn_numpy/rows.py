@@ -26,14 +26,21 @@ def _blocks(x: Any) -> list[slice]:
     return blocks(len(x), max(1, _NUMBERS // max(x.shape[1], 1)))
 
 
-def norm_gelu(x: Any, weight: Any, bias: Any, eps: float, kept: Any, scale: float) -> Any:
-    """``gelu(layer_norm(x))``, times ``scale`` where ``kept`` holds and 0 elsewhere."""
-    return _norm_gelu(x, weight, bias, eps, kept, scale, {})
+def norm_gelu(x: Any, weight: Any, bias: Any, eps: float, kept: Any, scale: float, h: Any) -> Any:
+    """``gelu(layer_norm(x))``, times ``scale`` where ``kept`` holds and 0 elsewhere, plus ``h``."""
+    return _norm_gelu(x, weight, bias, h, eps, kept, scale, {})
 
 
 @primitive
 def _norm_gelu(
-    x: Any, weight: Any, bias: Any, eps: float, kept: Any, scale: float, held: dict[str, Any]
+    x: Any,
+    weight: Any,
+    bias: Any,
+    h: Any,
+    eps: float,
+    kept: Any,
+    scale: float,
+    held: dict[str, Any],
 ) -> Any:
     """``held`` takes what the gradient needs again."""
     out, normed, cdf = (np.empty_like(x) for _ in range(3))
@@ -54,6 +61,8 @@ def _norm_gelu(
         y *= share
         if kept is not None:
             y *= kept[rows] * x.dtype.type(scale)
+        if h is not None:
+            y += h[rows]
 
     each(work, _blocks(x))
     held.update(normed=normed, cdf=cdf, deviation=deviation)
@@ -61,7 +70,7 @@ def _norm_gelu(
 
 
 def _norm_gelu_vjp(argnums: Any, ans: Any, args: Any, kwargs: Any) -> Any:
-    x, weight, bias, _, kept, scale, held = args
+    x, weight, bias, _, _, kept, scale, held = args
 
     def vjp(g: Any) -> Any:
         parts = _blocks(x)
@@ -92,7 +101,7 @@ def _norm_gelu_vjp(argnums: Any, ans: Any, args: Any, kwargs: Any) -> Any:
             out *= held["deviation"][rows]
 
         each(work, parts)
-        found = gx, of_weight.sum(axis=0), of_bias.sum(axis=0)
+        found = gx, of_weight.sum(axis=0), of_bias.sum(axis=0), g
         return tuple(found[i] for i in argnums)
 
     return vjp

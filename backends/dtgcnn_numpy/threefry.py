@@ -51,15 +51,15 @@ def random_bits(key: Any, n: int) -> Any:
 
 def bernoulli(key: Any, p: float, shape: tuple[int, ...]) -> Any:
     """True with probability ``p``: the lower halves of words, then the upper ones."""
-    n, limit = math.prod(shape), round(p * 65536)
+    n, limit = math.prod(shape), 65536 - round(p * 65536)
     count = (n + 1) // 2
     half = (count + 1) // 2
     draws = np.empty((2, 2, half), np.bool_)
 
     def draw(block: slice) -> None:
         for words, lower, upper in zip(_encrypted(key, block, half), *draws, strict=True):
-            np.less(words & 0xFFFF, limit, out=lower[block])
-            np.less(words >> 16, limit, out=upper[block])
+            np.greater_equal(words & 0xFFFF, limit, out=lower[block])
+            np.greater_equal(words >> 16, limit, out=upper[block])
 
     each(draw, blocks(half, _BLOCK))
     if n == 4 * half:

@@ -98,11 +98,12 @@ def normal(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:
 
 @native
 def bernoulli(ops: ArrayOps, key: Array, p: float, shape: tuple[int, ...]) -> Array:
-    """True with probability ``p``, to the nearest multiple of 2⁻¹⁶: two draws from each word."""
+    """True with probability ``p``, to the nearest multiple of 2⁻¹⁶: two draws from each word, of
+    which the largest count."""
     n = 1
     for size in shape:
         n *= size
     words = random_bits(ops, key, (n + 1) // 2)
-    limit = round(p * 65536)
-    draws = ops.concat([(words & 0xFFFF) < limit, (words >> 16) < limit])
+    limit = 65536 - round(p * 65536)
+    draws = ops.concat([(words & 0xFFFF) >= limit, (words >> 16) >= limit])
     return ops.reshape(draws[:n], shape)

@@ -96,22 +96,35 @@ def batch_hard(
     """
     pairs = masks(ops, labels, items, anchors, rows)
     anchor = _positions(ops, labels, rows)
-    return _hardest(ops, _distances(ops, embeddings, rows), pairs, anchor)[0]
+    hard = _hardest(ops, _distances(ops, embeddings, rows), pairs)
+    return Triplets(anchor, hard.positive, hard.negative, ops.reshape(hard.valid, anchor.shape))
 
 
-def _hardest(
-    ops: ArrayOps, distances: Array, pairs: Masks, anchor: Array
-) -> tuple[Triplets, Array]:
-    """Each anchor's farthest positive and nearest negative, and how far the former is, (R, 1)."""
-    positive, to_positive = _farthest(ops, distances, pairs.positive)
-    negative, to_negative = _farthest(ops, -distances, pairs.negative)
+class _Hardest(NamedTuple):
+    """Each anchor's farthest positive and nearest negative."""
+
+    positive: Array
+    """(R,)"""
+    to_positive: Array
+    """(R, 1), how far it is."""
+    negative: Array
+    """(R,)"""
+    negatives: Array
+    """(R, B), how near each negative is, its distance with the other sign; −∞ of what is none."""
+    valid: Array
+    """(R, 1), whether there are both."""
+
+
+def _hardest(ops: ArrayOps, distances: Array, pairs: Masks) -> _Hardest:
+    positive, to_positive = _largest(ops, ops.where(pairs.positive, distances, -_INF))
+    negatives = ops.where(pairs.negative, -distances, -_INF)
+    negative, to_negative = _largest(ops, negatives)
     both = (to_positive != -_INF) & (to_negative != -_INF)  # NaN too: a loss must show it
-    return Triplets(anchor, positive, negative, ops.reshape(both, anchor.shape)), to_positive
+    return _Hardest(positive, to_positive, negative, negatives, both)
 
 
-def _farthest(ops: ArrayOps, distances: Array, pairs: Array) -> tuple[Array, Array]:
-    """Of each row's pairs (R, B) the farthest, (R,), and how far it is, (R, 1): −∞ of none."""
-    among = ops.where(pairs, distances, -_INF)
+def _largest(ops: ArrayOps, among: Array) -> tuple[Array, Array]:
+    """Where the largest of each row (R, B) is, (R,), and what it is, (R, 1)."""
     return ops.argmax(among, axis=1), ops.max(among, axis=1, keepdims=True)
 
 
@@ -130,9 +143,12 @@ def hard_and_semi_hard(
     """
     distances = _distances(ops, embeddings, rows)
     pairs = masks(ops, labels, items, anchors, rows)
-    hard, to_positive = _hardest(ops, distances, pairs, _positions(ops, labels, rows))
+    hard, anchor = _hardest(ops, distances, pairs), _positions(ops, labels, rows)
     # What is no anchor has no negative here; its pair is not valid anyway.
-    return hard, _beyond(ops, distances, to_positive, pairs.negative, hard)
+    softer, found = _beyond(ops, distances, hard.to_positive, hard.negatives)
+    valid, both = (ops.reshape(x, anchor.shape) for x in (hard.valid, hard.valid & found))
+    given = (anchor, hard.positive)
+    return Triplets(*given, hard.negative, valid), Triplets(*given, softer, both)
 
 
 def explicit(ops: ArrayOps, triplets: Array) -> Triplets:
@@ -167,18 +183,20 @@ def semi_hard(
         candidates = candidates & ~anchors[None, :]
     distances = _distances(ops, embeddings, pairs.anchor)
     to_positive = ops.take_along_axis(distances, pairs.positive[:, None], axis=1)
-    return _beyond(ops, distances, to_positive, candidates, pairs)
+    negatives = ops.where(candidates, -distances, -_INF)
+    negative, found = _beyond(ops, distances, to_positive, negatives)
+    valid = pairs.valid & ops.reshape(found, negative.shape)
+    return Triplets(pairs.anchor, pairs.positive, negative, valid)
 
 
 def _beyond(
-    ops: ArrayOps, distances: Array, to_positive: Array, negatives: Array, pairs: Triplets
-) -> Triplets:
-    """The pairs, each with the nearest of its ``negatives`` (T, B) beyond its positive, which is as
-    far as ``to_positive`` (T, 1)."""
-    candidates = negatives & (distances > to_positive)
-    negative, to_negative = _farthest(ops, -distances, candidates)
-    found = ops.reshape(to_negative != -_INF, negative.shape)
-    return Triplets(pairs.anchor, pairs.positive, negative, pairs.valid & found)
+    ops: ArrayOps, distances: Array, to_positive: Array, negatives: Array
+) -> tuple[Array, Array]:
+    """The nearest of ``negatives`` (T, B), as in ``_Hardest``, beyond each row's positive, which is
+    as far as ``to_positive`` (T, 1): where it is, (T,), and whether there is one, (T, 1)."""
+    among = ops.where(distances > to_positive, negatives, -_INF)
+    negative, to_negative = _largest(ops, among)
+    return negative, to_negative != -_INF
 
 
 def easy_positive(

@@ -80,10 +80,11 @@ def _reduce(
     ops: ArrayOps, terms: Array, hinge: Array, rows: _Rows, reduction: Reduction
 ) -> tuple[Array, dict[str, Array]]:
     """The mean over the sets of their reduced terms (S, T), and the metrics of the first."""
-    counts = ops.maximum(ops.sum(rows.valid, axis=1, keepdims=True), 1.0)
+    found = ops.sum(rows.valid, axis=1, keepdims=True)
+    counts = ops.maximum(found, 1.0)
     active = ops.astype(hinge > 0, ops.dtype)
-    to_positive, firsts = rows.to_positive, (active, rows.to_negative, rows.valid, counts)
-    first_active, to_negative, valid, count = (x[:1] for x in firsts)
+    to_positive, firsts = rows.to_positive, (active, rows.to_negative, rows.valid / counts, found)
+    first_active, to_negative, share, count = (x[:1] for x in firsts)
     over_valid = {
         "active_fraction": first_active,
         "hard_negative_ratio": ops.astype(to_negative < to_positive, ops.dtype),
@@ -91,10 +92,10 @@ def _reduce(
         "mean_positive_distance": to_positive,
         "triplet_accuracy": ops.astype(to_positive < to_negative, ops.dtype),
     }
-    means = ops.sum(ops.concat(list(over_valid.values())) * (valid / count), axis=1)
+    means = ops.sum(ops.concat(list(over_valid.values())) * share, axis=1)
     figures = numerics.cut(ops, means, range(1, 1 + len(over_valid)))
     metrics = {name: ops.reshape(x, ()) for name, x in zip(over_valid, figures, strict=True)}
-    metrics["valid_triplets"] = ops.sum(valid)
+    metrics["valid_triplets"] = ops.reshape(count, ())
     share = rows.valid / terms.shape[0]
     if reduction == "none":
         return ops.sum(terms * share, axis=0), metrics

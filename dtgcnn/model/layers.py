@@ -43,7 +43,7 @@ def kept_entries(
     """Which entries dropout keeps; None where it keeps all."""
     if key is None or rate == 0.0:
         return None
-    return ~random.bernoulli(ops, key, rate, shape)
+    return random.bernoulli(ops, key, 1.0 - rate, shape)
 
 
 def initial_weight(
@@ -220,17 +220,17 @@ class GCNLayer:
         else:
             mixed = propagate(ops, graph, h, source)
             out = self.linear(ops, params["linear"], mixed, precision, by_rows)
+        added = h if self.in_dim == self.out_dim else None
         if self.activation == "gelu" and not self.batch_norm and numerics.has(ops, "norm_gelu"):
-            out, norm_state = self._norm_gelu(ops, params["norm"], out, key), state["norm"]
-        else:
-            out, norm_state = self.norm(ops, params["norm"], state["norm"], out, key is not None)
-            out = dropout(ops, activate(ops, self.activation, out), self.dropout_rate, key)
-        if self.in_dim == self.out_dim:
-            out = out + h
-        return out, {"norm": norm_state}
+            return self._norm_gelu(ops, params["norm"], out, key, added), state
+        out, norm_state = self.norm(ops, params["norm"], state["norm"], out, key is not None)
+        out = dropout(ops, activate(ops, self.activation, out), self.dropout_rate, key)
+        return out if added is None else out + added, {"norm": norm_state}
 
-    def _norm_gelu(self, ops: ArrayOps, params: Tree, x: Array, key: Array | None) -> Array:
-        """Norm, activation and dropout at once."""
+    def _norm_gelu(
+        self, ops: ArrayOps, params: Tree, x: Array, key: Array | None, h: Array | None
+    ) -> Array:
+        """Norm, activation, dropout and what is added at once."""
         kept = kept_entries(ops, x.shape, self.dropout_rate, key)
         scale, eps = 1.0 / (1.0 - self.dropout_rate), LayerNorm.eps
-        return numerics.norm_gelu(ops, x, params["weight"], params["bias"], eps, kept, scale)
+        return numerics.norm_gelu(ops, x, params["weight"], params["bias"], eps, kept, scale, h)

@@ -89,8 +89,8 @@ def test_forms_of_their_own_are_those_derived(count: int) -> None:
     if count:
         x[1] = 0.0
     calls: list[tuple[Any, tuple[Any, ...]]] = [
-        (numerics.norm_gelu, (x, weight, bias, 1e-5, kept, 1.25)),
-        (numerics.norm_gelu, (x, weight, bias, 1e-5, None, 1.0)),
+        (numerics.norm_gelu, (x, weight, bias, 1e-5, kept, 1.25, x)),
+        (numerics.norm_gelu, (x, weight, bias, 1e-5, None, 1.0, None)),
         (numerics.aggregate, (x, None, own, lists, weights, 0.5 * weights)),
         (numerics.aggregate, (x, x[::-1], own, lists, weights, None)),
         (numerics.l2_normalize, (x,)),

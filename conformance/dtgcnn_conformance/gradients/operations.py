@@ -237,8 +237,8 @@ def numerics_functions(probe: Probe) -> None:
 
     def activated(o: ArrayOps, p: Tree) -> Array:
         given, kept = (p["x"], p["weight"], p["bias"], 1e-5), to_device(o, wide > -1.0)
-        whole = numerics.norm_gelu(o, *given, None, 1.0)
-        return whole - 2.0 * numerics.norm_gelu(o, *given, kept, 1.25)
+        whole = numerics.norm_gelu(o, *given, None, 1.0, None)
+        return whole - 2.0 * numerics.norm_gelu(o, *given, kept, 1.25, p["h"])
 
     def product_of_two(o: ArrayOps, p: Tree) -> Array:
         return numerics.matmul(o, p["x"], o.permute_dims(p["y"], (1, 0)))
@@ -261,7 +261,7 @@ def numerics_functions(probe: Probe) -> None:
     squares = numerics.squared_distances(probe.ops, probe.array(near))
     probe.values("squared_distances · 10⁶", squares * 1e6, 1e6 * (differences**2).sum(axis=-1))
     affine = {"weight": POSITIVE[0], "bias": B[0]}
-    probe.derivative("norm_gelu", activated, {"x": wide, **affine})
+    probe.derivative("norm_gelu", activated, {"x": wide, "h": -wide, **affine})
     probe.derivative("matmul", product_of_two, {"x": A, "y": B[:2]})
     probe.derivative("x xᵀ", lambda o, p: product_of_two(o, {"x": p["x"], "y": p["x"]}), {"x": A})
     for x in (wide, flat, A[:1], normal(2, 3, 4, seed=13)):

@@ -102,12 +102,12 @@ def bernoulli(probe: Probe) -> None:
             expected = random.bernoulli(reference, reference.asarray(KEY, "uint32"), p, shape)
             actual = random.bernoulli(probe.ops, key_array(probe, KEY), p, shape)
             probe.values(f"bernoulli of {p}, {shape}", actual, reference.to_numpy(expected))
-    # A draw is a half of a word, and true below p · 2¹⁶: not where it equals that.
+    # A draw is a half of a word, and true from (1 − p) · 2¹⁶ on: also where it equals that.
     bits = words(KEY, 2)
     draws = np.concatenate([bits & np.uint32(0xFFFF), bits >> np.uint32(16)])
     for limit in draws.tolist():
-        actual = random.bernoulli(probe.ops, key_array(probe, KEY), limit / 65536, (4,))
-        probe.values(f"bernoulli of {limit} / 65536", actual, draws < limit)
+        actual = random.bernoulli(probe.ops, key_array(probe, KEY), 1.0 - limit / 65536, (4,))
+        probe.values(f"bernoulli of 1 - {limit} / 65536", actual, draws >= limit)
 
 
 @check("random")

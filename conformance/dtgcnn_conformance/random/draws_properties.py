@@ -45,8 +45,8 @@ def draws_of_any_shape(probe: Probe) -> None:
         )
         own = words(key, (n + 1) // 2)
         halves = np.concatenate([own & np.uint32(0xFFFF), own >> np.uint32(16)])[:n]
-        actual, limit = random.bernoulli(probe.ops, held, p, shape), round(p * 65536)
-        probe.values(f"bernoulli({p}) {what}", actual, (halves < limit).reshape(shape))
+        actual, limit = random.bernoulli(probe.ops, held, p, shape), 65536 - round(p * 65536)
+        probe.values(f"bernoulli({p}) {what}", actual, (halves >= limit).reshape(shape))
 
     edges = [(KEY, shape, p) for shape in SHAPES for p in (0.0, 2.0**-16, 0.5, 1.0)]
     drawn = {"key": KEY_WORDS, "shape": st.sampled_from(SHAPES), "p": st.floats(0.0, 1.0)}

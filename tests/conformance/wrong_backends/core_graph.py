@@ -11,15 +11,15 @@ in_the_core(
         ],
         "dtgcnn.array.random:bernoulli": [
             (
-                "a draw at the limit counts",
-                "(words >> 16) < limit",
-                "(words >> 16) <= limit",
+                "a draw at the limit does not count",
+                "(words >> 16) >= limit",
+                "(words >> 16) > limit",
                 "random/bernoulli",
             ),
             (
                 "both halves are the same",
-                "(words >> 16) <",
-                "(words & 0xFFFF) <",
+                "(words >> 16) >=",
+                "(words & 0xFFFF) >=",
                 "random/bernoulli",
             ),
         ],

@@ -53,14 +53,14 @@ in_the_core(
         "dtgcnn.model.layers:kept_entries": [
             (
                 "one mask for all rows",
-                "rate, shape)",
-                "rate, (1, shape[1]))",
+                "1.0 - rate, shape)",
+                "1.0 - rate, (1, shape[1]))",
                 "layers/dropout_by_definition",
             ),
             (
                 "kept with the probability of dropping",
-                "~random",
-                "random",
+                "1.0 - rate",
+                "rate",
                 "layers/dropout_by_definition",
             ),
         ],
@@ -123,8 +123,8 @@ in_the_core(
         "dtgcnn.model.layers:GCNLayer.__call__": [
             (
                 "no residual connection",
-                "out = out + h",
-                "pass",
+                "out if added is None else out + added",
+                "out",
                 "layers/graph_convolution_by_definition",
             ),
             (

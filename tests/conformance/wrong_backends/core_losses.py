@@ -55,8 +55,8 @@ in_the_core(
         "dtgcnn.losses.triplet:_reduce": [
             (
                 "the mean over all triplets",
-                "ops.maximum(ops.sum(rows.valid, axis=1, keepdims=True), 1.0)",
-                "ops.sum(0.0 * rows.valid + 1.0, axis=1, keepdims=True)",
+                "counts = ops.maximum(found, 1.0)",
+                "counts = ops.sum(0.0 * rows.valid + 1.0, axis=1, keepdims=True)",
                 "losses/loss_of_mined_triplets",
             ),
             (

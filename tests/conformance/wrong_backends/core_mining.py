@@ -57,14 +57,14 @@ in_the_core(
         "dtgcnn.losses.mining:_hardest": [
             (
                 "the nearest positive",
-                "distances, pairs.positive)",
-                "-distances, pairs.positive)",
+                "pairs.positive, distances,",
+                "pairs.positive, -distances,",
                 "losses/batch_hard_triplets",
             ),
             (
                 "the farthest negative",
-                "-distances, pairs.negative)",
-                "distances, pairs.negative)",
+                "pairs.negative, -distances,",
+                "pairs.negative, distances,",
                 "losses/batch_hard_triplets",
             ),
             (
@@ -73,12 +73,10 @@ in_the_core(
                 "to_positive != -_INF",
                 "losses/batch_hard_triplets",
             ),
-        ],
-        "dtgcnn.losses.mining:_farthest": [
             (
                 "a far row is nearer than what is none",
-                "distances, -_INF)",
-                "distances, -1e9)",
+                "-distances, -_INF)",
+                "-distances, -1e9)",
                 "losses/miners_of_far_rows",
             ),
         ],
@@ -91,6 +89,12 @@ in_the_core(
             ),
         ],
         "dtgcnn.losses.mining:semi_hard": [
+            (
+                "a pair that is not valid becomes it",
+                "pairs.valid & ops",
+                "ops",
+                "losses/semi_hard_triplets",
+            ),
             (
                 "anchors are negatives",
                 "candidates & ~anchors[None, :]",
@@ -111,14 +115,14 @@ in_the_core(
                 "distances >= to_positive",
                 "losses/semi_hard_triplets_of_equal_rows",
             ),
-            (
-                "a pair that is not valid becomes it",
-                "pairs.valid & found",
-                "found",
-                "losses/semi_hard_triplets",
-            ),
         ],
         "dtgcnn.losses.mining:hard_and_semi_hard": [
+            (
+                "a pair that is not valid becomes it",
+                "hard.valid & found",
+                "found",
+                "losses/every_triplet_loss_of_auto_mining",
+            ),
             (
                 "anchors are not looked at",
                 "(ops, labels, items, anchors, ",

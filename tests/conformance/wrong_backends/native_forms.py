@@ -9,7 +9,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.extend import defvjp, primitive
 from autograd.tracer import getval
-from dtgcnn_numpy import NumpyOps, native
+from dtgcnn_numpy import NumpyOps, native, rows, threefry
 
 from .fault import rejected_by
 
@@ -126,3 +126,19 @@ class PiecesOfOneLength(NumpyOps):
     def cut(self, x: Any, stops: Any) -> Any:
         size = -(-x.shape[0] // len(stops))
         return [x[size * i : size * (i + 1)] for i in range(len(stops))]
+
+
+@rejected_by("gradients/numerics_functions")
+class NothingAddedInReverse(NumpyOps):
+    """The gradient of ``norm_gelu`` forgets what is added."""
+
+    def norm_gelu(self, *given: Any) -> Any:
+        return rows.norm_gelu(*given[:-1], getval(given[-1]))
+
+
+@rejected_by("random/bernoulli", "random/draws_of_any_shape")
+class TheSmallestDraws(NumpyOps):
+    """``bernoulli`` takes the smallest draws in place of the largest."""
+
+    def bernoulli(self, key: Any, p: float, shape: tuple[int, ...]) -> Any:
+        return ~threefry.bernoulli(key, 1.0 - p, shape)
