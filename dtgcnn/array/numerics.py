@@ -117,8 +117,8 @@ def norm_gelu(
     scale: float,
     h: Array | None,
 ) -> Array:
-    """``gelu(layer_norm(x))``, times ``scale`` where ``kept`` (booleans) holds and 0 elsewhere, plus
-    ``h`` where given."""
+    """``gelu(layer_norm(x))``, times ``scale`` where ``kept`` (booleans) holds and 0 elsewhere,
+    plus ``h`` where given."""
     out = gelu(ops, layer_norm(ops, x, weight, bias, eps))
     out = out if kept is None else out * (ops.astype(kept, ops.dtype) * scale)
     return out if h is None else out + h
