@@ -149,9 +149,15 @@ class DTGCNN(ChangingModel, OnHub):
             self.start = Start.of(self.ops, found.arrays)
         return found.left_out if self.start.equals(self.ops, found.arrays) else None
 
-    def build_bank(self, host_x: HostArray, labels: Sequence[int]) -> Bank:
+    def build_bank(
+        self,
+        host_x: HostArray,
+        labels: Sequence[int],
+        started: tuple[Array, Array | None] | None = None,
+    ) -> Bank:
         """Make the bank of these rows (N, input_dim): distinct, and at most ``bank_size`` of them,
-        drawn evenly over ``labels`` (N,). Its states are those of the present parameters."""
+        drawn evenly over ``labels`` (N,). Its states are those of the present parameters; of the
+        rows ``started`` is what the function of this name gives, where that is known."""
         first: dict[bytes, int] = {}
         for row, vector in enumerate(host_x):
             first.setdefault(sha256(vector.tobytes()).digest(), row)
@@ -161,7 +167,11 @@ class DTGCNN(ChangingModel, OnHub):
         )
         places = [distinct[i] for i in chosen]
         rows = host_x[places]
-        self.bank = Bank(rows, *self.started(rows), [int(labels[place]) for place in places])
+        x, gate = self.started(rows) if started is None else started
+        if started is not None and len(places) < len(host_x):
+            kept = self.ops.asarray(places, "int32")
+            x, gate = self.ops.take(x, kept), None if gate is None else self.ops.take(gate, kept)
+        self.bank = Bank(rows, x, gate, [int(labels[place]) for place in places])
         self.refresh_bank()
         return self.bank
 

@@ -57,7 +57,9 @@ class TrainingInputs:
             first = next(iter(loader.batches(0)))
             model.network.constructor.check_size(len(first.items), "a batch")
         model.classes_, model.untrained_classes = loader.dataset.label_names, []
-        self.bank = model.build_bank(*_bank_rows(loader, vectors, host_x))
+        rows, labels = _bank_rows(loader, vectors, host_x)
+        known = (self._x, self._gate) if rows is host_x else None
+        self.bank = model.build_bank(rows, labels, known)
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
         self._left_out_links: Graph | None = None
         if self._left_out is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn import TripletDataset
+from dtgcnn import DTGCNN, TripletDataset
 from dtgcnn.evaluation import comparison, retrieval_metrics, stratified_sample
 
 RNG = np.random.default_rng(4)
@@ -101,3 +101,19 @@ def test_a_draw_is_as_large_for_any_number_of_classes() -> None:
     labels = np.arange(200_000) // 2
     drawn = stratified_sample(labels, 100_000)
     assert np.array_equal(labels[drawn], np.arange(100_000))
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("mlx", marks=pytest.mark.mlx)])
+def test_rows_of_the_bank_are_embedded_together(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = DTGCNN(backend=backend, input_dim=6, hidden_dims=(8, 8), output_dim=7)
+    model.fit_start(model.vectors(X[:80]), LABELS[:80])
+    model.build_bank(model.vectors(X[:80]), LABELS[:80].tolist())
+    given = model.vectors(X)[::-1].copy()
+    expected, asked, encode = model.encode(given), [], model.encode
+    monkeypatch.setattr(model, "encode", lambda x, **more: asked.append(len(x)) or encode(x))
+    np.testing.assert_allclose(comparison._embedded(model, given, False), expected, atol=2e-5)
+    few = given[:59]  # 40 others, and less than a fourth of the bank
+    assert np.array_equal(comparison._embedded(model, few, False), expected[:59])
+    assert asked == [40, 59]

@@ -175,3 +175,26 @@ def test_a_steps_loss_is_that_of_its_anchors_and_the_start(
         if base != "none":
             expected += 0.7 * float(1.0 - (z * np.asarray(batch["x"])).sum(1).mean())
         assert told == pytest.approx(expected, rel=1e-3, abs=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["numpy", pytest.param("mlx", marks=pytest.mark.mlx)])
+@pytest.mark.parametrize("size", [100, 40])
+def test_each_row_is_started_once(backend: str, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, started = [], DTGCNN.started
+
+    def counted(model: DTGCNN, host_x: Any, *, by_rows: bool = False) -> Any:
+        asked.append(len(host_x))
+        return started(model, host_x, by_rows=by_rows)
+
+    monkeypatch.setattr(DTGCNN, "started", counted)
+    inputs, loader = inputs_of(backend=backend, bank_size=size)
+    asked_for, bank = list(asked), inputs.bank
+    assert asked_for[0] == len(loader.items)
+    assert len(bank) == min(size, len(loader.items))
+    if size == 100:
+        assert asked_for == [len(loader.items)]
+    x, gate = started(inputs.model, bank.host_x)
+    for kept, expected in ((bank.x, x), (bank.gate, gate)):
+        np.testing.assert_allclose(
+            inputs.ops.to_numpy(kept), inputs.ops.to_numpy(expected), atol=1e-5
+        )
