@@ -34,6 +34,7 @@ def _libraries() -> list[Any]:
     return list(controllers)
 
 
+@cache  # the system reads files for it
 def most_threads() -> int:
     """The processors, but two at least."""
     return max(2, os.cpu_count() or 1)

@@ -83,7 +83,8 @@ def _reduce(
     found = ops.sum(rows.valid, axis=1, keepdims=True)
     counts = ops.maximum(found, 1.0)
     active = ops.astype(hinge > 0, ops.dtype)
-    to_positive, firsts = rows.to_positive, (active, rows.to_negative, rows.valid / counts, found)
+    to_positive, to_negative = (ops.stop_gradient(x) for x in (rows.to_positive, rows.to_negative))
+    firsts = (active, to_negative, rows.valid / counts, found)
     first_active, to_negative, share, count = (x[:1] for x in firsts)
     over_valid = {
         "active_fraction": first_active,
