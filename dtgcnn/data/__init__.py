@@ -30,7 +30,7 @@ from .generation.generator import TripletGenerator
 from .generation.negatives import NegativeSampling
 from .generation.report import GenerationReport
 from .items import Items
-from .label_spreading import SpreadLabels, spread_labels
+from .label_spreading import SpreadLabels, smoothed, spread_labels
 from .pseudo_labels import PseudoLabels, fit_encoder, with_pseudo_labels
 from .reading.blocks import Block, read_blocks
 from .reading.inputs import as_inputs, texts_of
@@ -101,6 +101,7 @@ __all__ = [
     "record_format",
     "register_encoder",
     "sample_path",
+    "smoothed",
     "spread_labels",
     "stage_rows",
     "subset",

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from ..errors import MissingExtraError
 from .linear_maps import unit
 
-__all__ = ["Corpus", "SpreadLabels", "spread_labels"]
+__all__ = ["Corpus", "SpreadLabels", "smoothed", "spread_labels"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -76,6 +76,18 @@ def spread_labels(x: NDArray[np.float32], labels: Ints, *, kept: float = KEPT) -
     return Corpus(x, labels).spread(labels, kept)
 
 
+def smoothed(x: NDArray[np.floating[Any]], values: NDArray[np.floating[Any]]) -> Floats:
+    """Values of rows, smoothed over the graph of ``spread_labels`` and brought to unit length:
+    ``Z ← a V + (1 − a) P Z`` twice, from V on.
+
+    Args:
+        x: (N, D) vectors of two rows or more, which are linked.
+        values: (N, E) V.
+    """
+    links, own = _graph(unit(x.astype(np.float64)))
+    return unit(_smoothed(links, own, values.astype(np.float64)))
+
+
 class Corpus:
     """Rows and their graph, over which labels spread; see ``spread_labels``.
 
@@ -89,16 +101,8 @@ class Corpus:
         self._near = np.flatnonzero((labels >= 0) | ~_far(rows, labels))
         rows = rows[self._near]
         self._links, self._own = _graph(rows)
-        z = rows
-        for _ in range(SMOOTHING_HOPS):
-            z = self._mixed(rows, z)
-        self._z = unit(z)
+        self._z = unit(_smoothed(self._links, self._own, rows))
         self._part = connected_components(self._links, directed=False)[1]
-
-    def _mixed(self, own: Floats, others: Floats) -> Floats:
-        """``a own + (1 − a) P others``."""
-        mixed: Floats = self._own * own + (1.0 - self._own) * (self._links @ others)
-        return mixed
 
     def spread(self, labels: Ints, kept: float = KEPT) -> SpreadLabels:
         """What ``spread_labels`` finds where these (N,) labels are given."""
@@ -112,7 +116,7 @@ class Corpus:
         f = prior.copy()
         f[given] = held
         for _ in range(SPREADING_HOPS):
-            f = self._mixed(prior, f)
+            f = _mixed(self._links, self._own, prior, f)
             f[given] = held
         reached = np.isin(self._part, self._part[given])
         rest = np.flatnonzero(reached & (labels[near] < 0))
@@ -139,6 +143,19 @@ def _probabilities(z: Floats, given: Ints, classes: Ints) -> Floats:
     model = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000).fit(z[given], classes)
     found: Floats = model.predict_proba(z)
     return found
+
+
+def _mixed(links: Any, share: Floats, own: Floats, others: Floats) -> Floats:
+    """``a own + (1 − a) P others``."""
+    mixed: Floats = share * own + (1.0 - share) * (links @ others)
+    return mixed
+
+
+def _smoothed(links: Any, share: Floats, values: Floats) -> Floats:
+    z = values
+    for _ in range(SMOOTHING_HOPS):
+        z = _mixed(links, share, values, z)
+    return z
 
 
 def _far(rows: Floats, labels: Ints) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..data import smoothed
 from .metrics import unit_rows
 from .projection import stratified_sample
 
@@ -93,10 +94,11 @@ def discover(
     Rows are embedded by ``model.index`` over themselves, so that those of new classes find each
     other, and grouped by k-means on unit rows. Its centres begin at the mean embeddings of the
     labelled rows of known classes, where a row of ``x`` is as near as their own, and at others by
-    k-means++ with each row weighed by its distance to those (Arthur & Vassilvitskii 2007). A group
-    has the name of a class if most of the class's labelled rows are nearest to it, most of those
-    in it are of the class, and half of these are nearer to its centre than its tenth of outermost
-    rows.
+    k-means++ with each row weighed by its distance to those (Arthur & Vassilvitskii 2007). From
+    these groups k-means goes on with the embeddings smoothed over the graph of the rows' vectors
+    (see ``dtgcnn.data.smoothed``; a model with an embedding layer has none). A group has the name
+    of a class if most of the class's labelled rows are nearest to it, most of those in it are of
+    the class, and half of these are nearer to its centre than its tenth of outermost rows.
 
     Args:
         model: a trained model or ensemble; without classes all groups are new.
@@ -130,6 +132,10 @@ def discover(
     tried = {} if groups is not None else _silhouettes(z, distinct, seed)
     number = groups if groups is not None else max(tried, key=lambda k: (tried[k], -k))
     own, centres = _k_means(z, _seeds(z, known, labels), number, seed)
+    if model.config.vocab_size is None:
+        smooth = smoothed(host_x[some], z)
+        own, _ = _k_means(smooth, _means(smooth, own), number, seed)
+        centres = _means(z, own)
     cosines = np.full(len(host_x), np.nan)
     cosines[some] = (z * centres[own]).sum(axis=1)
     names = _named(z, own, centres, known, labels)
@@ -194,6 +200,13 @@ def _k_means(z: Floats, seeds: Floats, number: int, seed: int) -> tuple[Ints, Fl
         if best is None or found.inertia_ < best.inertia_:
             best = found
     return np.asarray(best.labels_, np.int64), unit_rows(best.cluster_centers_)
+
+
+def _means(z: Floats, own: Ints) -> Floats:
+    """Those of clusters at unit length; 0 of one without a row."""
+    sums = np.zeros((own.max() + 1, z.shape[1]))
+    np.add.at(sums, own, z)
+    return unit_rows(sums)
 
 
 def _silhouettes(z: Floats, distinct: int, seed: int) -> dict[int, float]:

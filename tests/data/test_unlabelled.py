@@ -18,6 +18,7 @@ from dtgcnn.data import (
     DataError,
     SpreadLabels,
     examine,
+    smoothed,
     spread_labels,
     with_pseudo_labels,
     write_file,
@@ -145,8 +146,8 @@ def test_more_rows_join_as_unlabelled_ones() -> None:
         dataset.with_unlabelled(TripletDataset.from_arrays(np.eye(3, dtype=np.float32)))
 
 
-def brute_force(x: Any, labels: Any, kept: float) -> Any:
-    """The equations of ``spread_labels`` with dense matrices, for rows that are all near."""
+def graph(x: Any) -> tuple[Any, Any, Any]:
+    """Rows at unit length, their own shares and the links' shares, (N, 1) and (N, N)."""
     rows = x.astype(np.float64) / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
     cosines = rows @ rows.T
     np.fill_diagonal(cosines, -np.inf)
@@ -156,7 +157,12 @@ def brute_force(x: Any, labels: Any, kept: float) -> Any:
             w[i, j] = max(line[j], 0.0) ** 8
     w = np.maximum(w, w.T)
     sums = w.sum(axis=1, keepdims=True)
-    a, p = 1.0 / (1.0 + sums), w / sums
+    return rows, 1.0 / (1.0 + sums), w / sums
+
+
+def brute_force(x: Any, labels: Any, kept: float) -> Any:
+    """The equations of ``spread_labels`` with dense matrices, for rows that are all near."""
+    rows, a, p = graph(x)
     z = rows
     for _ in range(2):
         z = a * rows + (1.0 - a) * (p @ z)
@@ -193,6 +199,16 @@ def test_labels_spread_by_the_equations(kept: float, monkeypatch: pytest.MonkeyP
     assert (found.labels[taken] == classes[taken]).mean() > 0.95
     np.testing.assert_array_equal(found.labels[given >= 0], given[given >= 0])
     np.testing.assert_array_equal(spread_labels(x, given, kept=kept).labels, found.labels)
+
+
+def test_values_are_smoothed_over_the_graph_of_rows() -> None:
+    x, _, _ = corpus(20)
+    values = np.random.default_rng(6).normal(size=(len(x), 3)).astype(np.float32)
+    _, a, p = graph(x)
+    z = a * values + (1.0 - a) * (p @ values)
+    z = a * values + (1.0 - a) * (p @ z)
+    z = z / np.linalg.norm(z, axis=1, keepdims=True)
+    np.testing.assert_allclose(smoothed(x, values), z, atol=1e-12)
 
 
 def test_blocks_are_smaller_where_rows_are_many(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,25 @@ def test_cosines_are_those_of_the_centres() -> None:
         np.testing.assert_allclose(found.cosines[group.rows], own, atol=1e-6)
 
 
+def test_groups_go_on_from_smoothed_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = known_model([0, 1, 2, 3])
+    x, y = blobs([0, 1, 8], 20, 1)
+    moved = y.copy()
+    moved[[3, 25, 47]] = y[[25, 47, 3]]
+    given = []
+
+    def smoothed(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+        given.extend([rows, values])
+        return np.eye(WIDTH)[moved]
+
+    monkeypatch.setattr("dtgcnn.evaluation.discovery.smoothed", smoothed)
+    found = discover(model, x, 3)
+    assert metrics.adjusted_rand_score(moved, found.assigned) == 1.0
+    np.testing.assert_array_equal(given[0], x)
+    z = model.index(x).encode(x).astype(np.float64)
+    np.testing.assert_allclose(given[1], z / np.linalg.norm(z, axis=1, keepdims=True), atol=1e-6)
+
+
 def test_the_number_of_groups_is_that_of_the_best_silhouette() -> None:
     model = known_model([0, 1, 2, 3])
     x, y = blobs([0, 1, 2, 3, 8, 9, 10], 20, 1)
