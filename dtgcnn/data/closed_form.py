@@ -4,7 +4,7 @@ descent."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,7 +99,7 @@ def fit_closed_form(
         return ClosedForm(_single({**arrays, "projection": projection}), None)
     ridge, norm, left_out = _calibrated(rows, labels, rng)
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
-    kept = _Views.of(rows[chosen], whitening, kernel_type(len(chosen)))
+    kept = _Views.of(rows[chosen], whitening)
     scale = code_weight / norm**2
     classes = int(labels.max()) + 1
     targets = class_targets(labels[chosen], classes)
@@ -135,8 +135,9 @@ class _Views(NamedTuple):
     white: Real
 
     @classmethod
-    def of(cls, rows: Floats, whitening: Whitening, dtype: type[np.floating[Any]]) -> _Views:
-        """Those of unit rows."""
+    def of(cls, rows: Floats, whitening: Whitening) -> _Views:
+        """Those of unit rows, in the precision of a kernel of so many."""
+        dtype = kernel_type(len(rows))
         return cls(rows.astype(dtype), whitening(rows).astype(dtype))
 
     def kernel(self, other: _Views) -> Real:
@@ -209,8 +210,7 @@ def _calibrated(
             rest = rest[sample_evenly(labels[rest], CALIBRATION_ROWS, rng)]
         known = rows[rest]
         whitening = Whitening.of(known, labels[rest])
-        precision = kernel_type(len(known))
-        fitted, asked = (_Views.of(r, whitening, precision) for r in (known, rows[held]))
+        fitted, asked = _Views.of(known, whitening), _Views.of(rows[held], whitening)
         if everything:
             white[held] = asked.white
         k, among = asked.kernel(fitted), fitted.own_kernel()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .metrics import unit_rows
+from .metrics import unit_means, unit_rows
 
 if TYPE_CHECKING:
     from ..model import Answers
@@ -146,13 +146,12 @@ def _without_own_class(held: Held) -> Floats:
     x, known_x = unit_rows(held.x), unit_rows(held.known_x)
     labels, known = np.asarray(held.labels), np.asarray(held.known)
     names, places = np.unique(known, return_inverse=True)
-    sums = np.zeros((len(names), known_x.shape[1]))
-    np.add.at(sums, places, known_x)
+    means = unit_means(known_x, places)
     step, found = max(1, _BLOCK_ELEMENTS // len(known_x)), []
     for block in (slice(start, start + step) for start in range(0, len(x), step)):
         pair = [
             np.where(labels[block, None] == classes, -1.0, x[block] @ rows.T).max(axis=1)
-            for rows, classes in ((known_x, known), (unit_rows(sums), names))
+            for rows, classes in ((known_x, known), (means, names))
         ]
         found.append(np.stack(pair, axis=1))
     return np.concatenate(found)

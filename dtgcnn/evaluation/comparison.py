@@ -109,7 +109,7 @@ def compare(
         if len(triplets) == 0:
             return None
         rows = np.unique(triplets)
-        given, views, place = _viewed(model, dataset, rows, progress)
+        views, place, in_bank = _viewed(model, dataset, rows, progress)
         before, after = (
             {"triplet_accuracy": triplet_accuracy(*(view[place[triplets[:, i]]] for i in range(3)))}
             for view in views
@@ -131,7 +131,7 @@ def compare(
             if gallery is not None:
                 rows, labels, drawn = rows[drawn], labels[drawn], None
         needed = rows if gallery is None else np.union1d(rows, gallery)
-        given, views, place = _viewed(model, dataset, needed, progress)
+        views, place, in_bank = _viewed(model, dataset, needed, progress)
         with progress_bar(
             "looking up", 2 * len(rows if drawn is None else drawn), progress
         ) as told:
@@ -154,25 +154,26 @@ def compare(
     own = place[rows]
     inputs, embeddings = (view[own] for view in views)
     measured = (protocol, before, after, inputs, embeddings, labels, names, beside)
-    return Comparison(*measured, _known(model, given[own]), rows)
+    return Comparison(*measured, int(in_bank[own].sum()), rows)
 
 
 def _viewed(
     model: Embedder, dataset: Items, items: Any, progress: bool
-) -> tuple[Any, tuple[Any, Any], Any]:
-    """Of some items what goes into the network, input vectors and embeddings, and of every item
-    which row of these is its own."""
+) -> tuple[tuple[Any, Any], Any, Any]:
+    """Of some items input vectors and embeddings, of every item which row of these is its own, and
+    which of the rows the model's bank holds."""
     place = np.full(dataset.num_items, -1)
     place[items] = np.arange(len(items))
     whole = len(items) == dataset.num_items
     given = model.vectors(dataset.inputs if whole else dataset.inputs_of(items))
-    embeddings = _embedded(model, given, progress)
-    return given, (model.input_vectors(given), embeddings), place
+    in_bank = np.array(model.bank_rows_of(given), np.intp)
+    embeddings = _embedded(model, given, in_bank, progress)
+    return (model.input_vectors(given), embeddings), place, in_bank >= 0
 
 
-def _embedded(model: Embedder, given: Any, progress: bool) -> Any:
-    """Embeddings of rows, those of the bank's made together where many of these are among them."""
-    places = np.array(model.bank_rows_of(given), np.intp)
+def _embedded(model: Embedder, given: Any, places: Any, progress: bool) -> Any:
+    """Embeddings of rows, whose ``places`` are those that ``bank_rows_of`` gives: those of the
+    bank's made together where many of these are among them."""
     known = places >= 0
     if not known.any() or _BANK_SHARE * known.sum() < len(model.trained_bank()):
         return model.encode(given, show_progress_bar=progress)
@@ -180,11 +181,6 @@ def _embedded(model: Embedder, given: Any, progress: bool) -> Any:
     embeddings[known] = model.bank_embeddings()[places[known]]
     embeddings[~known] = model.encode(given[~known], show_progress_bar=progress)
     return embeddings
-
-
-def _known(model: Embedder, host_x: Any) -> int:
-    """How many of these rows, as ``vectors`` gives them, the model's bank holds."""
-    return sum(place >= 0 for place in model.bank_rows_of(host_x))
 
 
 def compare_pairs(model: Embedder, pairs: Pairs) -> Comparison:
@@ -205,7 +201,8 @@ def compare_pairs(model: Embedder, pairs: Pairs) -> Comparison:
     protocol = f"{count:,} pairs: does the cosine follow the score?"
     labels = np.zeros(2 * count, np.int64)
     measured = (inputs, embeddings, labels, ["text"])
-    return Comparison(protocol, before, after, *measured, known=_known(model, given))
+    known = sum(place >= 0 for place in model.bank_rows_of(given))
+    return Comparison(protocol, before, after, *measured, known=known)
 
 
 def queries_and_gallery(

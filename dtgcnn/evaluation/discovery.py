@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import smoothed
-from .metrics import unit_rows
+from .metrics import unit_means, unit_rows
 from .projection import stratified_sample
 
 if TYPE_CHECKING:
@@ -134,8 +134,8 @@ def discover(
     own, centres = _k_means(z, _seeds(z, known, labels), number, seed)
     if model.config.vocab_size is None:
         smooth = smoothed(host_x[some], z)
-        own, _ = _k_means(smooth, _means(smooth, own), number, seed)
-        centres = _means(z, own)
+        own, _ = _k_means(smooth, unit_means(smooth, own), number, seed)
+        centres = unit_means(z, own)
     cosines = np.full(len(host_x), np.nan)
     cosines[some] = (z * centres[own]).sum(axis=1)
     names = _named(z, own, centres, known, labels)
@@ -200,13 +200,6 @@ def _k_means(z: Floats, seeds: Floats, number: int, seed: int) -> tuple[Ints, Fl
         if best is None or found.inertia_ < best.inertia_:
             best = found
     return np.asarray(best.labels_, np.int64), unit_rows(best.cluster_centers_)
-
-
-def _means(z: Floats, own: Ints) -> Floats:
-    """Those of clusters at unit length; 0 of one without a row."""
-    sums = np.zeros((own.max() + 1, z.shape[1]))
-    np.add.at(sums, own, z)
-    return unit_rows(sums)
 
 
 def _silhouettes(z: Floats, distinct: int, seed: int) -> dict[int, float]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .layout import table_lines
 
 __all__ = ["comparison_rows", "comparison_table", "nearest_rows", "pair_auc", "pair_correlations"]
-__all__ += ["retrieval_metrics", "triplet_accuracy", "unit_rows"]
+__all__ += ["retrieval_metrics", "triplet_accuracy", "unit_means", "unit_rows"]
 
 Rows = npt.ArrayLike
 Floats = npt.NDArray[np.float64]
@@ -276,6 +276,14 @@ def unit_rows(rows: Rows, *, name: str = "rows") -> Floats:
         block /= np.maximum(np.abs(block).max(axis=1, keepdims=True), _TINY)
         block /= np.maximum(np.linalg.norm(block, axis=1, keepdims=True), _TINY)
     return x
+
+
+def unit_means(rows: Floats, groups: Ints) -> Floats:
+    """(G, D) the means of rows (N, D) by ``groups`` (N,), numbers from 0 on, at unit length; zero
+    of a group without a row."""
+    sums = np.zeros((groups.max() + 1, rows.shape[1]))
+    np.add.at(sums, groups, rows)
+    return unit_rows(sums)
 
 
 def _check_positive(name: str, value: Any) -> None:

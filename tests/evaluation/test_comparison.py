@@ -113,7 +113,9 @@ def test_rows_of_the_bank_are_embedded_together(
     given = model.vectors(X)[::-1].copy()
     expected, asked, encode = model.encode(given), [], model.encode
     monkeypatch.setattr(model, "encode", lambda x, **more: asked.append(len(x)) or encode(x))
-    np.testing.assert_allclose(comparison._embedded(model, given, False), expected, atol=2e-5)
+    places = np.array(model.bank_rows_of(given))
+    found = comparison._embedded(model, given, places, False)
+    np.testing.assert_allclose(found, expected, atol=2e-5)
     few = given[:59]  # 40 others, and less than a fourth of the bank
-    assert np.array_equal(comparison._embedded(model, few, False), expected[:59])
+    assert np.array_equal(comparison._embedded(model, few, places[:59], False), expected[:59])
     assert asked == [40, 59]
