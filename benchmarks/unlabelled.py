@@ -114,10 +114,10 @@ def pseudo_labels(loader: TripletLoader, x: Any) -> TripletLoader:
     return with_pseudo_labels(loader, x, always=True)[0]
 
 
-def labelled_bank(loader: TripletLoader, x: Any) -> tuple[Any, list[int]]:
+def labelled_bank(loader: TripletLoader, x: Any, own_x: Any) -> tuple[Any, list[int]]:
     """What the bank holds where it is of labelled rows alone."""
     own = ~np.isin(loader.items, loader.pseudo)
-    return x[loader.items[own]], loader.labels[own].tolist()
+    return own_x[own], loader.labels[own].tolist()
 
 
 class Part(NamedTuple):

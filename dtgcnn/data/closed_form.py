@@ -46,19 +46,26 @@ LEAST_ROWS, MOST_CLASSES = 4, 1_000
 """Rows a class, on average, and classes, that a class code makes sense for."""
 
 
+Started = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Rows (N, D) of an embedding, and their gates (N, 1)."""
+
+
 @dataclass(frozen=True)
 class ClosedForm:
     """What ``fit_closed_form`` found.
 
     Attributes:
         arrays: by name, float32: what ``dtgcnn.model.Start`` is applied with.
-        left_out: (N, D) float32 rows and (N, 1) gates of the rows it was fitted on, each with the
-            class code that it would have if its own label were not known; None without class codes.
+        started: (N, D) float32 rows, and (N, 1) gates, of the rows it was fitted on, as
+            ``dtgcnn.model.Start`` makes them; None without class codes.
+        left_out: the same of each row with the class code that it would have if its own label were
+            not known.
         ridge: λ that was chosen.
     """
 
     arrays: dict[str, NDArray[np.float32]]
-    left_out: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+    started: Started | None = None
+    left_out: Started | None = None
     ridge: float | None = None
 
 
@@ -96,36 +103,38 @@ def fit_closed_form(
         if projection is None:
             some = sample_evenly(labels, SPREAD_ROWS, rng)
             projection = leading(whitening(rows[some]), output_dim)
-        return ClosedForm(_single({**arrays, "projection": projection}), None)
-    ridge, norm, left_out = _calibrated(rows, labels, rng)
+        return ClosedForm(_single({**arrays, "projection": projection}))
+    ridge, norm, crossed = _calibrated(rows, labels, rng)
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
     kept = _Views.of(rows[chosen], whitening)
     scale = code_weight / norm**2
     classes = int(labels.max()) + 1
     targets = class_targets(labels[chosen], classes)
-    coefficients, loo = ridge_regression(kept.own_kernel(), targets, ridge, left_out is None)
+    coefficients, loo = ridge_regression(kept.own_kernel(), targets, ridge, crossed is None)
     # K A = Y − λ A: what the code is of its own rows takes no kernel.
     place = np.full(len(rows), -1)
     place[chosen] = np.arange(len(chosen))
     own = targets - ridge * coefficients
     some = sample_evenly(labels, SPREAD_ROWS, rng)
     given = (whitening, kept, coefficients)
-    spread = _codes(rows[some], *given, place[some], own)
-    projection = leading(unit(_joined(*spread, scale)), output_dim)
+    white, (codes,) = _codes(rows[some], *given, place[some], [own])
+    projection = leading(unit(_joined(white, codes, scale)), output_dim)
     arrays |= {"rows": kept.rows, "coefficients": coefficients, "projection": projection}
     arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
-    z = np.empty((len(rows), output_dim), np.float32)
-    gates = np.empty((len(rows), 1), np.float32)
+    started, left_out = (_empty(len(rows), output_dim) for _ in range(2))
     for start in range(0, len(rows), KERNEL_BLOCK):
         block = slice(start, start + KERNEL_BLOCK)
-        if left_out is None:
-            white, codes = _codes(rows[block], *given, place[block], loo)
-        else:
-            white, codes = (array[block] for array in left_out)
-        z[block] = unit(_joined(white, codes, scale) @ projection)
-        norms = np.linalg.norm(codes, axis=1, keepdims=True)
-        gates[block] = np.minimum(1.0, (norms / norm) ** 4)
-    return ClosedForm(_single(arrays), (z, gates), ridge)
+        white, found = _codes(
+            rows[block], *given, place[block], [own] if loo is None else [own, loo]
+        )
+        views = [(white, codes) for codes in found]
+        if crossed is not None:
+            views.append((crossed[0][block], crossed[1][block]))
+        for (z, gates), (white, codes) in zip((started, left_out), views, strict=True):
+            z[block] = unit(_joined(white, codes, scale) @ projection)
+            norms = np.linalg.norm(codes, axis=1, keepdims=True)
+            gates[block] = np.minimum(1.0, (norms / norm) ** 4)
+    return ClosedForm(_single(arrays), started, left_out, ridge)
 
 
 class _Views(NamedTuple):
@@ -199,10 +208,10 @@ def _calibrated(
     rows and codes that none of them had a part in."""
     fold = folds(labels, rng)
     everything = len(rows) <= CROSS_FITTED_ROWS
+    classes = int(labels.max()) + 1
     white = np.empty(rows.shape if everything else (0, 0))
-    shape = (len(rows), int(labels.max()) + 1)
-    codes = {ridge: np.empty(shape) for ridge in RIDGES}
-    checked = []
+    checked: list[Ints] = []
+    found: list[list[Floats]] = []
     for number in range(FOLDS if everything else 1):
         held, rest = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         if not everything:
@@ -213,16 +222,26 @@ def _calibrated(
         fitted, asked = _Views.of(known, whitening), _Views.of(rows[held], whitening)
         if everything:
             white[held] = asked.white
-        k, among = asked.kernel(fitted), fitted.own_kernel()
+        k, among, targets = (
+            asked.kernel(fitted),
+            fitted.own_kernel(),
+            class_targets(labels[rest], classes),
+        )
+        # The scratch of one ridge is that of the next.
+        scratch = np.empty_like(among)
+        found.append([])
         for ridge in RIDGES:
-            a, _ = ridge_regression(among.copy(), class_targets(labels[rest], shape[1]), ridge)
-            codes[ridge][held] = k @ a
+            np.copyto(scratch, among)
+            found[-1].append(k @ ridge_regression(scratch, targets, ridge, exact=False)[0])
         checked.append(held)
     seen = np.concatenate(checked)
-    right = {r: (p[seen].argmax(axis=1) == labels[seen]).mean() for r, p in codes.items()}
+    codes = dict(zip(RIDGES, (np.concatenate(of) for of in zip(*found, strict=True)), strict=True))
+    right = {r: (p.argmax(axis=1) == labels[seen]).mean() for r, p in codes.items()}
     ridge = min(r for r, share in right.items() if share >= max(right.values()) - 0.0025)
-    norm = float(np.median(np.linalg.norm(codes[ridge][seen], axis=1)))
-    return ridge, norm, (white, codes[ridge]) if everything else None
+    norm = float(np.median(np.linalg.norm(codes[ridge], axis=1)))
+    if not everything:
+        return ridge, norm, None
+    return ridge, norm, (white, codes[ridge][np.argsort(seen)])
 
 
 def folds(labels: Ints, rng: np.random.Generator) -> Ints:
@@ -240,17 +259,27 @@ def _codes(
     kept: _Views,
     coefficients: Floats,
     place: Ints,
-    own: Floats | None,
-) -> tuple[Floats, Floats]:
-    """Rows whitened, and their codes: ``own[place]`` where ``place`` is not negative."""
-    white, codes = whitening(rows), np.empty((len(rows), coefficients.shape[1]))
-    known, others = np.flatnonzero(place >= 0), np.flatnonzero(place < 0)
-    if own is not None:
-        codes[known] = own[place[known]]
-    for block in range(0, len(others), KERNEL_BLOCK):
-        some = others[block : block + KERNEL_BLOCK]
-        codes[some] = _Views(rows[some], white[some]).kernel(kept) @ coefficients
-    return white, codes
+    known: list[Floats],
+) -> tuple[Floats, list[Floats]]:
+    """Rows whitened, and their codes as often as there are ``known`` ones: ``known[place]`` where
+    ``place`` is not negative, the kernel's where it is."""
+    white, here = whitening(rows), place >= 0
+    others = np.flatnonzero(~here)
+    sums = np.empty((len(others), coefficients.shape[1]))
+    for start in range(0, len(others), KERNEL_BLOCK):
+        block = slice(start, start + KERNEL_BLOCK)
+        some = others[block]
+        sums[block] = _Views(rows[some], white[some]).kernel(kept) @ coefficients
+    found = []
+    for own in known:
+        codes = np.empty((len(rows), coefficients.shape[1]))
+        codes[here], codes[others] = own[place[here]], sums
+        found.append(codes)
+    return white, found
+
+
+def _empty(rows: int, columns: int) -> Started:
+    return np.empty((rows, columns), np.float32), np.empty((rows, 1), np.float32)
 
 
 def _joined(white: Floats, codes: Floats, scale: float) -> Floats:

@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import linalg
 
 __all__ = ["KERNEL_BLOCK", "Real", "class_targets", "kernel", "kernel_type", "ridge_regression"]
 
@@ -47,7 +47,7 @@ def class_targets(labels: Ints, classes: int) -> Floats:
 
 
 def ridge_regression(
-    k: Real, targets: Floats, ridge: float, left_out: bool = False
+    k: Real, targets: Floats, ridge: float, left_out: bool = False, *, exact: bool = True
 ) -> tuple[Floats, Floats | None]:
     """``A = (K + λ I)⁻¹ (Y − 1/C)``, and with ``left_out`` the rows' leave-one-out predictions
     ``Y − 1/C − A_i / [(K + λ I)⁻¹]_ii``.
@@ -55,13 +55,14 @@ def ridge_regression(
     It works in the memory of ``k`` (N, N), which is symmetric: the factor takes the lower triangle,
     and K stays above the diagonal. Of single precision are the factor, and what is found with it at
     first; the error that this leaves is found in double precision and solved for again. Where that
-    does not settle, all of it is in double precision.
+    does not settle, all of it is in double precision. Without ``exact`` what single precision finds
+    is left as it is: enough to choose a ridge by.
     """
     diagonal = k.diagonal().astype(np.float64) + ridge
     k[np.diag_indices(len(k))] = diagonal
     letter = "s" if k.dtype == np.float32 else "d"
     names = "potrf", "potrs", "trtri"
-    factor, solve, invert = (getattr(linalg.lapack, letter + name) for name in names)
+    factor, solve, invert = (getattr(scipy.linalg.lapack, letter + name) for name in names)
     # LAPACK takes columns, so the lower triangle is the upper one to it.
     u, failed = factor(k.T, lower=0, clean=0, overwrite_a=1)
     a: Floats = np.zeros_like(targets)
@@ -69,7 +70,7 @@ def ridge_regression(
     for _ in range(0 if failed else _ROUNDS if k.dtype == np.float32 else 1):
         step = solve(u, missing.astype(k.dtype), lower=0)[0].astype(np.float64)
         a += step
-        settled = k.dtype != np.float32 or bool(
+        settled = not (exact and k.dtype == np.float32) or bool(
             np.linalg.norm(step) <= _SETTLED * np.linalg.norm(a)
         )
         if settled:
@@ -77,7 +78,7 @@ def ridge_regression(
         missing = targets - _product(k, diagonal, a)
     if not settled:
         if k.dtype == np.float64:
-            raise linalg.LinAlgError("the kernel of the rows is not positive definite")
+            raise scipy.linalg.LinAlgError("the kernel of the rows is not positive definite")
         k[np.diag_indices(len(k))] = diagonal - ridge
         whole = np.triu(k).astype(np.float64)
         whole += np.triu(whole, 1).T
@@ -88,7 +89,7 @@ def ridge_regression(
     own = np.zeros(len(k))
     for start in range(0, len(k), KERNEL_BLOCK):
         stop = start + KERNEL_BLOCK
-        block = np.tril(inverse[start:stop, :stop], start).astype(np.float64)
+        block = np.tril(inverse[start:stop, :stop], start)
         own[:stop] += np.einsum("ij,ij->j", block, block)
     return a, targets - a / own[:, None]
 

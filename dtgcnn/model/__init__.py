@@ -1,7 +1,7 @@
 """The model: graph, layers, head, network, bank, and ``DTGCNN`` and ``MultiTaskDTGCNN``."""
 
 from .answering import Neighbors, judged, probabilities_of
-from .bank import Bank
+from .bank import Bank, nodes_of
 from .calibration import Calibration
 from .classifier import VOTES, Answers, Classifier
 from .dtgcnn import DTGCNN, create_model
@@ -34,5 +34,6 @@ __all__ = [
     "graph_figures",
     "judged",
     "knn",
+    "nodes_of",
     "probabilities_of",
 ]

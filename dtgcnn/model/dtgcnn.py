@@ -126,7 +126,9 @@ class DTGCNN(ChangingModel, OnHub):
             return parts[0]
         return self.ops.concat([z for z, _ in parts]), self.ops.concat([gate for _, gate in parts])
 
-    def fit_start(self, host_x: HostArray, labels: HostArray) -> tuple[HostArray, HostArray] | None:
+    def fit_start(
+        self, host_x: HostArray, labels: HostArray
+    ) -> tuple[tuple[HostArray, HostArray], tuple[HostArray, HostArray]] | None:
         """Find the start of these rows (N, input_dim) of classes ``labels`` (N,), in float64 on the
         host; see ``dtgcnn.data.fit_closed_form``. One that there is already, which the network has
         learnt to add to, is kept.
@@ -136,8 +138,8 @@ class DTGCNN(ChangingModel, OnHub):
             labels: their classes.
 
         Returns:
-            What the start would be of each row, and its gate, if its own label were not known;
-            None where there are no class codes, or those of other rows.
+            What ``started`` gives of these rows, and what it would give of each if its own label
+            were not known; None where there are no class codes, or those of other rows.
         """
         from ..data import fit_closed_form
 
@@ -147,7 +149,10 @@ class DTGCNN(ChangingModel, OnHub):
         )
         if self.start is None:
             self.start = Start.of(self.ops, found.arrays)
-        return found.left_out if self.start.equals(self.ops, found.arrays) else None
+        if found.started is None or found.left_out is None:
+            return None
+        ours = self.start.equals(self.ops, found.arrays)
+        return (found.started, found.left_out) if ours else None
 
     def build_bank(
         self,

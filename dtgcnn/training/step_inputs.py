@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..array import Array, ArrayOps, HostArray, Tree, derive_key
 from ..config import DTGCNNConfig
 from ..losses import AdaptiveMarginScheduler
-from ..model import DTGCNN, Graph, graph_figures
+from ..model import DTGCNN, Graph, graph_figures, nodes_of
 
 if TYPE_CHECKING:
     from ..data import Batch, Items, TripletLoader
@@ -45,21 +45,23 @@ class TrainingInputs:
         self._row_of = {int(item): row for row, item in enumerate(loader.items)}
         host_x = vectors[loader.items]
         self._host_x = None if model.network.embedding is None else host_x
-        self._left_out: tuple[Array, Array] | None = None
+        self._left_out: tuple[Array, Array | None] | None = None
         """Of each row what goes into the network where its own label is not known, and its gate."""
-        if config.has_start:
-            left_out = model.fit_start(host_x, loader.labels)
-            if left_out is not None and config.graph_scope == "bank":
-                self._left_out = (self.ops.asarray(left_out[0]), self.ops.asarray(left_out[1]))
-        self._x, self._gate = model.started(host_x)
+        fitted = model.fit_start(host_x, loader.labels) if config.has_start else None
+        if fitted is None:
+            self._x, self._gate = model.started(host_x)
+        else:
+            known, left_out = ((self.ops.asarray(z), self.ops.asarray(gate)) for z, gate in fitted)
+            self._x, self._gate = known
+            self._left_out = left_out if config.graph_scope == "bank" else None
         self.ops.evaluate(self._x)
         if config.graph_scope == "batch":
             first = next(iter(loader.batches(0)))
             model.network.constructor.check_size(len(first.items), "a batch")
         model.classes_, model.untrained_classes = loader.dataset.label_names, []
         rows, labels = _bank_rows(loader, vectors, host_x)
-        known = (self._x, self._gate) if rows is host_x else None
-        self.bank = model.build_bank(rows, labels, known)
+        started = (self._x, self._gate) if rows is host_x else None
+        self.bank = model.build_bank(rows, labels, started)
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
         self._left_out_links: Graph | None = None
         if self._left_out is not None:
@@ -136,7 +138,8 @@ class TrainingInputs:
         """Links of all training rows to the bank: its own, where every row is in it."""
         rows = self.bank.rows_of(host_x)
         if min(rows) < 0 or self.bank.graph is None:
-            links = self.model.attach(host_x, self.model.nodes(host_x))
+            nodes = nodes_of(self.ops, self.model.network, self.model.params, self._x)
+            links = self.model.attach(host_x, nodes)
         else:
             links = self.bank.graph.rows(self.ops, self.ops.asarray(rows, "int32"))
         # The first step would lose them where memory runs out in it.

@@ -230,6 +230,10 @@ def test_rows_beyond_the_kernels_have_their_plain_codes(monkeypatch: pytest.Monk
     np.testing.assert_allclose(
         found.left_out[0][others], embedded(views[1][others], codes, found), atol=2e-5
     )
+    assert found.started is not None
+    codes = predicted(some(views, places), labels[places], found.ridge, views)
+    np.testing.assert_allclose(found.started[0], embedded(views[1], codes, found), atol=2e-5)
+    np.testing.assert_array_equal(found.started[0][others], found.left_out[0][others])
 
 
 def test_rows_are_looked_at_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

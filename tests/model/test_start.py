@@ -161,15 +161,19 @@ def test_a_model_without_a_start_has_the_rows_themselves() -> None:
 
 def test_before_the_first_step_an_embedding_is_the_start(backend: str) -> None:
     model = DTGCNN(backend=backend, **SETTINGS)
-    left_out = model.fit_start(X, LABELS)
+    views = model.fit_start(X, LABELS)
     model.build_bank(X, LABELS.tolist())
     assert all(not np.any(model.ops.to_numpy(leaf)) for leaf in model.params["head"].values())
     expected, _ = by_formula(host(model), NEW)
     np.testing.assert_allclose(model.encode(NEW), expected, atol=2e-6)
-    assert left_out is not None
+    assert views is not None
     found = fit_closed_form(X, LABELS, 8)
-    assert found.left_out is not None
-    np.testing.assert_array_equal(left_out[0], found.left_out[0])
+    for view, expected in zip(views, (found.started, found.left_out), strict=True):
+        assert expected is not None
+        np.testing.assert_array_equal(view[0], expected[0])
+    z, gate = by_formula(host(model), X)
+    np.testing.assert_allclose(views[0][0], z, atol=2e-6)
+    np.testing.assert_allclose(views[0][1], gate, atol=5e-6)
 
 
 @pytest.mark.parametrize("normalised", [True, False])
@@ -415,7 +419,7 @@ def test_rows_left_out_are_known_of_its_own_rows_alone() -> None:
     again = model.fit_start(X, LABELS)
     assert first is not None
     assert again is not None
-    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1][0], again[1][0])
     assert model.fit_start(X[::2], LABELS[::2]) is None
     assert model.fit_start(X, (LABELS + (np.arange(80) == 7)) % 4) is None
 
