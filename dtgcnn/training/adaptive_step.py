@@ -18,6 +18,8 @@ _log = logging.getLogger("dtgcnn")
 PART_ROWS = 16
 """Rows of a part of a batch, at least."""
 
+Take = Callable[[list["Batch"], int, int], dict[str, float]]
+
 
 def out_of_memory(ops: ArrayOps, error: Exception) -> bool:
     """Whether memory ran out: ``error`` is a ``MemoryError``, or the backend's ``out_of_memory``
@@ -34,8 +36,6 @@ class AdaptiveStep:
 
     Args:
         ops: the backend, which knows its library's errors.
-        take: takes one step of these batches in an epoch, each batch encoded in so many parts, and
-            returns its metrics. Where it raises, it has changed nothing.
         least_rows: a half of a batch holds so many rows at least.
         in_parts: whether batches can be encoded in parts.
     """
@@ -43,11 +43,10 @@ class AdaptiveStep:
     def __init__(
         self,
         ops: ArrayOps,
-        take: Callable[[list[Batch], int, int], dict[str, float]],
         least_rows: int = 1,
         in_parts: bool = False,
     ) -> None:
-        self._ops, self._take = ops, take
+        self._ops = ops
         self._least = least_rows
         self._in_parts = in_parts
         self.parts = 1
@@ -55,8 +54,14 @@ class AdaptiveStep:
         self.pieces = 1
         """How many steps memory lets a step be taken in."""
 
-    def __call__(self, group: list[Batch], epoch: int) -> list[dict[str, float]]:
+    def __call__(self, take: Take, group: list[Batch], epoch: int) -> list[dict[str, float]]:
         """The metrics of each step that this one was taken in.
+
+        Args:
+            take: takes one step of these batches in an epoch, each batch encoded in so many parts,
+                and returns its metrics. Where it raises, it has changed nothing.
+            group: the batches of the step.
+            epoch: from 1.
 
         Raises:
             MemoryError: memory ran out for a part that cannot be halved.
@@ -67,7 +72,7 @@ class AdaptiveStep:
         done: list[dict[str, float]] = []
         while todo:
             try:
-                done.append(self._take(todo[0], epoch, self.parts))
+                done.append(take(todo[0], epoch, self.parts))
             except Exception as error:
                 if not out_of_memory(self._ops, error):
                     raise

@@ -81,7 +81,7 @@ class TrainingRun:
         one_graph = config.graph_scope == "batch"
         in_parts = config.gradient_accumulation == "cached" and not one_graph
         least_rows = config.graph_k_neighbors + 1 if one_graph else 1
-        self._adaptive = AdaptiveStep(self.ops, self._take, least_rows, in_parts)
+        self._adaptive = AdaptiveStep(self.ops, least_rows, in_parts)
 
     def _prepare(self, objective: Objective | None, optimizer: Optimizer | None) -> None:
         config, model, ops = self.config, self.model, self.ops
@@ -119,7 +119,7 @@ class TrainingRun:
         """Take one step and return its metrics; where memory lacks for it and the config lets it,
         see ``AdaptiveStep``, and the mean of the metrics."""
         if self.config.adaptive_batch_size:
-            done = self._adaptive(group, epoch)
+            done = self._adaptive(self._take, group, epoch)
         else:
             done = [self._take(group, epoch)]
         self.taken += 1

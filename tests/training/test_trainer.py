@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,9 +21,11 @@ from dtgcnn import (
     TripletDataset,
 )
 from dtgcnn.array.tree import flatten
+from dtgcnn.callbacks import TrainerView
 from dtgcnn.config.config import LossName, MiningStrategy
 from dtgcnn.data import Batch
 from dtgcnn.evaluation.metrics import retrieval_metrics
+from dtgcnn.training.step_inputs import TrainingInputs
 
 from ..conftest import PLAIN, STARTS, blobs
 
@@ -355,3 +359,22 @@ def test_held_out_rows_are_started_and_linked_once(
     again = trainer.validate(trainer.val_loader)  # of rows encoded anew
     assert {name: trainer.history[-1][f"val_{name}"] for name in again} == again
     assert base != "none" or len({entry["val_loss"] for entry in trainer.history}) == 3
+
+
+def test_what_a_run_held_ends_with_it(labelled: TripletDataset) -> None:
+    """Without waiting for the garbage collector: of many rows it is more than the rows."""
+    held: list[weakref.ref[TrainingInputs]] = []
+
+    class Watch(Callback):
+        def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
+            found = (o for o in gc.get_objects() if isinstance(o, TrainingInputs))
+            held.extend(weakref.ref(o) for o in found if o.model is trainer.model)
+
+    model = DTGCNN(backend="numpy", **{**PLAIN, "num_epochs": 1})
+    loader, _ = labelled.create_dataloaders(batch_size=24, train_split=0.8)
+    gc.disable()
+    try:
+        Trainer(model, train_loader=loader, callbacks=[Watch()], progress=False).train()
+        assert [inputs() for inputs in held] == [None]
+    finally:
+        gc.enable()
