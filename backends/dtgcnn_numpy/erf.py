@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import special
+import scipy
 
 __all__ = ["erf"]
 
@@ -21,7 +21,7 @@ _BLOCK = 32768
 def erf(x: Any) -> Any:
     """The error function: in float32 within 5e-7, by Eigen's and XLA's rational function in x²."""
     if x.dtype != np.float32:
-        return special.erf(x)
+        return scipy.special.erf(x)
     out = np.empty(x.shape, np.float32)
     numbers, results = x.reshape(-1), out.reshape(-1)
     for start in range(0, x.size, _BLOCK):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.csgraph import connected_components
 
 from ..errors import MissingExtraError
 from .linear_maps import unit
@@ -102,7 +101,7 @@ class Corpus:
         rows = rows[self._near]
         self._links, self._own = _graph(rows)
         self._z = unit(_smoothed(self._links, self._own, rows))
-        self._part = connected_components(self._links, directed=False)[1]
+        self._part = sparse.csgraph.connected_components(self._links, directed=False)[1]
 
     def spread(self, labels: Ints, kept: float = KEPT) -> SpreadLabels:
         """What ``spread_labels`` finds where these (N,) labels are given."""

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import linalg
 
 __all__ = ["Whitening", "discriminants", "leading", "unit", "whitening_of", "within_classes"]
 
@@ -112,7 +112,7 @@ def leading(rows: Floats, count: int) -> Floats:
     """(D, count) the leading eigenvectors of ``rowsᵀ rows``, zeros where there are fewer."""
     width = rows.shape[1]
     taken = min(count, width)
-    _, vectors = linalg.eigh(rows.T @ rows, subset_by_index=(width - taken, width - 1))
+    _, vectors = scipy.linalg.eigh(rows.T @ rows, subset_by_index=(width - taken, width - 1))
     out = np.zeros((width, count))
     out[:, :taken] = _settled(vectors[:, ::-1])
     return out

@@ -23,6 +23,7 @@ from dtgcnn.data import (
     register_encoder,
 )
 from dtgcnn.data.encoders import registry as encoders
+from dtgcnn.data.encoders.ngrams import NGrams
 from dtgcnn.errors import DataError, MissingExtraError
 
 WORDS = ["card", "cash", "loan", "rate", "limit", "transfer", "pin", "lost", "late", "fee", "when"]
@@ -117,6 +118,28 @@ def test_unknown_texts_give_zero_rows_and_a_warning(
     assert "2 of 3 texts have no known n-gram" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
+        {"analyzer": "char_wb", "ngram_range": (3, 5)},
+    ],
+)
+def test_n_grams_and_their_weights_are_those_of_scikit_learn(settings: dict[str, Any]) -> None:
+    text = pytest.importorskip("sklearn.feature_extraction.text")
+    known = ["İstanbul STRASSE ﬁn", "pin  pin\tpin\n", "a\x1cb\u2003c", "x", *corpus(50)]
+    peer = text.TfidfVectorizer(**settings, sublinear_tf=True, dtype=np.float32).fit(known)
+    ngrams = NGrams(settings)
+    ngrams.know(peer.get_feature_names_out().tolist(), peer.idf_)
+    texts = [*known, "猫 !?", "straße pinned", *corpus(50, seed=1)]
+    assert list(map(ngrams.of, texts)) == list(map(peer.build_analyzer(), texts))
+    ours, theirs = ngrams.weigh(texts), peer.transform(texts)
+    for part in ("indptr", "indices", "data"):
+        a, b = getattr(ours, part), getattr(theirs, part)
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == b.dtype
+
+
 def test_no_texts_give_no_rows(fitted: TfidfEncoder) -> None:
     assert fitted.encode([]).shape == (0, 16)
 
@@ -124,10 +147,10 @@ def test_no_texts_give_no_rows(fitted: TfidfEncoder) -> None:
 def test_rare_character_n_grams_are_left_out_of_large_corpora(fitted: TfidfEncoder) -> None:
     texts = [*corpus(1001), "zyzzyva"]
     large = TfidfEncoder(8).fit(texts)
-    characters = large._blocks[1].vocabulary_
+    characters = large._blocks[1].vocabulary
     assert "yzz" not in characters
     assert "car" in characters
-    assert "yzz" in TfidfEncoder(8).fit(texts[-100:])._blocks[1].vocabulary_
+    assert "yzz" in TfidfEncoder(8).fit(texts[-100:])._blocks[1].vocabulary
 
 
 @pytest.mark.parametrize(
@@ -201,9 +224,10 @@ def test_without_scikit_learn_the_extra_is_named(
 ) -> None:
     fitted.save(tmp_path)
     monkeypatch.setitem(sys.modules, "sklearn", None)
+    rows = load_encoder(tmp_path).encode(["lost card"])
+    np.testing.assert_array_equal(rows, fitted.encode(["lost card"]))
     calls: list[Callable[[], object]] = [
         lambda: TfidfEncoder(4).fit(["a"]),
-        lambda: load_encoder(tmp_path),
         lambda: HashingEncoder(4).encode(["a"]),
     ]
     for call in calls:

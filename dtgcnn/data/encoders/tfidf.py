@@ -18,6 +18,7 @@ from ...errors import DataError
 from ...storage import replace_file
 from ..reading.raw import FloatArray
 from .encoding import checked_dim, checked_texts, digest, require, unit_batches, write_description
+from .ngrams import NGrams
 
 __all__ = ["TfidfEncoder"]
 
@@ -27,10 +28,9 @@ _WORDS: dict[str, Any] = {
     "analyzer": "word",
     "ngram_range": (1, 2),
     "token_pattern": r"(?u)\b\w+\b",
-    "max_features": 30_000,
 }
-_CHARACTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5), "max_features": 30_000}
-_KEPT = ("analyzer", "ngram_range", "token_pattern")  # what still matters for a known vocabulary
+_CHARACTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5)}
+_MOST = 30_000  # n-grams of each kind
 _RARE = 1000  # above this many texts, an n-gram of characters has to occur in two of them
 
 
@@ -41,7 +41,7 @@ class TfidfEncoder:
 
     with w and c the L2-normalised sublinear TF-IDF vectors and V the ``dim`` leading right
     singular vectors of the training corpus (Deerwester et al. 1990). Where the corpus has fewer
-    directions than that, the columns after the first ``rank`` are zero. Needs scikit-learn.
+    directions than that, the columns after the first ``rank`` are zero. Fitting needs scikit-learn.
 
     Args:
         dim: width of the rows, at least 1.
@@ -55,8 +55,7 @@ class TfidfEncoder:
     def __init__(self, dim: int = 384) -> None:
         self.dim: int = checked_dim(dim)
         self.progress = True
-        self._blocks: list[Any] = []  # fitted TfidfVectorizers
-        self._settings: list[dict[str, Any]] = []  # and what they were made with
+        self._blocks: list[NGrams] = []
         self._components: FloatArray = np.zeros((0, 0), np.float32)  # (n-grams, rank)
 
     @property
@@ -85,13 +84,12 @@ class TfidfEncoder:
         texts = checked_texts("TfidfEncoder.fit", texts)
         if not texts:
             raise DataError("TfidfEncoder.fit: 'texts': must hold at least one text, received none")
-        characters = {**_CHARACTERS, "min_df": 2 if len(texts) > _RARE else 1}
-        fitted = [(settings, _fit_block(settings, texts)) for settings in (_WORDS, characters)]
-        fitted = [(settings, block) for settings, block in fitted if block is not None]
-        if not fitted:
+        words, characters = NGrams(_WORDS), NGrams(_CHARACTERS)
+        _learn(words, texts, 1)
+        _learn(characters, texts, 2 if len(texts) > _RARE else 1)
+        self._blocks = [block for block in (words, characters) if block.vocabulary]
+        if not self._blocks:
             raise DataError("TfidfEncoder.fit: no text has a word or n-gram to learn from")
-        self._settings = [settings for settings, _ in fitted]
-        self._blocks = [block for _, block in fitted]
         self._components = _directions(self._weigh(texts), self.dim)
         if self.rank < self.dim:
             _log.warning(
@@ -142,20 +140,16 @@ class TfidfEncoder:
 
         Raises:
             DataError: a file is missing or damaged, or the two do not fit together.
-            MissingExtraError: scikit-learn is not installed.
         """
-        require("sklearn", "TfidfEncoder", "text")
         folder = Path(directory)
         try:
             description = json.loads((folder / "encoder.json").read_text(encoding="utf-8"))
             arrays = load_file(folder / "encoder.safetensors")
             encoder = cls(description["dim"])
             for i, block in enumerate(description["blocks"]):
-                vocabulary = block.pop("vocabulary")
-                settings = {name: block[name] for name in _KEPT if name in block}
-                settings["ngram_range"] = tuple(settings["ngram_range"])
-                encoder._settings.append(settings)
-                encoder._blocks.append(_known_block(settings, vocabulary, arrays[f"idf.{i}"]))
+                terms = block.pop("vocabulary")
+                encoder._blocks.append(NGrams(block))
+                encoder._blocks[-1].know(terms, arrays[f"idf.{i}"])
             encoder._components = arrays["components"]
             _check_fit(encoder._blocks, encoder._components, encoder.dim)
         except Exception as error:  # a damaged file may fail in any of the parsers
@@ -164,19 +158,17 @@ class TfidfEncoder:
 
     def _description(self) -> dict[str, Any]:
         blocks = [
-            {name: value for name, value in settings.items() if name in _KEPT}
-            | {"vocabulary": block.get_feature_names_out().tolist()}
-            for settings, block in zip(self._settings, self._blocks, strict=True)
+            {**block.settings, "vocabulary": list(block.vocabulary)} for block in self._blocks
         ]
         return {"name": self.name, "dim": self.dim, "blocks": blocks}
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
-        arrays = {f"idf.{i}": np.asarray(block.idf_) for i, block in enumerate(self._blocks)}
+        arrays = {f"idf.{i}": block.idf for i, block in enumerate(self._blocks)}
         return {**arrays, "components": self._components}
 
     def _weigh(self, texts: Sequence[str]) -> csr_array[np.float32]:
         """(N, n-grams) TF-IDF weights, the blocks side by side."""
-        return csr_array(hstack([block.transform(texts) for block in self._blocks], format="csr"))
+        return csr_array(hstack([block.weigh(texts) for block in self._blocks], format="csr"))
 
     def _require_fitted(self, method: str) -> None:
         if not self._blocks:
@@ -186,31 +178,20 @@ class TfidfEncoder:
             )
 
 
-def _vectorizer(settings: dict[str, Any], **options: Any) -> Any:
+def _learn(block: NGrams, texts: list[str], rarest: int) -> None:
+    """Let a block know the n-grams of at least ``rarest`` texts, or none where there are none."""
+    require("sklearn", "TfidfEncoder", "text")
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    if not any(block.of(text) for text in texts):
+        return
     make: Any = TfidfVectorizer
-    return make(**settings, **options, sublinear_tf=True, dtype=np.float32)
-
-
-def _fit_block(settings: dict[str, Any], texts: list[str]) -> Any | None:
-    """A vectoriser fitted to the texts, or None where they hold nothing that it counts."""
-    require("sklearn", "TfidfEncoder", "text")
-    vectorizer = _vectorizer(settings)
-    analyze = vectorizer.build_analyzer()
-    if not any(analyze(text) for text in texts):
-        return None
+    vectorizer = make(analyzer=block.of, max_features=_MOST, min_df=rarest, dtype=np.float32)
     try:
-        return vectorizer.fit(texts)
+        vectorizer.fit(texts)
     except ValueError:  # nothing is left after pruning
-        return None
-
-
-def _known_block(settings: dict[str, Any], vocabulary: list[str], idf: NDArray[Any]) -> Any:
-    """A vectoriser with the given vocabulary and weights."""
-    vectorizer = _vectorizer(settings, vocabulary={term: i for i, term in enumerate(vocabulary)})
-    vectorizer.idf_ = idf
-    return vectorizer
+        return
+    block.know(vectorizer.get_feature_names_out().tolist(), vectorizer.idf_)
 
 
 def _directions(weights: csr_array[np.float32], dim: int) -> FloatArray:
@@ -224,12 +205,9 @@ def _directions(weights: csr_array[np.float32], dim: int) -> FloatArray:
     return np.ascontiguousarray(vectors[real].T, dtype=np.float32)
 
 
-def _check_fit(blocks: list[Any], components: FloatArray, dim: int) -> None:
-    """Raise ``ValueError`` unless the arrays fit the vocabularies and each other."""
+def _check_fit(blocks: list[NGrams], components: FloatArray, dim: int) -> None:
+    """Raise ``ValueError`` unless the directions fit the vocabularies."""
     terms = sum(len(block.vocabulary) for block in blocks)
-    sizes = [len(block.vocabulary) for block in blocks]
-    if [len(block.idf_) for block in blocks] != sizes:
-        raise ValueError(f"idf must have the lengths of the vocabularies, {sizes}")
     if components.ndim != 2 or components.shape[0] != terms or components.shape[1] > dim:
         shape = components.shape
         raise ValueError(f"components must have the shape ({terms}, up to {dim}), found {shape}")

@@ -1,0 +1,89 @@
+"""``NGrams``: texts as weighted counts of the n-grams that an encoder knows."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, get_index_dtype
+
+__all__ = ["NGrams"]
+
+
+class NGrams:
+    """Words and runs of words, or of characters within words, in lower case, and their weights.
+
+        w(t) = normalise((1 + ln n_j) idf_j),   n_j: how often n-gram j occurs in t
+
+    These are the n-grams and, to the last bit, the weights of scikit-learn's ``TfidfVectorizer``,
+    which takes longer to load than a search does.
+
+    Args:
+        settings: "analyzer", "word" or "char_wb", "ngram_range", the least and the greatest length,
+            and of words "token_pattern", as ``TfidfVectorizer`` takes them.
+    """
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self.shortest, self.longest = settings["ngram_range"]
+        patterns: dict[str, Any] = {"word": settings.get("token_pattern"), "char_wb": r"\S+"}
+        self.words: re.Pattern[str] = re.compile(patterns[settings["analyzer"]])
+        self.vocabulary: dict[str, int] = {}
+        self.idf: NDArray[np.floating[Any]] = np.zeros(0, np.float32)
+
+    def know(self, terms: Sequence[str], idf: NDArray[np.floating[Any]]) -> None:
+        """Take ``terms`` and their weights for what is counted.
+
+        Raises:
+            ValueError: a term comes twice, or there is another number of weights.
+        """
+        self.vocabulary = {term: number for number, term in enumerate(terms)}
+        if not len(self.vocabulary) == len(terms) == len(idf):
+            raise ValueError(f"idf must hold one weight for each of {len(terms)} different n-grams")
+        self.idf = idf
+
+    def of(self, text: str) -> list[str]:
+        """The n-grams of a text, as often as they occur."""
+        words = self.words.findall(text.lower())
+        lengths = range(self.shortest, self.longest + 1)
+        if self.settings["analyzer"] == "word":
+            return [" ".join(words[i : i + n]) for n in lengths for i in range(len(words) - n + 1)]
+        return [part for word in words for part in _parts(word, lengths)]
+
+    def weigh(self, texts: Sequence[str]) -> csr_array[np.float32]:
+        """(N, n-grams) weights, rows at unit length or zero."""
+        columns, counts, ends = array("i"), array("i"), array("q", [0])
+        for text in texts:
+            known = Counter(map(self.vocabulary.get, self.of(text)))
+            known.pop(None, None)
+            columns.extend(known)  # type: ignore[arg-type]
+            counts.extend(known.values())
+            ends.append(len(columns))
+        weights = 1 + np.log(np.array(counts, np.float32))
+        weights *= self.idf[np.array(columns)]
+        starts = np.array(ends, np.int64)
+        starts = starts.astype(get_index_dtype((starts,), check_contents=True))
+        rows = csr_array((weights, columns, starts), shape=(len(texts), len(self.vocabulary)))
+        rows.sort_indices()
+        squares = csr_array((rows.data**2, rows.indices, rows.indptr), rows.shape)
+        norms = np.sqrt(squares @ np.ones(rows.shape[1]))
+        rows.data /= np.repeat(norms, np.diff(rows.indptr))
+        return rows
+
+
+@lru_cache(2**14)
+def _parts(word: str, lengths: range) -> list[str]:
+    """Runs of characters of a word with its borders, whole where it is shorter than a length."""
+    bordered = f" {word} "
+    parts = []
+    for length in lengths:
+        parts += [bordered[i : i + length] for i in range(max(1, len(bordered) - length + 1))]
+        if len(bordered) <= length:
+            break
+    return parts
