@@ -69,8 +69,10 @@ def search(
     has_file = not indexed or (len(arguments) > 1 and (is_stream(first) or is_data_path(first)))
     given = arguments[1:] if has_file else arguments
     if not given:
-        if not main_file(model).is_file():
+        if not model.is_dir():
             raise ValueError(f"{model}: no such folder of a model or an index")
+        if not main_file(model).is_file():
+            _saved(model, backend)  # which says what is missing there
         raise ValueError(
             f"QUERY is missing: {model} holds no index, so {first!r} is the FILE to search"
         )

@@ -153,15 +153,11 @@ def output_option(
                 raise ValueError(f"--output-format tells of standard output, and {name} is not -")
             return command(**values)
 
-        told = click.option(
-            name,
-            own,
-            type=click.Path(path_type=Path),
-            help=help,
-            required=required,
-            default=default,
-            show_default=default is not None,
-        )(writing)
+        given: dict[str, Any] = {"required": required}  # click takes a default of None for given
+        if default is not None:
+            given = {"default": default, "show_default": True}
+        kind = click.Path(path_type=Path)
+        told = click.option(name, own, type=kind, help=help, **given)(writing)
         if len(formats) == 1:
             return told
         return click.option(

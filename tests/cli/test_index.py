@@ -179,6 +179,7 @@ def test_what_cannot_be_searched_is_refused(folder: Path, indexed: Path, tmp_pat
         ((indexed, "cat", "--approximate", "x", "--by", "input"), "not with --by input"),
         ((folder / "m", folder / "corpus.txt", "cat", "--approximate", "x"), "goes with an index"),
         ((tmp_path / "nothing", "cat"), "nothing: no such folder of a model or an index"),
+        ((tmp_path, "cat"), r"no model here \(model.safetensors is missing\)"),
     ):
         done = run("search", *arguments)
         assert done.exit_code == 2, done.output

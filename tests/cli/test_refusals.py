@@ -263,9 +263,10 @@ def test_a_saved_folder_is_a_file_to_predict_and_search(tmp_path: Path) -> None:
     ("given", "message"),
     [
         (["train", "f.csv"], "Missing option '--output'"),
+        (["encode", "m", "f.csv"], "Missing option '--output'"),
         (["train", "f.csv", "--output", "m", "--epochs", "q"], "Invalid value for '--epochs': 'q'"),
     ],
-    ids=["missing", "invalid"],
+    ids=["missing", "missing file", "invalid"],
 )
 def test_the_option_is_named(given: list[str], message: str) -> None:
     ended = CliRunner().invoke(main, given)
