@@ -45,6 +45,9 @@ PAUSE = 0.05
 Step: TypeAlias = Callable[[], tuple[float, float]]
 """Takes a step and returns the loss and the gradient's norm, both from before it."""
 
+Figures: TypeAlias = dict[str, tuple[float, float, float]]
+"""Milliseconds of each step, ours first: the median, the least, and the processor's median."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -151,9 +154,9 @@ def check(task: Task, installed: list[str]) -> None:
         raise SystemExit("the models differ: nothing to compare")
 
 
-def measure(steps: dict[str, Step], warm_up: int, rounds: int) -> None:
-    """Print medians. The processor's time is that of all threads, also of those that spin in wait;
-    with one thread it is the measure that other programs disturb least."""
+def measure(steps: dict[str, Step], warm_up: int, rounds: int) -> Figures:
+    """Print medians, and return them. The processor's time is that of all threads, also of those
+    that spin in wait; with one thread it is the measure that other programs disturb least."""
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for _ in range(warm_up + rounds):
         for name, take in steps.items():
@@ -173,9 +176,10 @@ def measure(steps: dict[str, Step], warm_up: int, rounds: int) -> None:
     if others:
         best = [min(column) for column in zip(*others, strict=True)]
         print(f"{'dtgcnn / the best':30}" + "".join(f"{m / b:>15.2f}" for m, b in zip(ours, best)))
+    return figures
 
 
-def run(rows: int, threads: int, dropout: float, warm_up: int, rounds: int) -> None:
+def run(rows: int, threads: int, dropout: float, warm_up: int, rounds: int) -> Figures:
     """In a process of its own, before whose first step the libraries have not counted processors
     yet."""
     if hasattr(os, "sched_setaffinity"):
@@ -202,8 +206,9 @@ def run(rows: int, threads: int, dropout: float, warm_up: int, rounds: int) -> N
         size = f"{rows} rows" if rows else "the default training"
         print(f"\n{size}, {threads} threads, dropout {dropout}, {rounds} rounds; {versions}")
         print(f"ms, and dtgcnn by it {'median':>24} {'least':>14} {'processor':>14}")
-        measure(steps_of(task(dropout), installed), warm_up, rounds)
+        figures = measure(steps_of(task(dropout), installed), warm_up, rounds)
     print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n", flush=True)
+    return figures
 
 
 def main() -> None:

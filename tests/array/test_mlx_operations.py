@@ -41,8 +41,7 @@ class Taken(Exception):
     """The step's arguments are known."""
 
 
-@pytest.fixture(scope="module")
-def step() -> tuple[Any, Any]:
+def default_step() -> tuple[Any, Any]:
     """A step of the default training: 128 rows, each twice, that attach to the bank."""
     rng = np.random.default_rng(0)
     labels = np.arange(320) % 40
@@ -64,6 +63,11 @@ def step() -> tuple[Any, Any]:
     assert seen[0][3]["x"].shape == (256, 256)
     mx.eval(list(leaves(seen[0])))
     return pure, seen[0]
+
+
+@pytest.fixture(scope="module")
+def step() -> tuple[Any, Any]:
+    return default_step()
 
 
 @pytest.mark.parametrize(
