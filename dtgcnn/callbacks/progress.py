@@ -30,9 +30,9 @@ class ProgressBar(Callback):
     metrics that matter most, and its seconds.
 
     On a terminal that is one line, which each epoch writes anew, with the steps of an epoch that
-    lasts; figures that a narrow terminal has no room for are left out. Elsewhere a line is printed
-    after the first epoch, after each further tenth of ``config.num_epochs`` and after the last
-    epoch, also where training ends early.
+    lasts, and while answers are calibrated after the last one; figures that a narrow terminal has
+    no room for are left out. Elsewhere a line is printed after the first epoch, after each further
+    tenth of ``config.num_epochs`` and after the last epoch, also where training ends early.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class ProgressBar(Callback):
         figures = [f"{name} {metrics[name]:.4f}" for name in names]
         self._parts = [_counted(epoch, trainer), *figures, f"{metrics['seconds']:.1f} s"]
         if self._terminal:
-            self._draw(self._parts)
+            self._draw([*self._parts, "calibrating"] if epoch == total else self._parts)
         elif first or 10 * epoch // total > 10 * (epoch - 1) // total:
             self._print()
         else:
@@ -69,6 +69,8 @@ class ProgressBar(Callback):
     @override
     def on_train_end(self, trainer: TrainerView) -> None:
         if self._drawn:
+            if len(trainer.history) == trainer.config.num_epochs:
+                self._draw(self._parts)
             print(file=sys.stderr)  # the last state stays, what follows has lines of its own
         elif self._due:
             self._print()

@@ -35,6 +35,8 @@ from .options import (
     file_argument,
     ops_of,
     shorten,
+    tell,
+    tell_reading,
     write_figures,
 )
 from .streams import InputFile, output_option
@@ -99,11 +101,15 @@ def check(
     raw, odd = _read(file)
     if raw.features is not None and encoder_spec is not None:
         raise ValueError(f"--encoder goes with texts, {file} holds vectors")
+    if labels:
+        tell("checking the labels of", len(raw.rows))
     closer = check_labels(raw, _encoder_of(encoder_spec)) if labels else None
+    tell("looking over", len(raw.rows))
     found = examine(raw, batch_size)
     found.findings += odd
     if not any(finding.rule == NOT_TRAINABLE for finding in found.findings):
         told = [finding.message for finding in found.findings]
+        tell("trying to train on", len(raw.rows))
         more = _rehearsed(raw, batch_size, encoder_spec, ops)
         found.findings += [finding for finding in more if finding.message not in told]
         found.findings.sort(key=lambda finding: finding.level != "fault")
@@ -145,6 +151,7 @@ class _Warnings(logging.Handler):
 
 def _read(file: InputFile) -> tuple[RawData, list[Finding]]:
     """The file, and what is odd in it; how it was taken is shown at once."""
+    tell_reading(file)
     with _Warnings() as warned:
         raw = read_file(file, columns=columns_named())
     odd = dict.fromkeys(_own(raw, message) for message in warned.messages)

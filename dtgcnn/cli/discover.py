@@ -23,6 +23,7 @@ from .options import (
     overwrite_option,
     rows_of,
     shorten,
+    tell,
     write_figures,
 )
 from .streams import TABLES, InputFile, output_option, written
@@ -84,6 +85,7 @@ def discover(
     dataset = rows_of(file)
     loaded = load_embedder(model, ops=ops_of(backend))
     check_rows(model, loaded, dataset)
+    tell("grouping", len(dataset))
     with about(file, "groups"):
         found = find_groups(loaded, dataset.inputs, groups, seed)
     texts = dataset.texts

@@ -23,6 +23,7 @@ from .options import (
     ops_of,
     overwrite_option,
     rows_of,
+    tell,
     together,
 )
 from .streams import InputFile, output_option, written
@@ -68,6 +69,7 @@ def encode(
     dataset = rows_of(file)
     loaded = load_embedder(model, ops=ops)
     check_rows(model, loaded, dataset)
+    tell("encoding", len(dataset))
     if world.size > 1:
         world.check_same("what is encoded", _told(dataset.inputs, loaded.encode))
     embeddings = shared_rows(world, ops, "embeddings", dataset.inputs, loaded.encode)

@@ -22,6 +22,7 @@ from .options import (
     ops_of,
     overwrite_option,
     rows_of,
+    tell,
 )
 from .streams import InputFile
 
@@ -66,6 +67,7 @@ def index(
     dataset = rows_of(file)
     loaded = load_embedder(model, ops=ops_of(backend))
     check_rows(model, loaded, dataset)
+    tell("indexing", len(dataset))
     with about(file):
         indexed = SearchIndex.build(loaded, dataset, hops=hops)
     indexed.save(output, overwrite=overwrite)

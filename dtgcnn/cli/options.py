@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -32,11 +33,15 @@ __all__ = [
     "model_argument",
     "named",
 ]
-__all__ += ["ops_of", "overwrite_option", "parse_settings", "rows_of", "shorten", "threads_option"]
-__all__ += ["together", "write_figures"]
+__all__ += ["ops_of", "overwrite_option", "parse_settings", "rows_of", "shorten", "tell"]
+__all__ += ["tell_reading", "threads_option", "together", "write_figures"]
+
+_log = logging.getLogger("dtgcnn")
 
 _COLUMNS = "dtgcnn.columns"
 _DEVICE = "dtgcnn.device"
+_LARGE = 8e6  # bytes
+_MANY = 4096
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -223,16 +228,31 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
 
 def dataset_of(file: InputFile) -> TripletDataset:
     """The data of a file, whose columns options may name."""
+    tell_reading(file)
     return TripletDataset(file, columns_named())
 
 
 def rows_of(file: InputFile, *roles: str) -> TripletDataset:
     """The single texts or vectors of a file, labelled or not; one of triplets is refused. Options
     name its columns, or those of ``roles`` alone."""
+    tell_reading(file)
     dataset = TripletDataset.of_rows(file, columns_named(*roles))
     if dataset.triplets is not None:
         raise ValueError(f"{file}: holds triplets; give a file of single texts or vectors")
     return dataset
+
+
+def tell_reading(file: InputFile) -> None:
+    """Say that a file is read, where that takes a while."""
+    path = Path(file)
+    if path.is_file() and path.stat().st_size >= _LARGE:
+        _log.info("reading %s, %.0f MB", file, path.stat().st_size / 1e6)
+
+
+def tell(what: str, rows: int) -> None:
+    """Say what is done with so many rows, where that takes a while."""
+    if rows >= _MANY:
+        _log.info("%s %s rows", what, f"{rows:,}")
 
 
 def together(ops: ArrayOps, timeout: float | None = None) -> World:

@@ -22,6 +22,8 @@ from .options import (
     model_argument,
     ops_of,
     overwrite_option,
+    tell,
+    tell_reading,
 )
 from .streams import InputFile, output_option, written
 
@@ -81,10 +83,12 @@ def report(
     if not 0.0 < reject < 1.0:
         raise ValueError(f"--reject must be above 0 and below 1, received {reject}")
     check_file("--output", output, overwrite)
+    tell_reading(file)
     dataset = TripletDataset.of_rows(file, columns_named())
     loaded = load_embedder(model, ops=ops_of(backend))
     check_rows(model, loaded, dataset)
     run = _run_of(model)
+    tell("measuring and drawing", len(dataset))
     write_report(
         loaded,
         dataset,

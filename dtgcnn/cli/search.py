@@ -16,7 +16,15 @@ from ..evaluation import Hit, Ranking, SearchIndex
 from ..model import DTGCNN
 from ..storage import holds_ensemble, holds_index, main_file
 from .main import main
-from .options import backend_option, check_rows, columns_options, model_argument, ops_of, rows_of
+from .options import (
+    backend_option,
+    check_rows,
+    columns_options,
+    model_argument,
+    ops_of,
+    rows_of,
+    tell,
+)
 from .streams import InputFile, given_file, input_options, is_stream
 
 __all__ = ["search"]
@@ -105,6 +113,7 @@ def _over(model: Path, file: InputFile, backend: str) -> SearchIndex:
     dataset = rows_of(file)
     loaded = load_embedder(model, ops=ops_of(backend))
     check_rows(model, loaded, dataset)
+    tell("encoding", len(dataset))
     return SearchIndex.over(loaded, dataset)
 
 

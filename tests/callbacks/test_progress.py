@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +15,9 @@ from click.testing import CliRunner, Result
 
 from dtgcnn import DTGCNN, Callback, Trainer, TripletDataset
 from dtgcnn.callbacks import ProgressBar, StopAfter
-from dtgcnn.cli import main
-from dtgcnn.data import PieceEncoder
-from dtgcnn.data.encoders import tfidf
+from dtgcnn.cli import main, options
+from dtgcnn.data import PieceEncoder, progress_bar
+from dtgcnn.data.encoders import encoding, tfidf
 
 from ..conftest import SETTINGS
 
@@ -58,7 +59,8 @@ class Stream(io.StringIO):
     @property
     def epochs(self) -> list[int]:
         """Those that were shown."""
-        return [int(found) for found in re.findall(r"epoch +(\d+)/\d+  loss", self.getvalue())]
+        found = re.findall(r"epoch +(\d+)/\d+  loss", self.getvalue())
+        return [int(epoch) for epoch, _ in groupby(found)]
 
 
 def stream(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> Stream:
@@ -140,7 +142,8 @@ def test_metrics_that_there_are_not_are_not_shown(either: Stream) -> None:
 def test_a_terminal_has_one_line_that_moves(labelled: TripletDataset, terminal: Stream) -> None:
     trainer_of(labelled, 12).train()
     assert terminal.epochs == list(range(1, 13))
-    assert terminal.getvalue().count("\r") == 12
+    assert terminal.getvalue().count("\r") == 13
+    assert terminal.drawn[-2].endswith("  calibrating")
     line, rest = terminal.screen
     assert re.fullmatch(r"epoch 12/12  loss \d\.\d{4}  val_map@r .*  \d+\.\d s", line)
     assert rest == ""
@@ -227,6 +230,34 @@ def test_without_a_console_there_is_nothing_to_show(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "stderr", None)
     monkeypatch.setattr(sys, "stdout", None)  # as pythonw has it
     show(range(1, 3))
+
+
+def test_a_phase_that_took_long_has_a_line_where_no_bar_is_seen(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", "dtgcnn"):
+        with progress_bar("linking", 1, True) as advance:
+            advance(1)
+        assert not caplog.messages
+        monkeypatch.setattr(encoding, "_LONG", 0.0)
+        for shown in (True, False):
+            with progress_bar("linking", 1, shown) as advance:
+                advance(1)
+    assert caplog.messages == ["linking took 0 s"]
+
+
+def test_commands_say_what_they_do_with_many_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(options, "_MANY", 8)
+    monkeypatch.setattr(options, "_LARGE", 8)
+    file = tmp_path / "texts.csv"
+    file.write_text("text,label\n" + "a cat,x\na dog,y\n" * 8)
+    done = CliRunner().invoke(main, ["check", str(file)])
+    assert done.exit_code in (0, 1), done.output
+    first, *others = caplog.messages
+    assert first == f"reading {file}, 0 MB"
+    assert others[:1] == ["looking over 16 rows"]
 
 
 # -- the line that moves ----------------------------------------------------------------------

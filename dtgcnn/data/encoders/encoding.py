@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -38,6 +39,7 @@ _log = logging.getLogger("dtgcnn")
 DESCRIPTION = "encoder.json"
 
 _BATCH = 4096
+_LONG = 1.0  # seconds
 
 _PACKAGES = {"sklearn": "scikit-learn"}
 
@@ -104,7 +106,8 @@ def equal_shapes(lengths: Sequence[int], height: int) -> Iterator[tuple[list[int
 
 @contextmanager
 def progress_bar(what: str, total: int, shown: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error that counts to ``total``, where that is a terminal and ``shown``.
+    """A bar on standard error that counts to ``total``, where ``shown``; where that is no
+    terminal, a line in the log at the end of what took long.
 
     Yields the function that moves it on by a count.
     """
@@ -121,15 +124,20 @@ def progress_bar(what: str, total: int, shown: bool) -> Iterator[Callable[[int],
     )
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        begin = time.monotonic()
+        yield lambda count: None
+        took = time.monotonic() - begin
+        if took >= _LONG:
+            _log.info("%s took %.0f s", what, took)
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=total)
         yield lambda count: progress.advance(task, count)
 
