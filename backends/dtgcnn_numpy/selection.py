@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_info
+
+from .pool import blocks, each
 
 __all__ = ["count_in_rows", "top_k_indices", "top_products"]
 
@@ -17,9 +15,6 @@ _GROUP = 8
 
 _ROWS, _BLOCK = 512, 1 << 21
 """Rows and products of a block: enough for BLAS, few enough to stay in the processor's cache."""
-
-_MANY = 1 << 26
-"""Products from which on a second thread pays."""
 
 
 def count_in_rows(x: Any) -> Any:
@@ -72,55 +67,37 @@ def top_products(x: Any, y: Any, k: int, most: int) -> tuple[Any, Any]:
     """The ``k`` largest of each row of ``x yᵀ``, (N, k), and their int32 columns; NaN is last.
 
     A block of columns has few entries above the k-th that a row has found so far, and these alone
-    are looked at. Where BLAS has several threads, two share the rows of a large block; each row is
-    the work of one, so no bit depends on their number.
+    are looked at. A block of rows is the work of one thread, of as many as hold ``most`` products.
     """
     values = np.empty((len(x), k), x.dtype)
     columns = np.empty((len(x), k), np.int32)
     height = max(1, min(_ROWS, len(x), most))
     width = max(_GROUP * k, _GROUP, min(most, _BLOCK) // height // _GROUP * _GROUP)
-    held = np.empty(height * min(width, len(y)), x.dtype)
-    with _map(len(x) * len(y)) as spread:
-        for start in range(0, len(x), height):
-            rows = slice(start, start + height)
-            _search(x[rows], y, width, held, values[rows], columns[rows], spread)
+
+    def search(rows: slice) -> None:
+        _search(x[rows], y, width, values[rows], columns[rows])
+
+    parts, together = blocks(len(x), height), max(1, most // (height * width))
+    for start in range(0, len(parts), together):
+        each(search, parts[start : start + together])
     return values, columns
 
 
-def _search(
-    x: Any, y: Any, width: int, held: Any, values: Any, columns: Any, spread: Callable[..., Any]
-) -> None:
+def _search(x: Any, y: Any, width: int, values: Any, columns: Any) -> None:
     """Fill in ``values`` and ``columns`` of a block of rows."""
-    k, middle = values.shape[1], (len(x) + 1) // 2
-    halves = [slice(0, middle), slice(middle, len(x))] if len(x) > 1 else [slice(0, len(x))]
+    k = values.shape[1]
+    held = np.empty(len(x) * min(width, len(y)), x.dtype)
     for start in range(0, len(y) if k else 0, width):
         products = _products(x, y[start : start + width], held)
-
-        def select(rows: slice, start: int = start, products: Any = products) -> None:
-            if start == 0:
-                columns[rows] = top_k_indices(products[rows], k)
-                values[rows] = np.take_along_axis(products[rows], columns[rows], axis=1)
-                values[rows][np.isnan(values[rows])] = -np.inf
-                return
-            row, column = _above(products[rows], values[rows, -1])
-            if len(row):
-                found = products[rows][row, column]
-                places = (column + start).astype(np.int32)
-                _merge(values[rows], columns[rows], row, found, places)
-
-        list(spread(select, halves))
-
-
-@contextmanager
-def _map(products: int) -> Iterator[Callable[..., Any]]:
-    """``map``, on two threads where there is enough to do and BLAS has as many."""
-    if products < _MANY or not any(
-        pool["num_threads"] > 1 for pool in threadpool_info() if pool["user_api"] == "blas"
-    ):
-        yield map
-        return
-    with ThreadPoolExecutor(2) as pool:
-        yield pool.map
+        if start == 0:
+            columns[:] = top_k_indices(products, k)
+            values[:] = np.take_along_axis(products, columns, axis=1)
+            values[np.isnan(values)] = -np.inf
+            continue
+        row, column = _above(products, values[:, -1])
+        if len(row):
+            places = (column + start).astype(np.int32)
+            _merge(values, columns, row, products[row, column], places)
 
 
 def _products(x: Any, y: Any, held: Any) -> Any:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import threading
+import time
 from typing import Any
 
 import numpy as np
 import pytest
-from dtgcnn_numpy import NumpyOps
+from dtgcnn_numpy import NumpyOps, selection
 from dtgcnn_numpy.sorting import stable_argsort
+from threadpoolctl import threadpool_limits
 
 from dtgcnn.array import numerics, random
 
@@ -108,17 +111,28 @@ def test_top_products_are_those_of_the_whole_product(shape: tuple[int, int], mos
             )
 
 
-def test_two_threads_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dtgcnn_numpy.selection._MANY", 0)
-    drawn = np.random.default_rng(6)
-    x, y = (drawn.integers(-2, 3, (n, 4)).astype(np.float32) for n in (600, 9_000))
-    found = []
+@pytest.mark.parametrize("most", [300_000, 1 << 24])
+def test_threads_find_what_the_whole_product_holds(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    drawn, took = np.random.default_rng(6), set()
+    x, y = (drawn.integers(-2, 3, (n, 4)).astype(np.float32) for n in (1_600, 9_000))
+    wanted = np.argsort(-(x @ y.T), axis=1, kind="stable")[:, :12]
+    search = selection._search
+
+    def watched(rows: Any, *given: Any) -> None:
+        took.add(threading.get_ident())
+        time.sleep(0.01)
+        search(rows, *given)
+
+    monkeypatch.setattr(selection, "_search", watched)
     for threads in (1, 2):
-        pools = [{"user_api": "blas", "num_threads": threads}]
-        monkeypatch.setattr("dtgcnn_numpy.selection.threadpool_info", lambda pools=pools: pools)
-        found.append(NumpyOps().top_products(x, y, 12, 1 << 24))
-    for one, two in zip(*found, strict=True):
-        np.testing.assert_array_equal(one, two)
+        took.clear()
+        with threadpool_limits(threads, user_api="blas"):
+            values, columns = NumpyOps().top_products(x, y, 12, most)
+        np.testing.assert_array_equal(columns, wanted)
+        np.testing.assert_array_equal(values, np.take_along_axis(x @ y.T, wanted, axis=1))
+        assert len(took) == (threads if most > 300_000 else 1)
 
 
 @pytest.mark.parametrize("k", [0, 1, 4])
