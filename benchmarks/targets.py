@@ -285,10 +285,13 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="sizes that show that it runs")
     options = parser.parse_args()
     sizes = TINY if options.tiny else Sizes()
-    runs = [
-        [figure for part in options.only for figure in PARTS[part](sizes, options)]
-        for _ in range(options.runs)
-    ]
+    runs: list[list[Figure]] = []
+    for _ in range(options.runs):
+        runs.append([])
+        for part in options.only:
+            for figure in PARTS[part](sizes, options):
+                print(line((figure,)), file=sys.stderr, flush=True)  # if a later part should fail
+                runs[-1].append(figure)
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
     print(f"\n{versions}, {processors()} processors, load average {os.getloadavg()[0]:.1f}\n")
     heads = ["target", "asked", "reached", "", "medians, ours and theirs"]
