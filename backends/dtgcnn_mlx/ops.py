@@ -89,7 +89,7 @@ class MlxOps:
             x = np.asarray(x)
             if dtype is None and x.dtype.kind == "f":
                 dtype = self.dtype
-            x = mx.array(x.astype(dtype) if dtype is not None else x)
+            x = mx.array(x.astype(dtype, copy=False) if dtype is not None else x)
         return x if dtype is None else x.astype(_dtype_of(dtype))
 
     def to_numpy(self, x: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import progress_bar
-from ..model import Embedder
+from ..model import ChosenRows, Embedder
 from .metrics import comparison_table, pair_correlations, retrieval_metrics, triplet_accuracy
 from .projection import stratified_sample
 from .rivals import Rivals, measure_rivals
@@ -21,6 +21,8 @@ __all__ = ["Comparison", "compare", "compare_pairs", "queries_and_gallery"]
 
 MOST_QUERIES = 10_000
 """Most rows that are looked up; of more, so many are drawn, each class in proportion."""
+
+_BLOCK_ROWS = 8192  # embedded at a time
 
 _BANK_SHARE = 4
 """Where a fourth of the bank's rows or more are measured, all of them are embedded together, which
@@ -137,9 +139,9 @@ def compare(
         ) as told:
             before, after = (
                 retrieval_metrics(
-                    view[place[rows]],
+                    ChosenRows(view, place[rows]),
                     labels,
-                    None if gallery is None else view[place[gallery]],
+                    None if gallery is None else ChosenRows(view, place[gallery]),
                     None if gallery is None else dataset.labels[gallery],
                     only=drawn,
                     advance=told,
@@ -148,7 +150,7 @@ def compare(
             )
         if rivals and gallery is not None:
             with progress_bar("fitting rivals", 1, progress):
-                asked, among = (tuple(v[place[some]] for v in views) for some in (rows, gallery))
+                asked, among = ([ChosenRows(v, place[i]) for v in views] for i in (rows, gallery))
                 known_labels = dataset.labels[gallery]
                 beside = measure_rivals(asked, labels, among, known_labels, (before, after))
     own = place[rows]
@@ -164,8 +166,10 @@ def _viewed(
     which of the rows the model's bank holds."""
     place = np.full(dataset.num_items, -1)
     place[items] = np.arange(len(items))
-    whole = len(items) == dataset.num_items
-    given = model.vectors(dataset.inputs if whole else dataset.inputs_of(items))
+    if dataset.features is None:
+        given = model.vectors(dataset.inputs_of(items))
+    else:
+        given = ChosenRows(model.vectors(dataset.features), items)
     in_bank = np.array(model.bank_rows_of(given), np.intp)
     embeddings = _embedded(model, given, in_bank, progress)
     return (model.input_vectors(given), embeddings), place, in_bank >= 0
@@ -175,11 +179,16 @@ def _embedded(model: Embedder, given: Any, places: Any, progress: bool) -> Any:
     """Embeddings of rows, whose ``places`` are those that ``bank_rows_of`` gives: those of the
     bank's made together where many of these are among them."""
     known = places >= 0
-    if not known.any() or _BANK_SHARE * known.sum() < len(model.trained_bank()):
-        return model.encode(given, show_progress_bar=progress)
+    if known.any() and _BANK_SHARE * known.sum() < len(model.trained_bank()):
+        known[:] = False
     embeddings = np.empty((len(given), model.get_embedding_dimension()), np.float32)
-    embeddings[known] = model.bank_embeddings()[places[known]]
-    embeddings[~known] = model.encode(given[~known], show_progress_bar=progress)
+    if known.any():
+        embeddings[known] = model.bank_embeddings()[places[known]]
+    others = np.flatnonzero(~known)
+    with progress_bar("embedding", len(others), progress) as told:
+        for start in range(0, len(others), _BLOCK_ROWS):
+            block = others[start : start + _BLOCK_ROWS]
+            embeddings[block] = model.embed(given[block], advance=told)
     return embeddings
 
 

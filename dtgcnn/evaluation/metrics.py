@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..model import ChosenRows
 from .layout import table_lines
 
 __all__ = ["comparison_rows", "comparison_table", "nearest_rows", "pair_auc", "pair_correlations"]
 __all__ += ["retrieval_metrics", "triplet_accuracy", "unit_means", "unit_rows"]
 
-Rows = npt.ArrayLike
+Rows = npt.ArrayLike | ChosenRows
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -25,7 +26,8 @@ _STEPS = 1 << 30
 _ROW_BITS = 31
 _ROW_MASK = (1 << _ROW_BITS) - 1
 _NEVER = np.iinfo(np.int64).max
-_BLOCK_ELEMENTS = 1 << 23  # similarities held at once: 64 MiB in float64
+_BLOCK_ELEMENTS = 1 << 22  # keys, or similarities, held at once: 32 MiB in float64
+_GALLERY_ROWS = 2048  # compared at once
 _BLOCK_ROWS = 4096  # brought to unit length at once, which bounds what is held beside them
 _TINY = np.finfo(np.float64).tiny
 _COUNTS = ("queries", "lone_queries")
@@ -69,8 +71,8 @@ def retrieval_metrics(
         gallery_labels: (G,) classes of the gallery; given exactly when ``gallery`` is.
         ks: cut-offs of recall. A k beyond the gallery means the whole gallery.
         knn: neighbours that vote; likewise clipped to the gallery.
-        block_rows: the most queries ranked at once; a large gallery makes it fewer, so that beside
-            the float64 copies of the inputs a call works in about 300 MB.
+        block_rows: the most queries ranked at once; many neighbours make it fewer, so that a call
+            works in 64 MiB beside its inputs.
         only: numbers of the queries that are measured, the others being gallery rows at most; all
             where None.
         advance: told how many queries are ranked, block by block.
@@ -89,7 +91,7 @@ def retrieval_metrics(
     if leave_one_out != (gallery_labels is None):
         given = "gallery_labels" if leave_one_out else "gallery"
         raise ValueError(f"gallery and gallery_labels go together, received only {given}")
-    q, g = _vectors(queries, gallery)
+    q, g = _units(queries, gallery)
     g_labels = query_labels if gallery_labels is None else gallery_labels
     q_class, g_class = _classes(query_labels, g_labels, len(q), len(g))
     relevant = np.bincount(g_class, minlength=int(q_class.max()) + 1)[q_class] - leave_one_out
@@ -99,11 +101,8 @@ def retrieval_metrics(
         raise ValueError(f"no query has a gallery row of its class: all {len(asked)} are lone")
 
     top = min(len(g) - leave_one_out, max(*ks, knn, int(relevant.max())))
-    rows = max(1, min(block_rows, _BLOCK_ELEMENTS // len(g)))
     blocks = []
-    for start in range(0, len(used), rows):
-        block = used[start : start + rows]
-        neighbors, similarity = _nearest(q[block], g, top, block if leave_one_out else None)
+    for block, neighbors, similarity in _nearest(q, used, g, top, leave_one_out, block_rows):
         found = g_class[neighbors]
         scores = _rank_scores(found == q_class[block, None], relevant[block], ks)
         elected = _vote(found[:, :knn], similarity[:, :knn])
@@ -245,16 +244,12 @@ def nearest_rows(rows: Rows, k: int, gallery: Rows | None = None) -> tuple[Ints,
     Raises:
         ValueError: rows are not 2-D, equally wide or finite.
     """
-    q, g = _vectors(rows, gallery)
+    q, g = _units(rows, gallery)
     top = min(k, len(g) - (gallery is None))
     if not top:
         return np.zeros((len(q), 0), np.int64), np.zeros((len(q), 0))
-    found = []
-    each = max(1, _BLOCK_ELEMENTS // len(g))
-    for start in range(0, len(q), each):
-        block = np.arange(start, min(start + each, len(q)))
-        found.append(_nearest(q[block], g, top, block if gallery is None else None))
-    near, steps = map(np.concatenate, zip(*found))
+    found = _nearest(q, np.arange(len(q)), g, top, gallery is None)
+    _, near, steps = map(np.concatenate, zip(*found))
     return near, steps / _STEPS
 
 
@@ -268,14 +263,47 @@ def unit_rows(rows: Rows, *, name: str = "rows") -> Floats:
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"{name} must be a non-empty (N, D) array, received shape {x.shape}")
     for start in range(0, len(x), _BLOCK_ROWS):
-        block = x[start : start + _BLOCK_ROWS]
-        finite = np.isfinite(block).all(axis=1)
-        if not finite.all():
-            raise ValueError(f"{name} must be finite, row {start + finite.argmin()} is not")
-        # Dividing by the largest entry first keeps the squares from overflowing or vanishing.
-        block /= np.maximum(np.abs(block).max(axis=1, keepdims=True), _TINY)
-        block /= np.maximum(np.linalg.norm(block, axis=1, keepdims=True), _TINY)
+        _bring_to_unit(x[start : start + _BLOCK_ROWS], start, name)
     return x
+
+
+def _bring_to_unit(block: Floats, start: int, name: str) -> tuple[Floats, Floats]:
+    """Divide rows by their largest entries, which keeps the squares from overflowing or vanishing,
+    and then by their lengths; both are returned."""
+    finite = np.isfinite(block).all(axis=1)
+    if not finite.all():
+        raise ValueError(f"{name} must be finite, row {start + finite.argmin()} is not")
+    largest = np.maximum(np.abs(block).max(axis=1, keepdims=True), _TINY)
+    block /= largest
+    lengths = np.maximum(np.linalg.norm(block, axis=1, keepdims=True), _TINY)
+    block /= lengths
+    return largest, lengths
+
+
+class _Units:
+    """What ``unit_rows`` gives, made anew of the rows that are asked for."""
+
+    def __init__(self, rows: Rows, name: str) -> None:
+        x: Any = rows if isinstance(rows, ChosenRows) else np.asarray(rows)
+        if getattr(x, "dtype", np.dtype("f")).kind not in "biuf":
+            x = x.astype(np.float64)
+        if len(x.shape) != 2 or 0 in x.shape:
+            raise ValueError(f"{name} must be a non-empty (N, D) array, received shape {x.shape}")
+        self.rows, self.shape = x, x.shape
+        divisors = [
+            _bring_to_unit(np.array(x[start : start + _BLOCK_ROWS], np.float64), start, name)
+            for start in range(0, len(x), _BLOCK_ROWS)
+        ]
+        self._largest, self._lengths = map(np.concatenate, zip(*divisors))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, places: Any) -> Floats:
+        block = np.array(self.rows[places], np.float64)
+        block /= self._largest[places]
+        block /= self._lengths[places]
+        return block
 
 
 def unit_means(rows: Floats, groups: Ints) -> Floats:
@@ -291,9 +319,9 @@ def _check_positive(name: str, value: Any) -> None:
         raise ValueError(f"{name} must be an integer of at least 1, received {value!r}")
 
 
-def _vectors(queries: Rows, gallery: Rows | None) -> tuple[Floats, Floats]:
-    q = unit_rows(queries, name="queries")
-    g = q if gallery is None else unit_rows(gallery, name="gallery")
+def _units(queries: Rows, gallery: Rows | None) -> tuple[_Units, _Units]:
+    q = _Units(queries, "queries")
+    g = q if gallery is None else _Units(gallery, "gallery")
     if q.shape[1] != g.shape[1]:
         widths = f"{q.shape[1]} and {g.shape[1]}"
         raise ValueError(f"queries and gallery must be equally wide, received {widths}")
@@ -324,23 +352,46 @@ def _labels(name: str, labels: npt.ArrayLike, n: int) -> npt.NDArray[Any]:
     return array
 
 
-def _nearest(q: Floats, g: Floats, top: int, own: Ints | None) -> tuple[Ints, Ints]:
-    """The ``top`` nearest gallery rows of each query, nearest first, and their similarities.
+def _nearest(
+    q: _Units, used: Ints, g: _Units, top: int, themselves: bool, block_rows: int = 1024
+) -> Iterator[tuple[Ints, Ints, Ints]]:
+    """Some of the queries ``used``, their ``top`` nearest gallery rows, nearest first, and the
+    similarities of these, until all have been.
 
-    ``own`` (B,) is the gallery row that each query itself is, never returned. Similarities are
+    With ``themselves`` queries are gallery rows, and none is its own neighbour. Similarities are
     int64 in steps of 2⁻³⁰, so that their sums are exact.
     """
-    distance = q @ g.T
+    spare = max(top, min(_GALLERY_ROWS, len(g)))
+    height = max(1, min(block_rows, _BLOCK_ELEMENTS // (top + spare)))
+    keys = np.empty((min(height, len(used)), top + spare), np.int64)
+    for start in range(0, len(used), height):
+        block, filled = used[start : start + height], 0
+        rows, own = q[block], keys[: len(used) - start]
+        for first in range(0, len(g), _GALLERY_ROWS):
+            others = g[first : first + _GALLERY_ROWS]
+            if filled + len(others) > keys.shape[1]:
+                own[:, :filled].partition(top - 1, axis=1)
+                filled = top
+            stop = filled + len(others)
+            own[:, filled:stop] = _keys(rows, others, first)
+            if themselves:
+                itself = np.flatnonzero((first <= block) & (block < first + len(others)))
+                own[itself, filled + block[itself] - first] = _NEVER
+            filled = stop
+        own[:, :filled].partition(top - 1, axis=1)
+        nearest = np.sort(own[:, :top], axis=1)
+        yield block, nearest & _ROW_MASK, _STEPS - (nearest >> _ROW_BITS)
+
+
+def _keys(rows: Floats, others: Floats, first: int) -> Ints:
+    """The keys of gallery rows from the row ``first`` on, for each query."""
+    distance = rows @ others.T
     np.subtract(1.0, distance, out=distance)
     distance *= _STEPS
     keys = np.rint(distance, out=distance).astype(np.int64)
     keys <<= _ROW_BITS
-    keys += np.arange(len(g))
-    if own is not None:
-        keys[np.arange(len(q)), own] = _NEVER
-    keys.partition(top - 1, axis=1)
-    nearest = np.sort(keys[:, :top], axis=1)
-    return nearest & _ROW_MASK, _STEPS - (nearest >> _ROW_BITS)
+    keys += np.arange(first, first + len(others))
+    return keys
 
 
 def _rank_scores(hits: Bools, relevant: Ints, ks: Sequence[int]) -> dict[str, Floats]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import textwrap
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..model import ChosenRows
 from .layout import table_lines
 from .metrics import unit_rows
 from .projection import stratified_sample
@@ -94,9 +95,9 @@ class Rivals:
 
 
 def measure_rivals(
-    queries: tuple[npt.ArrayLike, npt.ArrayLike],
+    queries: Sequence[npt.ArrayLike | ChosenRows],
     query_labels: npt.ArrayLike,
-    gallery: tuple[npt.ArrayLike, npt.ArrayLike],
+    gallery: Sequence[npt.ArrayLike | ChosenRows],
     gallery_labels: npt.ArrayLike,
     metrics: tuple[Mapping[str, float], Mapping[str, float]],
     max_rows: int = _MOST_ROWS,
@@ -132,7 +133,7 @@ def measure_rivals(
         ways, missing = {}, "scikit-learn is not installed: pip install 'dtgcnn[text]'"
         left_out[f"{CENTROID}, {LOGISTIC} and {DISCRIMINANT}"] = missing
     for i, view in enumerate((INPUT, TRAINED)):
-        q, g = unit_rows(np.asarray(queries[i])[asked]), unit_rows(np.asarray(gallery[i])[chosen])
+        q, g = (unit_rows(_some(*of)) for of in ((queries[i], asked), (gallery[i], chosen)))
         for name in ways if view == INPUT else ways.keys() & {CENTROID}:
             try:
                 _refuse_large(name, len(g), g.shape[1], len(np.unique(known)))
@@ -143,6 +144,10 @@ def measure_rivals(
                 left_out[f"{name} on the {VIEWS[view]}"] = reason
     verdict = _verdict(accuracy, *metrics, len(asked))
     return Rivals(len(asked), len(known), len(chosen), accuracy, left_out, verdict)
+
+
+def _some(rows: npt.ArrayLike | ChosenRows, places: Any) -> Any:
+    return (rows if isinstance(rows, ChosenRows) else np.asarray(rows))[places]
 
 
 def _ways() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from .dtgcnn import DTGCNN, create_model
 from .embedder import Embedder
 from .encoding import ENCODE_ROWS, Encodes
 from .graph import EfficientGraphConstructor, Graph, graph_figures, knn
+from .input_rows import ChosenRows
 from .layers import BatchNorm
 from .multitask import MultiTaskDTGCNN
 from .network import Network
@@ -21,6 +22,7 @@ __all__ = [
     "Bank",
     "BatchNorm",
     "Calibration",
+    "ChosenRows",
     "Classifier",
     "EfficientGraphConstructor",
     "Embedder",

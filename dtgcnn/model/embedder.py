@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +10,7 @@ from ..array import HostArray
 from ..config import DTGCNNConfig
 from .bank import Bank
 from .classifier import VOTES, Answers
+from .encoding import ENCODE_ROWS
 
 if TYPE_CHECKING:
     from ..storage import IndexFile
@@ -48,6 +49,15 @@ class Embedder(Protocol):
 
     def get_embedding_dimension(self) -> int:
         """Columns of an embedding."""
+        ...
+
+    def embed(
+        self,
+        host_x: HostArray,
+        batch_size: int = ENCODE_ROWS,
+        advance: Callable[[int], None] | None = None,
+    ) -> HostArray:
+        """Embeddings of what ``vectors`` gave; see ``Encodes``."""
         ...
 
     def encode(self, x: Any, *, show_progress_bar: bool | None = False) -> HostArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..array import Array, ArrayOps, HostArray, numerics
@@ -10,10 +11,39 @@ from ..config import DTGCNNConfig
 if TYPE_CHECKING:
     from ..data import Encoder
 
-__all__ = ["checked_rows", "device_rows"]
+__all__ = ["ChosenRows", "checked_rows", "device_rows"]
 
 DEVICE_ROWS = 1 << 14
 """Rows checked and normalised at a time, which bounds what is held beside them."""
+
+
+class ChosenRows:
+    """Some rows of a host array, which stand for an array of their own: copied as they are asked
+    for, a block at a time.
+
+    Args:
+        rows: (N, D), maybe mapped from a file.
+        items: (M,) their numbers.
+    """
+
+    def __init__(self, rows: HostArray, items: HostArray) -> None:
+        self.rows, self.items = rows, items
+        self.shape: tuple[int, ...] = (len(items), *rows.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, places: Any) -> HostArray:
+        return self.rows[self.items[places]]
+
+    def __iter__(self) -> Iterator[HostArray]:
+        for block in self.blocks():
+            yield from block
+
+    def blocks(self) -> Iterator[HostArray]:
+        """All of them, in order."""
+        for start in range(0, len(self), DEVICE_ROWS):
+            yield self[start : start + DEVICE_ROWS]
 
 
 def checked_rows(
@@ -79,9 +109,9 @@ def _prompt(encoder: Encoder, name: str | None) -> dict[str, Any]:
 def device_rows(ops: ArrayOps, config: DTGCNNConfig, host_x: HostArray) -> Array:
     """Host rows on the device; see ``DTGCNN.device_rows``."""
     if config.vocab_size is not None:
-        return ops.asarray(host_x, "int32")
+        return ops.asarray(host_x[:], "int32")
     if len(host_x) <= DEVICE_ROWS:
-        return _unit_rows(ops, ops.asarray(host_x))
+        return _unit_rows(ops, ops.asarray(host_x[:]))
     blocks = []
     for start in range(0, len(host_x), DEVICE_ROWS):
         blocks.append(_unit_rows(ops, ops.asarray(host_x[start : start + DEVICE_ROWS])))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..array import HostArray
-from ..model import DTGCNN, Calibration, judged
+from ..model import DTGCNN, Calibration, ChosenRows, judged
 
 __all__ = ["calibrate"]
 
@@ -14,7 +14,7 @@ MOST_ROWS = 2_000
 """Most of them that are looked at, evenly over all."""
 
 
-def calibrate(model: DTGCNN, host_x: HostArray, labels: HostArray) -> None:
+def calibrate(model: DTGCNN, host_x: HostArray | ChosenRows, labels: HostArray) -> None:
     """Measure how sure the model may be, and what it should refuse; see ``fit_calibration``.
 
     Args:

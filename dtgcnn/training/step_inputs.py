@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..array import Array, ArrayOps, HostArray, Tree, derive_key
 from ..config import DTGCNNConfig
 from ..losses import AdaptiveMarginScheduler
-from ..model import DTGCNN, Graph, graph_figures, nodes_of
+from ..model import DTGCNN, ChosenRows, Graph, graph_figures, nodes_of
 
 if TYPE_CHECKING:
     from ..data import Batch, Items, TripletLoader
@@ -20,6 +21,9 @@ _log = logging.getLogger("dtgcnn")
 
 _LISTS = ("neighbors", "weights", "own")
 """What links to a bank are made of."""
+
+BLOCK_ROWS = 4096
+"""Rows compared at a time."""
 
 MOST_ISOLATED = 0.5
 """The share of rows without a link from which on a graph is told to be none."""
@@ -43,17 +47,28 @@ class TrainingInputs:
     ) -> None:
         self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
         self._row_of = {int(item): row for row, item in enumerate(loader.items)}
-        host_x = vectors[loader.items]
+        host_x = ChosenRows(vectors, loader.items)
         self._host_x = None if model.network.embedding is None else host_x
         self._left_out: tuple[Array, Array | None] | None = None
-        """Of each row what goes into the network where its own label is not known, and its gate."""
+        """Of the rows that are otherwise where their own label is not known: what goes into the
+        network then, and their gate."""
+        self._changed: dict[int, int] = {}
+        """Which of these rows each row is, where it is one."""
         fitted = model.fit_start(host_x, loader.labels) if config.has_start else None
         if fitted is None:
             self._x, self._gate = model.started(host_x)
         else:
-            known, left_out = ((self.ops.asarray(z), self.ops.asarray(gate)) for z, gate in fitted)
-            self._x, self._gate = known
-            self._left_out = left_out if config.graph_scope == "bank" else None
+            (z, gate), left_out = fitted
+            if config.graph_scope == "bank":
+                changed = _changed((z, gate), left_out)
+                self._changed = {row: place for place, row in enumerate(changed)}
+                self._left_out = (
+                    self.ops.asarray(left_out[0][changed]),
+                    self.ops.asarray(left_out[1][changed]),
+                )
+            del fitted, left_out  # before what stays is on the device too
+            self._x, self._gate = self.ops.asarray(z), self.ops.asarray(gate)
+            del z, gate
         self.ops.evaluate(self._x)
         if config.graph_scope == "batch":
             first = next(iter(loader.batches(0)))
@@ -65,7 +80,8 @@ class TrainingInputs:
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
         self._left_out_links: Graph | None = None
         if self._left_out is not None:
-            self._left_out_links = model.attach(host_x, self._left_out[0])
+            some = ChosenRows(vectors, loader.items[list(self._changed)])
+            self._left_out_links = model.attach(some, self._left_out[0])
             self.ops.evaluate(*(getattr(self._left_out_links, name) for name in _LISTS))
         self.graph_figures = self._figures(host_x)
         """The homophily of the links to the bank; empty in batch scope."""
@@ -86,12 +102,21 @@ class TrainingInputs:
         links. With class codes each row stands there twice, first as if its label were not known:
         an anchor that saw its own label would have nothing to learn."""
         ops = self.ops
-        rows = ops.asarray([self._row_of[int(item)] for item in items], "int32")
+        rows = [self._row_of[int(item)] for item in items]
         known = _taken(ops, rows, self._x, self._gate, self._links)
         if self._left_out is None:
             return known
-        anchors = _taken(ops, rows, *self._left_out, self._left_out_links)
-        return {name: _alternating(ops, anchors[name], known[name]) for name in known}
+        places = [self._changed[row] for row in rows if row in self._changed]
+        tables = known
+        if places:
+            anchors = _taken(ops, places, *self._left_out, self._left_out_links)
+            tables = {n: ops.concat([own, anchors[n]]) for n, own in known.items()}
+        order, after = [], len(rows)
+        for i, row in enumerate(rows):
+            order += [after if row in self._changed else i, i]
+            after += row in self._changed
+        turns = ops.asarray(order, "int32")
+        return {name: ops.take(table, turns) for name, table in tables.items()}
 
     def relink(self) -> None:
         """Link the rows to the bank as it is now, where an embedding layer has moved them."""
@@ -134,7 +159,7 @@ class TrainingInputs:
         arrays = loss_arrays(ops, config, data, _doubled(batch), key, self.margin(epoch))
         return {**arrays, "anchors": ops.asarray([True, False] * len(batch.items), "bool")}
 
-    def _link(self, host_x: HostArray) -> Graph:
+    def _link(self, host_x: ChosenRows) -> Graph:
         """Links of all training rows to the bank: its own, where every row is in it."""
         rows = self.bank.rows_of(host_x)
         if min(rows) < 0 or self.bank.graph is None:
@@ -146,7 +171,7 @@ class TrainingInputs:
         self.ops.evaluate(links.neighbors, links.weights, links.own)
         return links
 
-    def _figures(self, host_x: HostArray) -> dict[str, float]:
+    def _figures(self, host_x: ChosenRows) -> dict[str, float]:
         if self._links is None:
             return {}
         ops = self.ops
@@ -157,7 +182,7 @@ class TrainingInputs:
 
 
 def _bank_rows(
-    loader: TripletLoader, vectors: HostArray, host_x: HostArray
+    loader: TripletLoader, vectors: HostArray, host_x: ChosenRows
 ) -> tuple[HostArray, list[int]]:
     """The rows that the bank is made of, ``host_x`` where there are no nodes beside the loader's
     rows, and their classes: −1 where these are not given."""
@@ -170,20 +195,29 @@ def _bank_rows(
     return vectors[items], labels + [-1] * len(loader.nodes)
 
 
-def _taken(ops: ArrayOps, rows: Array, x: Array, gate: Array | None, links: Graph | None) -> Tree:
+def _changed(before: Sequence[HostArray], after: Sequence[HostArray]) -> list[int]:
+    """The rows that differ in one of the arrays (N, D)."""
+    found: set[int] = set()
+    for one, other in zip(before, after, strict=True):
+        for start in range(0, len(one), BLOCK_ROWS):
+            block = slice(start, start + BLOCK_ROWS)
+            rows = (one[block] != other[block]).any(axis=1).nonzero()[0]
+            found.update((start + rows).tolist())
+    return sorted(found)
+
+
+def _taken(
+    ops: ArrayOps, rows: list[int], x: Array, gate: Array | None, links: Graph | None
+) -> Tree:
     """Some rows, and their gates and links where there are some."""
-    arrays = {"x": ops.take(x, rows)}
+    indices = ops.asarray(rows, "int32")
+    arrays = {"x": ops.take(x, indices)}
     if gate is not None:
-        arrays["gate"] = ops.take(gate, rows)
+        arrays["gate"] = ops.take(gate, indices)
     if links is not None:
-        lists = links.rows(ops, rows)
+        lists = links.rows(ops, indices)
         arrays |= {name: getattr(lists, name) for name in _LISTS}
     return arrays
-
-
-def _alternating(ops: ArrayOps, first: Array, second: Array) -> Array:
-    """Rows of two arrays (N, D) in turn, (2N, D)."""
-    return ops.reshape(ops.concat([first, second], axis=1), (2 * first.shape[0], first.shape[1]))
 
 
 def _doubled(batch: Batch) -> Batch:

@@ -16,7 +16,7 @@ from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, P
 from ..config import DTGCNNConfig, refuse_unless
 from ..errors import TrainingError
 from ..losses import LossFunction, NamedLoss, Objective, as_objective, config_objective
-from ..model import DTGCNN, Calibration
+from ..model import DTGCNN, Calibration, ChosenRows
 from ..optim import Optimizer
 from .best_epoch import chosen_by
 from .calibration import calibrate
@@ -249,8 +249,7 @@ class Trainer:
             return
         self.model.calibration = Calibration()
         if _has_rows(val_loader) and val_loader.triplets is None:
-            items = val_loader.items
-            calibrate(self.model, self._vectors_of(val_loader)[items], val_loader.labels)
+            calibrate(self.model, self._rows_of(val_loader), val_loader.labels)
 
     def _offer(self, run: TrainingRun, epoch: int, metrics: dict[str, float]) -> None:
         """Let the run keep the weights of ``epoch`` where they do better on the held-out rows than
@@ -366,15 +365,15 @@ class Trainer:
 
     def embed_side(self, loader: TripletLoader) -> HostArray:
         """Embeddings of ``loader.items``, in order, under the present model."""
-        return self.model.encode(self._vectors_of(loader)[loader.items])
+        return self.model.embed(self._rows_of(loader))
 
     def _embed_together(self, loader: TripletLoader) -> HostArray:
         """The same as ``embed_side``, its rows shared out over the processes."""
-        rows = self._vectors_of(loader)[loader.items]
+        rows = self._rows_of(loader)
         ops, encode = self.model.ops, self.model.encode
         if self.world.size == 1 and self.model.network.embedding is None:
             return self.model.embed(rows, held=self._held)
-        return shared_rows(self.world, ops, "embeddings of held-out rows", rows, encode)
+        return shared_rows(self.world, ops, "embeddings of held-out rows", rows[:], encode)
 
     def validate(self, loader: TripletLoader | None) -> dict[str, float]:
         """The loss and its metrics over a loader's batches, embedded as ``encode`` does, each batch
@@ -388,6 +387,10 @@ class Trainer:
         if len(loader) > 0:
             metrics = validate(self.model, self.config, self._objective(), loader, embeddings)
         return metrics | retrieval(self.model, loader, embeddings)
+
+    def _rows_of(self, loader: TripletLoader) -> ChosenRows:
+        """The vectors of ``loader.items``, in order."""
+        return ChosenRows(self._vectors_of(loader), loader.items)
 
     def _vectors_of(self, loader: TripletLoader) -> HostArray:
         """The vectors of the loader's whole dataset, (num_items, input_dim), made once.

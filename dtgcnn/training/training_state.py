@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ..array import HostArray
 from ..config import DTGCNNConfig
 from ..errors import CheckpointError
+from ..model import ChosenRows
 
 if TYPE_CHECKING:
     from ..callbacks import Callback
@@ -284,7 +285,9 @@ def fingerprint(loader: TripletLoader, vectors: HostArray | None = None) -> str:
     too, where they are given."""
     digest = hashlib.sha256(f"{loader.batch_size} {len(loader)} {loader.seed}".encode())
     if vectors is not None:
-        digest.update(vectors[loader.items].tobytes() + vectors[loader.nodes].tobytes())
+        for items in (loader.items, loader.nodes):
+            for block in ChosenRows(vectors, items).blocks():
+                digest.update(block.tobytes())
     targets = loader.dataset.targets
     targets = None if targets is None else targets[loader.items]
     for array in (loader.items, loader.labels, loader.triplets, targets):
@@ -297,5 +300,8 @@ def content_of(loader: TripletLoader) -> str:
     texts, features = loader.dataset.texts, loader.dataset.features
     if texts is None:
         assert features is not None
-        return hashlib.sha256(features[loader.items].tobytes()).hexdigest()
+        digest = hashlib.sha256()
+        for block in ChosenRows(features, loader.items).blocks():
+            digest.update(block.tobytes())
+        return digest.hexdigest()
     return hashlib.sha256(json.dumps([texts[item] for item in loader.items]).encode()).hexdigest()

@@ -26,7 +26,10 @@ class Same:
 
     input_vectors = vectors
 
-    def encode(self, x: Any, show_progress_bar: bool = False) -> Any:
+    def get_embedding_dimension(self) -> int:
+        return X.shape[1]
+
+    def embed(self, x: Any, advance: Any = None) -> Any:
         self.encoded += len(x)
         return x
 
@@ -111,8 +114,8 @@ def test_rows_of_the_bank_are_embedded_together(
     model.fit_start(model.vectors(X[:80]), LABELS[:80])
     model.build_bank(model.vectors(X[:80]), LABELS[:80].tolist())
     given = model.vectors(X)[::-1].copy()
-    expected, asked, encode = model.encode(given), [], model.encode
-    monkeypatch.setattr(model, "encode", lambda x, **more: asked.append(len(x)) or encode(x))
+    expected, asked, embed = model.encode(given), [], model.embed
+    monkeypatch.setattr(model, "embed", lambda x, **more: asked.append(len(x)) or embed(x))
     places = np.array(model.bank_rows_of(given))
     found = comparison._embedded(model, given, places, False)
     np.testing.assert_allclose(found, expected, atol=2e-5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from dtgcnn.evaluation.metrics import (
     triplet_accuracy,
     unit_rows,
 )
+from dtgcnn.model import ChosenRows
 
 from ..conftest import DATA
 
@@ -109,7 +111,8 @@ def test_blocks_do_not_change_the_result(
     whole = retrieval_metrics(x, y, *gallery)
     for rows in (1, 7, 399):
         assert retrieval_metrics(x, y, *gallery, block_rows=rows) == whole
-    monkeypatch.setattr(evaluate, "_BLOCK_ELEMENTS", 1000)
+    monkeypatch.setattr(evaluate, "_BLOCK_ELEMENTS", 3000)
+    monkeypatch.setattr(evaluate, "_GALLERY_ROWS", 37)
     assert retrieval_metrics(x, y, *gallery) == whole
 
 
@@ -282,6 +285,20 @@ def test_correlations_of_ranks_and_of_values() -> None:
 def test_what_has_no_correlation_is_refused(second: Any, scores: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pair_correlations(angles(0, 0, 0), second, scores)
+
+
+def test_many_rows_are_not_copied_at_once() -> None:
+    x = np.random.default_rng(6).standard_normal((30_000, 512)).astype(np.float32)
+    y = np.arange(30_000) % 100
+    given, chosen = ChosenRows(x, np.arange(30_000)), np.arange(50)
+    tracemalloc.start()
+    try:
+        found = retrieval_metrics(x[:50], y[:50], given, y)
+        assert retrieval_metrics(given, y, only=chosen)["queries"] == 50
+        assert tracemalloc.get_traced_memory()[1] < 0.7 * x.nbytes
+    finally:
+        tracemalloc.stop()
+    assert found == retrieval_metrics(x[:50], y[:50], x, y)
 
 
 def test_rows_are_brought_to_unit_length_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

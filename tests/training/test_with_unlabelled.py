@@ -100,8 +100,8 @@ def test_rows_without_a_label_are_neither_measured_nor_encoded(
     known = np.flatnonzero(GIVEN >= 0)[::-1]
     both = TripletDataset.from_arrays(X[::-1], GIVEN[::-1])
     alone = compare(final, TripletDataset.from_arrays(X[known], GIVEN[known]))
-    encode, seen = final.encode, []
-    monkeypatch.setattr(final, "encode", lambda x, **_: seen.append(len(x)) or encode(x))
+    embed, seen = final.embed, []
+    monkeypatch.setattr(final, "embed", lambda x, **_: seen.append(len(x)) or embed(x))
     found = compare(final, both)
     assert found is not None
     assert alone is not None

@@ -42,8 +42,9 @@ def rows_that_stand_twice(probe: Probe) -> None:
     model = DTGCNN(config_of(**STARTED), ops=probe.ops)
     inputs = TrainingInputs(model, model.config, loader, VECTORS)
     assert model.start is not None
-    left_out = model.fit_start(VECTORS[loader.items], loader.labels)
-    assert left_out is not None
+    fitted = model.fit_start(VECTORS[loader.items], loader.labels)
+    assert fitted is not None
+    left_out = fitted[1]
     arrays = {n: a.astype(np.float64) for n, a in to_host(probe.ops, model.start.arrays).items()}
     z, gates = by_definition(unit(ROWS[loader.items]), arrays)
     batch = next(iter(loader.batches(0)))

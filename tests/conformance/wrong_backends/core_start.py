@@ -197,10 +197,11 @@ in_the_core(
         ],
         "dtgcnn.model.dtgcnn:DTGCNN.started": [
             (
-                "there is no gate",
+                "every gate is open",
                 "parts.append(self.start(self.ops, rows, by_rows=by_rows))",
-                "parts.append((self.start(self.ops, rows, by_rows=by_rows)[0], None))",
-                "training/rows_that_stand_twice",
+                "parts.append((self.start(self.ops, rows, by_rows=by_rows)[0], "
+                "self.ops.zeros((len(rows), 1)) + 1.0))",
+                "training/hops_agree",
             ),
         ],
         "dtgcnn.training.step:TrainingStep._objective": [
@@ -237,20 +238,17 @@ in_the_core(
                 "training/steps_from_a_start",
             ),
         ],
-        "dtgcnn.training.step_inputs:_alternating": [
-            (
-                "anchors first, then the others",
-                "ops.reshape(ops.concat([first, second], axis=1), (2 * first.shape[0], "
-                "first.shape[1]))",
-                "ops.concat([first, second])",
-                "training/rows_that_stand_twice",
-            ),
-        ],
         "dtgcnn.training.step_inputs:TrainingInputs.rows": [
             (
+                "anchors first, then the others",
+                'ops.asarray(order, "int32")',
+                'ops.asarray(order[::2] + order[1::2], "int32")',
+                "training/rows_that_stand_twice",
+            ),
+            (
                 "anchors know their label",
-                "_taken(ops, rows, *self._left_out, self._left_out_links)",
-                "_taken(ops, rows, self._x, self._left_out[1], self._left_out_links)",
+                "_taken(ops, places, *self._left_out, self._left_out_links)",
+                "_taken(ops, places, self._x, self._left_out[1], self._left_out_links)",
                 "training/rows_that_stand_twice",
             ),
         ],
