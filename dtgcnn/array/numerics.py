@@ -201,6 +201,7 @@ def top_products(ops: ArrayOps, x: Array, y: Array, k: int, most: int) -> tuple[
     width = max(most // max(x.shape[0], 1), k, 1)
     values, indices = top_k(ops, x @ ops.permute_dims(y[:width], (1, 0)), min(k, columns))
     for start in range(width, columns, width):
+        ops.evaluate(values, indices)  # a lazy backend would hold the products of all blocks
         block = y[start : start + width]
         found = top_k(ops, x @ ops.permute_dims(block, (1, 0)), min(k, block.shape[0]))
         values, places = top_k(ops, ops.concat([values, found[0]], axis=1), k)

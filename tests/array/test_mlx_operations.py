@@ -1,4 +1,5 @@
-"""How many operations MLX is handed for a step of the default training: no more than there were."""
+"""How many operations MLX is handed for a step of the default training, no more than there were;
+and how much it holds while nearest rows are sought."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, DTGCNNConfig, TripletDataset
+from dtgcnn.array import load_ops, numerics
 from dtgcnn.training.training_run import TrainingRun
 
 mx: Any = pytest.importorskip("mlx.core", reason="MLX is not installed")
@@ -82,3 +84,14 @@ def test_a_step_is_no_more_operations_than_it_was(
     print(f"{found.total()} operations, {computing} of which compute")
     assert found.total() <= most, found.most_common()
     assert computing <= most_that_compute, found.most_common()
+
+
+@pytest.mark.parametrize("blocks", [4, 40])
+def test_products_of_all_blocks_are_not_held_at_once(blocks: int) -> None:
+    ops, rows = load_ops("mlx", device="cpu"), 256
+    x, y = (ops.zeros((n, 8)) + 1.0 for n in (rows, blocks * rows))
+    ops.evaluate(x, y)
+    before = mx.get_active_memory()
+    mx.reset_peak_memory()
+    ops.evaluate(*numerics.top_products(ops, x, y, 12, rows * rows))
+    assert mx.get_peak_memory() - before <= 5 * 4 * rows * rows
