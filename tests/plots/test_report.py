@@ -12,6 +12,7 @@ import pytest
 from dtgcnn import DTGCNN, Trainer, TripletDataset
 from dtgcnn.plots import write_report
 from dtgcnn.plots.report.points import Points
+from dtgcnn.plots.report.write import _breakable
 from dtgcnn.training import Ensemble
 
 from ..conftest import SETTINGS, blobs, sentences
@@ -88,6 +89,10 @@ def test_no_text_of_the_data_becomes_markup(tmp_path: Path) -> None:
         assert text not in page
     assert "<i>food" not in page
     assert "49" not in re.findall(r"\u2028 (\S+)", page)
+
+
+def test_a_name_may_break_after_an_underscore() -> None:
+    assert str(_breakable("<i>my_own_food")) == "&lt;i&gt;my_<wbr>own_<wbr>food"
 
 
 def test_the_same_bytes_again(tmp_path: Path) -> None:

@@ -150,6 +150,7 @@ def _page(
         (here / f"page.{kind}").read_text("utf-8") for kind in ("css", "js", "html")
     )
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["breakable"] = _breakable
     return environment.from_string(page).render(
         name=name,
         style=style,
@@ -172,6 +173,13 @@ def _page(
         curves=list(curves),
         settings=_settings(model),
     )
+
+
+def _breakable(name: str) -> Any:
+    """The name of a class, which a narrow window may break after an underscore."""
+    from markupsafe import Markup, escape
+
+    return escape(name).replace("_", Markup("_<wbr>"))
 
 
 def _in_page(item: Any) -> str:
