@@ -97,14 +97,14 @@ def _reduce(
     figures = numerics.cut(ops, means, range(1, 1 + len(over_valid)))
     metrics = {name: ops.reshape(x, ()) for name, x in zip(over_valid, figures, strict=True)}
     metrics["valid_triplets"] = ops.reshape(count, ())
-    share = rows.valid / terms.shape[0]
+    weight = rows.valid / terms.shape[0]
     if reduction == "none":
-        return ops.sum(terms * share, axis=0), metrics
+        return ops.sum(terms * weight, axis=0), metrics
     if reduction == "mean":
-        share = share / counts
+        weight = weight / counts
     if reduction == "mean_active":
-        share = share / ops.maximum(ops.sum(active * rows.valid, axis=1, keepdims=True), 1.0)
-    return ops.sum(terms * share), metrics
+        weight = weight / ops.maximum(ops.sum(active * rows.valid, axis=1, keepdims=True), 1.0)
+    return ops.sum(terms * weight), metrics
 
 
 @dataclass(frozen=True)
