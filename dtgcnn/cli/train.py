@@ -570,8 +570,9 @@ def _kept(trainer: Trainer) -> str:
 def _finish(trainer: Trainer, dataset: TripletDataset, encoder: Encoder | None) -> Trainer:
     """Train anew on the held-out rows too; see ``train_on_all``."""
     begin = time.perf_counter()
-    with progress_bar("training anew on all rows", 1, trainer.progress):
-        final = train_on_all(trainer, dataset, encoder)
+    epochs = max(trainer.best_epoch or 0, 1)  # the start alone takes its time too
+    with progress_bar("training anew on all rows", epochs, trainer.progress) as told:
+        final = train_on_all(trainer, dataset, encoder, told)
     assert final.train_loader is not None
     rows, seconds = len(final.train_loader.items), time.perf_counter() - begin
     _inform(trainer, f"and anew on all {rows:,} rows in {seconds:.0f} s", err=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..callbacks import StopAfter
+from typing_extensions import override
+
+from ..callbacks import Callback, StopAfter, TrainerView
 from ..errors import TrainingError
 from .trainer import Trainer
 
@@ -14,8 +17,22 @@ if TYPE_CHECKING:
 __all__ = ["train_on_all"]
 
 
+class _Advance(Callback):
+    """Tells of each epoch that is done."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self.advance = advance
+
+    @override
+    def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
+        self.advance(1)
+
+
 def train_on_all(
-    trainer: Trainer, dataset: TripletDataset, encoder: Encoder | None = None
+    trainer: Trainer,
+    dataset: TripletDataset,
+    encoder: Encoder | None = None,
+    advance: Callable[[int], None] | None = None,
 ) -> Trainer:
     """Train a new model as ``trainer`` did up to its best epoch, on the held-out rows as well.
 
@@ -27,6 +44,7 @@ def train_on_all(
         encoder: of texts, not fitted yet: it is fitted on all texts that are trained on. The
             model's own where not given, as it must be of a model that was loaded; and where a
             corpus was trained on too, which that one knows, of more rows than were held out.
+        advance: told of each of the ``trainer.best_epoch`` epochs.
 
     Returns:
         The trainer of the new model, which has no held-out rows, and the calibration of the one
@@ -65,7 +83,7 @@ def train_on_all(
         again,
         train_loader=loader,
         val_loader=nothing,
-        callbacks=[StopAfter(trainer.best_epoch)],
+        callbacks=[StopAfter(trainer.best_epoch), *([_Advance(advance)] if advance else [])],
         progress=False,
         loss=trainer.loss,
     )

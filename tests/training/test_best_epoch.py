@@ -419,7 +419,9 @@ def test_training_anew_on_all_rows(best: int) -> None:
     trainer, script = run(values)
     dataset = TripletDataset.from_arrays(X, LABELS)
     before = weights(trainer.model)
-    final = train_on_all(trainer, dataset)
+    told: list[int] = []
+    final = train_on_all(trainer, dataset, advance=told.append)
+    assert sum(told) == trainer.best_epoch
     assert weights(trainer.model) == before == script.seen[best]
     assert len(final.history) == best
     assert final.train_loader is not None
