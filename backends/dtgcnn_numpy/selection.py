@@ -13,7 +13,7 @@ __all__ = ["count_in_rows", "top_k_indices", "top_products"]
 _GROUP = 8
 """Columns that stand or fall together when candidates are narrowed."""
 
-_ROWS, _BLOCK = 512, 1 << 21
+_ROWS, _BLOCK = 512, 1 << 20
 """Rows and products of a block: enough for BLAS, few enough to stay in the processor's cache."""
 
 
