@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MissingExtraError, TrainingError
 from ..model import DTGCNN
 from .best_epoch import chosen_by
+from .state_keeper import hold
 from .trainer import Trainer
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _log = logging.getLogger("dtgcnn")
 STUDY = "study.log"
 """The file, in the folder of a search, that holds its trials."""
 
+_LOCK = "search.lock"
 _TELLING = 10  # different values that say which setting moves them
 
 Made = tuple[DTGCNN, "TripletLoader", "TripletLoader"]
@@ -141,51 +142,44 @@ def tune(
         ValueError: ``trials`` is below 1, ``seed`` is out of range, or the folder holds the search
             of something else.
         TrainingError: no trial gave a value.
+        BlockingIOError: another process searches in the folder.
     """
     if trials < 1:
         raise ValueError(f"trials must be at least 1, received {trials}")
     if not 0 <= seed < 2**32:
         raise ValueError(f"seed must be from 0 to {2**32 - 1}, received {seed}")
     space = dict(SPACE if space is None else space)
-    made_folder = not Path(folder).exists()
-    optuna, study, distributions = _study(Path(folder) / STUDY, space, about)
-    lost = study.get_trials(states=(optuna.trial.TrialState.RUNNING,), deepcopy=False)
-    for trial in lost:  # of a process that was killed
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    done = len(study.get_trials(deepcopy=False))
-    new = (seed + done) % 2**32  # not again what was drawn before
-    study.sampler = optuna.samplers.TPESampler(seed=new)
-    if not done and first:
-        study.enqueue_trial({name: first[name] for name in space if name in first})
-    for _ in range(done, trials):
-        trial = study.ask(distributions)
-        try:
-            name, value, epoch = _measured(make(dict(trial.params)))
-        except TrainingError as error:
-            _log.warning("trial %d: %s", trial.number, error)
-            study.tell(trial, state=optuna.trial.TrialState.FAIL)
-        except Exception:  # what nothing can be searched on leaves no search in the way of the next
-            if trial.number == 0:
-                _discard(Path(folder), made_folder)
-            raise
-        else:
-            study.set_user_attr("metric", name)
-            trial.set_user_attr("epoch", epoch)
-            study.tell(trial, value)
-        if told is not None:
-            told(_trial(study.trials[trial.number]))
-    found = [_trial(trial) for trial in study.trials]
-    if all(trial.value is None for trial in found):
-        raise TrainingError(f"none of the {len(found)} trials gave a value")
-    return Tuned(study.user_attrs["metric"], found, _importances(optuna, study))
-
-
-def _discard(folder: Path, made: bool) -> None:
-    """Remove the search in a folder, and the folder where it was made for it."""
-    (folder / STUDY).unlink(missing_ok=True)
-    if made:
-        with suppress(OSError):
-            folder.rmdir()
+    with hold(Path(folder), _LOCK):
+        optuna, study, distributions = _study(Path(folder) / STUDY, space, about)
+        lost = study.get_trials(states=(optuna.trial.TrialState.RUNNING,), deepcopy=False)
+        for trial in lost:  # of a process that was killed
+            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        done = len(study.get_trials(deepcopy=False))
+        new = (seed + done) % 2**32  # not again what was drawn before
+        study.sampler = optuna.samplers.TPESampler(seed=new)
+        if not done and first:
+            study.enqueue_trial({name: first[name] for name in space if name in first})
+        for _ in range(done, trials):
+            trial = study.ask(distributions)
+            try:
+                name, value, epoch = _measured(make(dict(trial.params)))
+            except TrainingError as error:
+                _log.warning("trial %d: %s", trial.number, error)
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            except Exception:  # what nothing is searched on leaves nothing in the way of the next
+                if trial.number == 0:
+                    (Path(folder) / STUDY).unlink(missing_ok=True)
+                raise
+            else:
+                study.set_user_attr("metric", name)
+                trial.set_user_attr("epoch", epoch)
+                study.tell(trial, value)
+            if told is not None:
+                told(_trial(study.trials[trial.number]))
+        found = [_trial(trial) for trial in study.trials]
+        if all(trial.value is None for trial in found):
+            raise TrainingError(f"none of the {len(found)} trials gave a value")
+        return Tuned(study.user_attrs["metric"], found, _importances(optuna, study))
 
 
 def _study(path: Path, space: Mapping[str, Any], about: str) -> tuple[Any, Any, dict[str, Any]]:

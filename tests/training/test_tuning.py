@@ -208,6 +208,21 @@ def test_bad_input_leaves_no_search_behind(
         assert not (tmp_path / "new").exists()
 
 
+def test_another_process_may_not_search_in_the_same_folder(
+    labelled: TripletDataset, tmp_path: Path
+) -> None:
+    make, refused = Making(labelled), list[str]()
+
+    def again(trial: Trial) -> None:
+        with pytest.raises(BlockingIOError, match="another process is training here") as caught:
+            tune(make, tmp_path / "s", space=SPACE, trials=2)
+        refused.append(str(caught.value))
+
+    found = tune(make, tmp_path / "s", space=SPACE, trials=2, told=again)
+    assert len(refused) == len(found.trials) == 2
+    assert [path.name for path in (tmp_path / "s").iterdir()] == ["study.log"]
+
+
 def test_an_error_later_on_keeps_the_trials(labelled: TripletDataset, tmp_path: Path) -> None:
     making = Making(labelled)
 
