@@ -44,9 +44,13 @@ def rows_that_stand_twice(probe: Probe) -> None:
     assert model.start is not None
     fitted = model.fit_start(VECTORS[loader.items], loader.labels)
     assert fitted is not None
-    left_out = fitted[1]
+    known, left_out = fitted
     arrays = {n: a.astype(np.float64) for n, a in to_host(probe.ops, model.start.arrays).items()}
-    z, gates = by_definition(unit(ROWS[loader.items]), arrays)
+    defined = by_definition(unit(ROWS[loader.items]), arrays)
+    for name, made, expected in zip(("rows", "gates"), known, defined):
+        off = float(np.abs(made - expected).max())
+        require(off < 1e-5, f"{name} of the fit are off by {off:.1e}")
+    z, gates = (array.astype(np.float64) for array in known)
     batch = next(iter(loader.batches(0)))
     places = np.array([int(np.flatnonzero(loader.items == item)[0]) for item in batch.items])
     given = inputs.rows(batch.items)
