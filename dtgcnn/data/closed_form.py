@@ -211,7 +211,7 @@ def _calibrated(
     classes = int(labels.max()) + 1
     white = np.empty(rows.shape if everything else (0, 0))
     checked: list[Ints] = []
-    found: list[list[Floats]] = []
+    found: dict[float, list[Floats]] = {ridge: [] for ridge in RIDGES}
     for number in range(FOLDS if everything else 1):
         held, rest = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         if not everything:
@@ -222,20 +222,15 @@ def _calibrated(
         fitted, asked = _Views.of(known, whitening), _Views.of(rows[held], whitening)
         if everything:
             white[held] = asked.white
-        k, among, targets = (
-            asked.kernel(fitted),
-            fitted.own_kernel(),
-            class_targets(labels[rest], classes),
-        )
-        # The scratch of one ridge is that of the next.
-        scratch = np.empty_like(among)
-        found.append([])
-        for ridge in RIDGES:
+        k, among = asked.kernel(fitted), fitted.own_kernel()
+        targets, scratch = class_targets(labels[rest], classes), np.empty_like(among)
+        for ridge, codes_of in found.items():
             np.copyto(scratch, among)
-            found[-1].append(k @ ridge_regression(scratch, targets, ridge, exact=False)[0])
+            a, _ = ridge_regression(scratch, targets, ridge, exact=False)
+            codes_of.append(k @ a)
         checked.append(held)
     seen = np.concatenate(checked)
-    codes = dict(zip(RIDGES, (np.concatenate(of) for of in zip(*found, strict=True)), strict=True))
+    codes = {ridge: np.concatenate(of) for ridge, of in found.items()}
     right = {r: (p.argmax(axis=1) == labels[seen]).mean() for r, p in codes.items()}
     ridge = min(r for r, share in right.items() if share >= max(right.values()) - 0.0025)
     norm = float(np.median(np.linalg.norm(codes[ridge], axis=1)))

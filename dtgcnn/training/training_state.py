@@ -286,8 +286,7 @@ def fingerprint(loader: TripletLoader, vectors: HostArray | None = None) -> str:
     digest = hashlib.sha256(f"{loader.batch_size} {len(loader)} {loader.seed}".encode())
     if vectors is not None:
         for items in (loader.items, loader.nodes):
-            for block in ChosenRows(vectors, items).blocks():
-                digest.update(block.tobytes())
+            _take_in(digest, vectors, items)
     targets = loader.dataset.targets
     targets = None if targets is None else targets[loader.items]
     for array in (loader.items, loader.labels, loader.triplets, targets):
@@ -301,7 +300,12 @@ def content_of(loader: TripletLoader) -> str:
     if texts is None:
         assert features is not None
         digest = hashlib.sha256()
-        for block in ChosenRows(features, loader.items).blocks():
-            digest.update(block.tobytes())
+        _take_in(digest, features, loader.items)
         return digest.hexdigest()
     return hashlib.sha256(json.dumps([texts[item] for item in loader.items]).encode()).hexdigest()
+
+
+def _take_in(digest: hashlib._Hash, rows: HostArray, items: HostArray) -> None:
+    """Let a digest know the bytes of some rows."""
+    for block in ChosenRows(rows, items).blocks():
+        digest.update(block.tobytes())
