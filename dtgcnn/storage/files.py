@@ -18,7 +18,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from ..errors import CheckpointError
 
@@ -43,6 +42,12 @@ _DRAFT = re.compile(r"\..+\.dtgcnn-(\d+)-[0-9a-f]{8}")
 
 SAVING = ".saving"
 """The lock file of a folder that a model is being saved in."""
+
+_TYPES = (
+    *("bool", "uint8", "int8", "int16", "uint16", "float16"),
+    *("int32", "uint32", "float32", "float64", "int64", "uint64"),
+)
+"""What arrays are of, in the order in which safetensors writes them, the last one first."""
 
 _drafts: set[str] = set()  # of this process
 
@@ -191,7 +196,26 @@ def write_tensors(path: Path, arrays: Mapping[str, Any], told: Mapping[str, str]
     Raises:
         OSError: it cannot be written; what was at ``path`` is as it was.
     """
-    replace_file(path, _in_order(save(dict(arrays), dict(told))))
+    parts = {name: _little(array) for name, array in arrays.items()}
+    in_order = sorted(parts, key=lambda name: (-_TYPES.index(parts[name].dtype.name), name))
+    entries: dict[str, Any] = {"__metadata__": dict(told)}
+    end = 0
+    for name in in_order:
+        array, start = parts[name], end
+        end += array.nbytes
+        kind = "BOOL" if array.dtype.kind == "b" else array.dtype.kind.upper()
+        bits = "" if array.dtype.kind == "b" else 8 * array.itemsize
+        entries[name] = {
+            "dtype": f"{kind}{bits}",
+            "shape": list(array.shape),
+            "data_offsets": [start, end],
+        }
+    header = json.dumps(entries, sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # data begin at a multiple of 8
+    with replacing(path) as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        for name in in_order:
+            file.write(_bytes_of(parts[name]))
 
 
 def read_arrays(path: Path, form: str | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -265,14 +289,17 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     return metadata
 
 
-def _in_order(content: bytes) -> bytes:
-    """A safetensors file, its header's entries sorted: safetensors leaves their order to chance,
-    and the same model is to be the same bytes."""
-    size = int.from_bytes(content[:8], "little")
-    entries = json.loads(content[8 : 8 + size])
-    header = json.dumps(entries, sort_keys=True, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)  # data begin at a multiple of 8
-    return len(header).to_bytes(8, "little") + header + content[8 + size :]
+def _little(array: Any) -> Any:
+    """The array in order of rows and, as in safetensors files, of bytes from the lowest; itself
+    where it is so."""
+    array = np.asarray(array, order="C")
+    return array.astype(array.dtype.newbyteorder("<"), copy=False)
+
+
+def _bytes_of(array: Any) -> memoryview:
+    """Those of an array in order of rows, which are not copied."""
+    data: memoryview = array.reshape(-1).view(np.uint8).data
+    return data
 
 
 def _checksum(arrays: Mapping[str, Any], text: str) -> str:
@@ -280,7 +307,7 @@ def _checksum(arrays: Mapping[str, Any], text: str) -> str:
     for name in sorted(arrays):
         array = arrays[name]
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        digest.update(_bytes_of(np.ascontiguousarray(array)))
     return digest.hexdigest()
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from dtgcnn.storage.files import draft, remove_drafts, replace_file
+import numpy as np
+from safetensors.numpy import load_file, save
+
+from dtgcnn.storage.files import draft, remove_drafts, replace_file, write_tensors
 
 
 def test_drafts_of_killed_processes_are_deleted_and_no_others(tmp_path: Path) -> None:
@@ -27,3 +31,27 @@ def test_drafts_of_killed_processes_are_deleted_and_no_others(tmp_path: Path) ->
         assert part.exists()
     remove_drafts(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "new.json"])
+
+
+def test_arrays_are_written_as_safetensors_writes_them(tmp_path: Path) -> None:
+    kinds = "bool uint8 int8 int16 uint16 float16 int32 uint32 float32 float64 int64 uint64 >f4"
+    shapes: list[tuple[int, ...]] = [(), (0,), (3,), (2, 5), (4, 0)]
+    rng, path, told = np.random.default_rng(0), tmp_path / "arrays", {"told": '{"é": 1}'}
+    arrays = {
+        f"{shape} é.{kind}": np.asarray(9 * rng.random(shape)).astype(kind)
+        for kind in kinds.split()
+        for shape in shapes
+    }
+    arrays["transposed"] = arrays["(2, 5) é.float32"].T
+    write_tensors(path, arrays, told)
+    theirs = save({name: np.asarray(array, order="C") for name, array in arrays.items()}, told)
+    ours, expected = map(_parts, (path.read_bytes(), theirs))
+    assert ours == expected
+    for name, array in load_file(path).items():
+        np.testing.assert_array_equal(array, arrays[name])
+
+
+def _parts(content: bytes) -> tuple[object, bytes]:
+    """The header of a safetensors file, and its data."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), content[end:]
