@@ -2,10 +2,12 @@
 
     python benchmarks/targets.py --file banking77.minilm.npz --beside /path/to/python --runs 2
     python benchmarks/targets.py --only knn start
+    python benchmarks/targets.py --only knn --queries 1000000
 
 Each part uses what measures it elsewhere: ``step`` step.py, ``growth`` growth.py, of which 5 and 7
 are taken, and ``mlx`` the test that counts operations. ``knn`` takes turns with faiss's exact
-search, each in a process of its own, whose memory is what it held at most beyond the vectors.
+search, each in a process of its own, whose memory is what it held at most beyond the vectors; with
+``--queries`` it is alone, and its memory is held to 256 MiB.
 ``train`` is the whole process beside the ``dtgcnn`` of another environment, and so are ``start``'s
 commands. Times are medians, by the clock. What is not measured is named, with the reason. With
 ``--runs`` all is measured as often, and a target is met where each run meets it. Needs POSIX, a
@@ -141,6 +143,13 @@ def operations() -> int:
 
 
 def nearest(sizes: Sizes, options: argparse.Namespace) -> Iterator[Figure]:
+    if options.queries is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            apart(write_units, Path(folder), sizes.bank, options.queries)
+            seconds, mib, _ = apart(search, True, Path(folder), max(options.threads))
+        target = f"4: k-NN of {options.queries:,} rows among {sizes.bank:,}, MiB"
+        yield Figure(target, 256, mib, f"{seconds:.0f} s")
+        return
     names = [f"4: k-NN, {kind} / faiss's" for kind in ("time", "memory")]
     without = absent("faiss")
     if without:
@@ -289,6 +298,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help="what train is timed on")
     parser.add_argument("--beside", help="the Python of an environment with another dtgcnn")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--queries", type=int, help="of knn, without faiss")
     parser.add_argument("--backends", nargs="+", default=["numpy"], help="of growth")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--tiny", action="store_true", help="sizes that show that it runs")
