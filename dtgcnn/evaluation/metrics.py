@@ -12,7 +12,7 @@ from ..model import ChosenRows
 from .layout import table_lines
 
 __all__ = ["comparison_rows", "comparison_table", "nearest_rows", "pair_auc", "pair_correlations"]
-__all__ += ["retrieval_metrics", "triplet_accuracy", "unit_means", "unit_rows"]
+__all__ += ["retrieval_metrics", "triplet_accuracy", "unit_float32", "unit_means", "unit_rows"]
 
 Rows = npt.ArrayLike | ChosenRows
 Floats = npt.NDArray[np.float64]
@@ -304,6 +304,15 @@ class _Units:
         block /= self._largest[places]
         block /= self._lengths[places]
         return block
+
+
+def unit_float32(rows: Rows) -> npt.NDArray[np.float32]:
+    """What ``unit_rows`` gives, as float32, of which alone there is a copy of all rows."""
+    units = _Units(rows, "rows")
+    found = np.empty(units.shape, np.float32)
+    for start in range(0, len(found), _BLOCK_ROWS):
+        found[start : start + _BLOCK_ROWS] = units[start : start + _BLOCK_ROWS]
+    return found
 
 
 def unit_means(rows: Floats, groups: Ints) -> Floats:

@@ -17,7 +17,7 @@ from ..model import DTGCNN, Bank, Embedder
 from ..storage import IndexFile, PackedTexts, main_file, packed, read_index
 from .approximate import RowGraph, write_graph
 from .fusion import interleaved
-from .metrics import unit_rows
+from .metrics import unit_float32, unit_rows
 from .nearest import NearRows
 
 __all__ = ["Hit", "Ranking", "SearchIndex"]
@@ -84,8 +84,8 @@ class SearchIndex:
         """
         host_x = model.vectors(data.inputs, model.prompt_of("document"))
         indexed = model.index(host_x, hops=hops)
-        embeddings = indexed.bank_embeddings()[indexed.trained_bank().rows_of(host_x)]
-        return cls._of(indexed, data, embeddings, host_x)
+        rows = indexed.trained_bank().rows_of(host_x)
+        return cls._of(indexed, data, indexed.bank_embeddings()[rows], host_x)
 
     @classmethod
     def over(cls, model: Embedder, data: Items) -> SearchIndex:
@@ -96,8 +96,7 @@ class SearchIndex:
 
     @classmethod
     def _of(cls, model: Embedder, data: Items, embeddings: Floats, x: HostArray) -> SearchIndex:
-        views = (embeddings, model.input_vectors(x))
-        embeddings, inputs = (unit_rows(view).astype(np.float32) for view in views)
+        embeddings, inputs = unit_float32(embeddings), unit_float32(model.input_vectors(x))
         return cls(model, embeddings, inputs, data.texts, data.labels, data.label_names)
 
     def __len__(self) -> int:

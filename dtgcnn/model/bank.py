@@ -6,13 +6,14 @@ a bank, a text has the same embedding alone, in any batch and in any order.
 
 from __future__ import annotations
 
+import operator
 import random
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..array import Array, ArrayOps, HostArray, Tree
 from ..array.distributed import ALONE, World, shared_blocks
@@ -127,6 +128,8 @@ class Bank:
     graph: Graph | None = None
     saved_digests: bytes | None = None
     _leading: dict[str, tuple[Array, Leading | None]] = field(default_factory=dict, init=False)
+    # What the links of hops were made of, and these: all rows are not compared with all again.
+    _hop_links: tuple[list[Any], Graph] | None = field(default=None, init=False)
 
     DIGEST_SIZE: ClassVar[int] = 16
     """Bytes of a row's digest: two rows of a bank of a billion share one by a chance of 10⁻²¹."""
@@ -186,7 +189,11 @@ class Bank:
             h = states[-1]
             states.append(self._output(ops, network, params, state, index, h, world))
         self.states = states  # at once: another thread may encode
-        self.hop_states = self._hops(ops, network, params, state, hops, world)[:-1] if hops else []
+        self.hop_states, graph = (
+            self._hops(ops, network, params, state, hops - 1, world) if hops else ([], None)
+        )
+        made_of = [params, state, *self.hop_states]
+        self._hop_links = None if graph is None else (made_of, graph)
         gate = {} if self.gate is None else {"gate": self.gate}
         ops.evaluate(self.x, gate, *self.states, *self.hop_states)
 
@@ -195,7 +202,12 @@ class Bank:
     ) -> Array:
         """(M, output_dim) of the rows, made together: as ``encode`` makes them, but for the last
         bits."""
-        return self._hops(ops, network, params, state, hops)[-1]
+        states = self.hop_states
+        if self._hop_links is not None and len(states) == hops:
+            made_of, graph = self._hop_links
+            if all(map(operator.is_, made_of, [params, state, *states])):
+                return self._hop(ops, network, graph, states[0], states[-1])
+        return self._hops(ops, network, params, state, hops)[0][-1]
 
     def _hops(
         self,
@@ -205,24 +217,37 @@ class Bank:
         state: Tree,
         hops: int,
         world: World = ALONE,
-    ) -> list[Array]:
-        """The embeddings of all rows before propagation and after each hop."""
+    ) -> tuple[list[Array], Graph | None]:
+        """The embeddings of all rows before propagation and after each hop, and the links that the
+        hops take."""
         last = len(network.layers) - 1
         h = self._output(ops, network, params, state, last, self.states[-1], world)
         f = network.added(ops, params, self.states[0], h, self.gate)
         states = [f]
         if not hops:
-            return states
+            return states, None
         unit = network.linked_by(ops, f)
         graph = attached(ops, network.propagation, unit, unit, ops.arange(len(self)))
+        ops.evaluate(graph.neighbors, graph.weights, graph.own)
         for _ in range(hops):
-            before = states[-1]
+            states.append(self._hop(ops, network, graph, f, states[-1], world))
+        return states, graph
 
-            def hop(rows: slice, before: Array = before) -> Array:
-                return network.hop(ops, f[rows], _linked(graph, rows), before)
+    def _hop(
+        self,
+        ops: ArrayOps,
+        network: Network,
+        graph: Graph,
+        f: Array,
+        before: Array,
+        world: World = ALONE,
+    ) -> Array:
+        """The embeddings of all rows after one more hop."""
 
-            states.append(shared_blocks(world, ops, "a hop", len(self), BLOCK_ROWS, hop))
-        return states
+        def hop(rows: slice) -> Array:
+            return network.hop(ops, f[rows], _linked(graph, rows), before)
+
+        return shared_blocks(world, ops, "a hop", len(self), BLOCK_ROWS, hop)
 
     def link(self, ops: ArrayOps, network: Network, nodes: Array | None = None) -> None:
         """Make the graph anew from the nodes, ``states[0]`` where not given."""

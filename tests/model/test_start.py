@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, CheckpointError, Trainer, TripletDataset, load_ops
-from dtgcnn.array.tree import flatten
+from dtgcnn.array.tree import flatten, tree_map
 from dtgcnn.data import fit_closed_form
 from dtgcnn.model import start as start_module
 from dtgcnn.model.start import Start
@@ -228,6 +228,25 @@ def test_hops_average_an_embedding_with_its_neighbours(hops: int) -> None:
     np.testing.assert_allclose(model.encode(bank_x), states[-1], atol=1e-5)
     np.testing.assert_allclose(model.bank_embeddings(), states[-1], atol=1e-5)
     assert np.abs(expected - f).max() > 0.01
+
+
+def test_links_of_hops_are_found_once_for_the_same_parameters(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = trained(backend, propagation_hops=2)
+    ops, bank, found = model.ops, model.trained_bank(), model.bank_embeddings()
+    copied = {**model.params}
+    again = bank.embeddings(ops, model.network, copied, model.state, 2)
+    np.testing.assert_array_equal(ops.to_numpy(again), found)
+    moved = tree_map(lambda leaf: leaf + 1.0, model.params)
+    other = bank.embeddings(ops, model.network, moved, model.state, 2)
+    assert np.abs(ops.to_numpy(other) - found).max() > 0.01
+
+    def refused(*arguments: Any) -> Any:
+        raise AssertionError("all rows are compared with all")
+
+    monkeypatch.setattr("dtgcnn.model.bank.attached", refused)
+    np.testing.assert_array_equal(model.bank_embeddings(), found)
 
 
 @pytest.mark.parametrize("hops", [0, 2])

@@ -147,7 +147,7 @@ in_the_core(
                 "layers/hop_by_definition",
             ),
         ],
-        "dtgcnn.model.bank:Bank._hops": [
+        "dtgcnn.model.bank:Bank._hop": [
             (
                 "each hop starts from the last one",
                 "network.hop(ops, f[rows], _linked(graph, rows), before)",
@@ -160,6 +160,8 @@ in_the_core(
                 "network.hop(ops, f[rows], _linked(graph, rows), f)",
                 "training/hops_of_the_bank",
             ),
+        ],
+        "dtgcnn.model.bank:Bank._hops": [
             (
                 "a row is its own neighbour",
                 "ops.arange(len(self)))",
@@ -176,8 +178,8 @@ in_the_core(
         "dtgcnn.model.bank:Bank.refresh": [
             (
                 "a hop too many",
-                "world)[:-1] if",
-                "world) if",
+                "hops - 1, world)",
+                "hops, world)",
                 "training/hops_of_the_bank",
             ),
         ],
