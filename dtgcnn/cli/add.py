@@ -20,6 +20,7 @@ from .options import (
     ops_of,
     overwrite_option,
     rows_of,
+    tell,
 )
 from .streams import InputFile
 
@@ -46,6 +47,7 @@ def add(model: Path, file: InputFile, output: Path, backend: str, overwrite: boo
     labels = None
     if dataset.label_names is not None:
         labels = [name or None for name in dataset.names_of(range(len(dataset)))]
+    tell("adding", len(dataset))
     with about(file):
         after = before.add(dataset.inputs, labels, places=dataset.place)
     after.save(output, overwrite=overwrite)

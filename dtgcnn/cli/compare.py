@@ -75,7 +75,7 @@ def _figures(
     folder: Path, file: InputFile, given: TripletDataset | Pairs, ops: ArrayOps
 ) -> dict[str, Any]:
     """What is measured of one model, shares by name."""
-    result, classes = measured(folder, file, given, ops, rivals=False)
+    result, classes = measured(folder, file, given, ops, rivals=False, progress=True)
     told: dict[str, float] = {}
     if classes is not None:
         told = {"accuracy": classes.accuracy, "calibration error": classes.calibration_error}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
@@ -72,7 +73,8 @@ def encode(
     tell("encoding", len(dataset))
     if world.size > 1:
         world.check_same("what is encoded", _told(dataset.inputs, loaded.encode))
-    embeddings = shared_rows(world, ops, "embeddings", dataset.inputs, loaded.encode)
+    shown = partial(loaded.encode, show_progress_bar=world.size == 1)
+    embeddings = shared_rows(world, ops, "embeddings", dataset.inputs, shown)
     if not world.is_first:
         return
     rows = smaller(embeddings, dtype)

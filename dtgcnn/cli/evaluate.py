@@ -93,7 +93,7 @@ def measured(
     """
     loaded = load_embedder(model, ops=ops)
     if isinstance(given, Pairs):
-        return compare_pairs(loaded, given), None
+        return compare_pairs(loaded, given, progress=progress), None
     check_rows(model, loaded, given)
     result = compare(loaded, given, rivals=rivals, progress=progress)
     if result is None:
@@ -101,7 +101,7 @@ def measured(
             f"{file}: nothing to measure: no triplets, and no two rows of one class to look up"
         )
     try:
-        return result, measure_classes(loaded, given)
+        return result, measure_classes(loaded, given, progress=progress)
     except MissingExtraError as error:
         click.echo(f"without figures of classes: {error}", err=True)
         return result, None

@@ -24,6 +24,7 @@ from .options import (
     overwrite_option,
     rows_of,
     shorten,
+    tell,
 )
 from .streams import TABLES, InputFile, output_option, written
 
@@ -77,6 +78,7 @@ def choose(
     check_rows(model, loaded, dataset)
     with about(model):
         loaded.answers(loaded.trained_bank().host_x[:1])  # refuses a model that knows no classes
+    tell("choosing among", len(open_rows))
     with about(file, "count"):
         rows = loaded.vectors(dataset.inputs)[open_rows.tolist()]
         found = next_rows(loaded, rows, count, seed=seed)

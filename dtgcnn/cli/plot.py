@@ -20,6 +20,7 @@ from .options import (
     model_argument,
     ops_of,
     overwrite_option,
+    tell,
 )
 from .streams import InputFile, output_option, written
 
@@ -81,6 +82,7 @@ def plot(
             raise ValueError(f"{option} goes with --kind embeddings, received --kind {kind}")
     dataset = dataset_of(file)
     loaded = load_embedder(model, ops=ops_of(backend))
+    tell("drawing", dataset.num_items)
     if kind == "embeddings":
         figure = visualize_embeddings(
             loaded,

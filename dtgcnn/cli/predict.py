@@ -24,6 +24,7 @@ from .options import (
     overwrite_option,
     rows_of,
     shorten,
+    tell,
 )
 from .streams import TABLES, given_file, input_options, is_stream, output_option, written
 
@@ -85,7 +86,9 @@ def predict(
     with about(model, "reject"):
         limit = None if reject is None else loaded.threshold(reject)
         loaded.class_names()
-        vectors = loaded.vectors(list(inputs) if dataset is None else dataset.inputs)
+        given = list(inputs) if dataset is None else dataset.inputs
+        tell("telling the classes of", len(given))
+        vectors = loaded.vectors(given)
         answers = loaded.answers(vectors, k=k)
     nothing = np.flatnonzero(~np.asarray(vectors).any(axis=1)).tolist()
     if limit is None and len(nothing) == len(vectors):

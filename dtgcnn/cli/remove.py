@@ -20,6 +20,7 @@ from .options import (
     ops_of,
     overwrite_option,
     rows_of,
+    tell,
 )
 from .streams import InputFile, input_options
 
@@ -55,6 +56,7 @@ def remove(
     before = load_embedder(model, ops=ops_of(backend))
     if rows is not None:
         check_rows(model, before, rows)
+    tell("removing from", len(before.trained_bank()))
     with about(model):
         after = before.remove(None if rows is None else rows.inputs, list(classes))
     absent = 0

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..data import progress_bar
 from ..errors import MissingExtraError
 from ..model import Classifier
 from .calibration import expected_calibration_error
@@ -141,9 +142,12 @@ def classification(
     )
 
 
-def measure_classes(model: Classifier, dataset: Items) -> Classification | None:
+def measure_classes(
+    model: Classifier, dataset: Items, *, progress: bool = False
+) -> Classification | None:
     """Figures of a model on the rows "test" of labelled data, or else on those of a split for
     validation, or where they have no such split, on the rows that the model's bank does not hold.
+    With ``progress`` there is a bar, where standard error is a terminal.
 
     Returns:
         None where the data have no labels, the model knows no classes, or there is no such row of
@@ -167,7 +171,8 @@ def measure_classes(model: Classifier, dataset: Items) -> Classification | None:
         thresholds = {rate: model.threshold(rate) for rate in RATES}
     except ValueError:  # no rows were held out
         thresholds = {}
-    return classification(model.answers(vectors[rows]), own, thresholds)
+    with progress_bar("telling classes", 1, progress):
+        return classification(model.answers(vectors[rows]), own, thresholds)
 
 
 def _covered(

@@ -192,8 +192,9 @@ def _embedded(model: Embedder, given: Any, places: Any, progress: bool) -> Any:
     return embeddings
 
 
-def compare_pairs(model: Embedder, pairs: Pairs) -> Comparison:
-    """Measure ``model`` on pairs with scores: does their cosine follow the score?
+def compare_pairs(model: Embedder, pairs: Pairs, *, progress: bool = False) -> Comparison:
+    """Measure ``model`` on pairs with scores: does their cosine follow the score? ``progress`` is
+    that of ``compare``.
 
     Raises:
         ValueError: they have no scores, or ``pair_correlations`` is not defined.
@@ -202,7 +203,7 @@ def compare_pairs(model: Embedder, pairs: Pairs) -> Comparison:
         raise ValueError(f"{pairs.source.name}: pairs are measured by scores, and these have none")
     count = len(pairs.first)
     given = model.vectors([*pairs.first, *pairs.second])
-    embeddings = model.encode(given)
+    embeddings = model.encode(given, show_progress_bar=progress)
     inputs = model.input_vectors(given)
     before, after = (
         pair_correlations(view[:count], view[count:], pairs.scores) for view in (inputs, embeddings)

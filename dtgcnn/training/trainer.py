@@ -210,7 +210,8 @@ class Trainer:
                 ending.push(partial(self._tell, hook))
             vectors = self._vectors_of(loader)
             objective = self._objective()
-            with _named("finding the start and the links", self.progress and self.world.is_first):
+            shown = self.progress and self.world.is_first
+            with _named("finding the start and the links", shown):
                 run = TrainingRun(
                     *(self.model, self.config, loader, vectors, objective, self.world),
                     optimizer=self.optimizer,
@@ -224,7 +225,8 @@ class Trainer:
             place = keeper.begin(state)
             begun = self.config.has_start or self.model.origin is not None
             if place == Place() and begun and _has_rows(val_loader):
-                run.best.start = self._validate(val_loader, hooks)
+                with _named("looking the held-out rows up", shown):
+                    run.best.start = self._validate(val_loader, hooks)
                 self._offer(run, 0, run.best.start)
             self.start_metrics = run.best.start
             self.should_stop = self.world.from_first("beginning", lambda: self.should_stop)

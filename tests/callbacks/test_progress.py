@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -19,7 +20,7 @@ from dtgcnn.cli import main, options
 from dtgcnn.data import PieceEncoder, progress_bar
 from dtgcnn.data.encoders import encoding, tfidf
 
-from ..conftest import SETTINGS
+from ..conftest import SETTINGS, blobs
 
 METRICS = {
     **{"active_fraction": 0.25, "triplet_accuracy": 0.5, "gradient_norm": 2.0, "loss": 0.125},
@@ -258,6 +259,46 @@ def test_commands_say_what_they_do_with_many_rows(
     first, *others = caplog.messages
     assert first == f"reading {file}, 0 MB"
     assert others[:1] == ["looking over 16 rows"]
+
+
+@pytest.mark.parametrize(
+    ("command", "phases"),
+    [
+        (("compare", "model"), ("embedding", "looking up", "telling classes")),
+        (("evaluate",), ("embedding", "looking up", "fitting rivals", "telling classes")),
+        (("encode", "--output", "x.npy"), ("encoding 80 rows", "embedding")),
+        (("next",), ("choosing among 80 rows",)),
+        (("predict",), ("telling the classes of 80 rows",)),
+        (("add", "--output", "other"), ("adding 80 rows",)),
+        (("remove", "--output", "other"), ("removing from",)),
+        (("plot", "--method", "pca"), ("drawing 80 rows",)),
+    ],
+)
+def test_commands_name_their_phases(
+    command: tuple[str, ...],
+    phases: tuple[str, ...],
+    trained: DTGCNN,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(encoding, "_LONG", 0.0)
+    monkeypatch.setattr(options, "_MANY", 8)
+    x, y = blobs()
+    if command[0] == "next":
+        np.save("rows.npy", x + 0.01)
+    elif command[0] == "remove":
+        np.save("rows.npy", x[:20])
+    else:
+        np.savez("rows.npz", x=x, y=y, split=["train", "test"] * 40)
+    trained.save("model")
+    name, *others = command
+    rows = "rows.npy" if name in ("next", "remove") else "rows.npz"
+    done = CliRunner().invoke(main, [name, "model", *others, rows])
+    assert done.exit_code == 0, done.output
+    for phase in phases:
+        assert any(message.startswith(phase) for message in caplog.messages), phase
 
 
 # -- the line that moves ----------------------------------------------------------------------
