@@ -23,6 +23,10 @@ LEAST_UNSEEN = 3
 """Classes without which nothing is told of unseen ones: among two, a row's nearest other is its
 like by chance."""
 
+MOST_UNSEEN = 10_000
+"""Rows of unseen classes that are looked up, of more each class in proportion: all among all would
+take most of the time of a training on many rows."""
+
 MOST_PAIRS = 2_000
 """Pairs of held-out triplets that are measured, evenly over all."""
 
@@ -78,15 +82,16 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
 
     Of rows with classes ``map@r`` and ``recall@1``, looked up among those of the model's bank; see
     ``dtgcnn.evaluation.retrieval_metrics``. Those of classes that no row of the bank has are looked
-    up among each other, where these are at least three: ``unseen_map@r`` and ``unseen_recall@1``.
-    Of triplets ``pair_auc`` among the loader's rows; see the function of this name.
+    up among each other, where these are at least three: ``unseen_map@r`` and ``unseen_recall@1``,
+    of at most ``MOST_UNSEEN`` of them. Of triplets ``pair_auc`` among the loader's rows; see the
+    function of this name.
 
     Args:
         model: trained so far.
         loader: gives the rows.
         embeddings: those of ``loader.items``, in order.
     """
-    from ..evaluation import pair_auc, retrieval_metrics
+    from ..evaluation import pair_auc, retrieval_metrics, stratified_sample
 
     check_finite(model, embeddings)
     known = model.trained_bank().labels
@@ -105,7 +110,9 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         found = retrieval_metrics(embeddings, own, gallery, labels)
         metrics |= {name: found[name] for name in LOOKED_UP}
     if count >= LEAST_UNSEEN:
-        found = retrieval_metrics(embeddings[unseen], own[unseen])
+        many = len(unseen) > MOST_UNSEEN
+        drawn = stratified_sample(own[unseen], MOST_UNSEEN) if many else None
+        found = retrieval_metrics(embeddings[unseen], own[unseen], only=drawn)
         metrics |= {f"unseen_{name}": found[name] for name in LOOKED_UP}
     return metrics
 

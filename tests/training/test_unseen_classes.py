@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, EarlyStopping, ModelCheckpoint, Trainer, TripletDataset
-from dtgcnn.evaluation import retrieval_metrics
+from dtgcnn.evaluation import retrieval_metrics, stratified_sample
+from dtgcnn.training import validation
 
 from ..conftest import SETTINGS, blobs
 
@@ -101,6 +102,24 @@ def test_unseen_classes_are_looked_up_among_each_other(backend: str) -> None:
     for name in ("map@r", "recall@1"):
         assert last[f"val_{name}"] == pytest.approx(of_known[name], abs=1e-5)
         assert last[f"val_unseen_{name}"] == pytest.approx(of_unseen[name], abs=1e-5)
+
+
+def test_of_many_rows_of_unseen_classes_some_are_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(validation, "MOST_UNSEEN", 12)
+    train, val = held(0.4)
+    model = DTGCNN(backend="numpy", **SETTINGS)
+    Trainer(model, train_loader=train, progress=False).train()
+    embeddings = model.encode(X[val.items])
+    rows, count = validation.unseen_rows(model, val)
+    assert (len(rows), count) == (60, 3)
+    drawn = stratified_sample(val.labels[rows], 12)
+    assert np.unique(val.labels[rows][drawn], return_counts=True)[1].tolist() == [4, 4, 4]
+    expected = retrieval_metrics(embeddings[rows], val.labels[rows], only=drawn)
+    found = validation.retrieval(model, val, embeddings)
+    for name in ("map@r", "recall@1"):
+        assert found[f"unseen_{name}"] == expected[name]
 
 
 def test_nothing_is_told_of_unseen_classes_where_there_are_fewer_than_three() -> None:
