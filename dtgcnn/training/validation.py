@@ -24,8 +24,8 @@ LEAST_UNSEEN = 3
 like by chance."""
 
 MOST_UNSEEN = 10_000
-"""Rows of unseen classes that are looked up, of more each class in proportion: all among all would
-take most of the time of a training on many rows."""
+"""Rows of unseen classes that are looked up, of more each class in proportion: all among all is
+rows squared."""
 
 MOST_PAIRS = 2_000
 """Pairs of held-out triplets that are measured, evenly over all."""
