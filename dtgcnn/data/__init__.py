@@ -33,6 +33,7 @@ from .items import Items
 from .label_spreading import SpreadLabels, smoothed, spread_labels
 from .pseudo_labels import PseudoLabels, fit_encoder, with_pseudo_labels
 from .reading.blocks import Block, read_blocks
+from .reading.equality import equal_groups
 from .reading.inputs import as_inputs, texts_of
 from .reading.pairs import Pairs, holds_pairs, read_pairs
 from .reading.readers import SUFFIXES, RawData, is_data_path, read_file, read_records
@@ -82,6 +83,7 @@ __all__ = [
     "check_vectors",
     "default_encoder",
     "difficulties",
+    "equal_groups",
     "examine",
     "fit_closed_form",
     "fit_encoder",

@@ -49,6 +49,9 @@ LEAST_ROWS, MOST_CLASSES = 4, 1_000
 Started = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Rows (N, D) of an embedding, and their gates (N, 1)."""
 
+LeftOut = tuple[NDArray[np.float32], NDArray[np.float32], Ints]
+"""The same, and which rows they are, (N,)."""
+
 
 @dataclass(frozen=True)
 class ClosedForm:
@@ -59,13 +62,14 @@ class ClosedForm:
         started: (N, D) float32 rows, and (N, 1) gates, of the rows it was fitted on, as
             ``dtgcnn.model.Start`` makes them; None without class codes.
         left_out: the same of each row with the class code that it would have if its own label were
-            not known.
+            not known, and the numbers of these rows, ascending: those that the class code was found
+            on. To the others their own label is nothing.
         ridge: λ that was chosen.
     """
 
     arrays: dict[str, NDArray[np.float32]]
     started: Started | None = None
-    left_out: Started | None = None
+    left_out: LeftOut | None = None
     ridge: float | None = None
 
 
@@ -121,7 +125,8 @@ def fit_closed_form(
     projection = leading(unit(_joined(white, codes, scale)), output_dim)
     arrays |= {"rows": kept.rows, "coefficients": coefficients, "projection": projection}
     arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
-    started, left_out = (_empty(len(rows), output_dim) for _ in range(2))
+    places = chosen if crossed is None else np.arange(len(rows))
+    started, left_out = (_empty(count, output_dim) for count in (len(rows), len(places)))
     for start in range(0, len(rows), KERNEL_BLOCK):
         block = slice(start, start + KERNEL_BLOCK)
         white, found = _codes(
@@ -130,11 +135,16 @@ def fit_closed_form(
         views = [(white, codes) for codes in found]
         if crossed is not None:
             views.append((crossed[0][block], crossed[1][block]))
-        for (z, gates), (white, codes) in zip((started, left_out), views, strict=True):
-            z[block] = unit(_joined(white, codes, scale) @ projection)
-            norms = np.linalg.norm(codes, axis=1, keepdims=True)
-            gates[block] = np.minimum(1.0, (norms / norm) ** 4)
-    return ClosedForm(_single(arrays), started, left_out, ridge)
+        inside = slice(*np.searchsorted(places, (start, start + KERNEL_BLOCK)))
+        given_to: tuple[tuple[Started, slice, slice | Ints], ...] = (
+            (started, block, slice(None)),
+            (left_out, inside, places[inside] - start),
+        )
+        for ((z, gates), into, of), (white, codes) in zip(given_to, views, strict=True):
+            z[into] = unit(_joined(white, codes, scale) @ projection)[of]
+            norms = np.linalg.norm(codes, axis=1, keepdims=True)[of]
+            gates[into] = np.minimum(1.0, (norms / norm) ** 4)
+    return ClosedForm(_single(arrays), started, (*left_out, places), ridge)
 
 
 class _Views(NamedTuple):

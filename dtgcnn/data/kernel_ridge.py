@@ -99,7 +99,8 @@ def _product(k: Real, diagonal: Floats, a: Floats) -> Floats:
     out: Floats = diagonal[:, None] * a
     for start in range(0, len(k), KERNEL_BLOCK):
         stop = start + KERNEL_BLOCK
-        block = np.triu(k[start:stop, start:], 1).astype(np.float64)
+        block = k[start:stop, start:].astype(np.float64)
+        block[:, : len(block)] = np.triu(block[:, : len(block)], 1)
         out[start:stop] += block @ a[start:]
         out[start:] += block.T @ a[start:stop]
     return out

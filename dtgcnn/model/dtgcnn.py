@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -128,7 +127,7 @@ class DTGCNN(ChangingModel, OnHub):
 
     def fit_start(
         self, host_x: HostArray, labels: HostArray
-    ) -> tuple[tuple[HostArray, HostArray], tuple[HostArray, HostArray]] | None:
+    ) -> tuple[tuple[HostArray, HostArray], tuple[HostArray, HostArray, HostArray]] | None:
         """Find the start of these rows (N, input_dim) of classes ``labels`` (N,), in float64 on the
         host; see ``dtgcnn.data.fit_closed_form``. One that there is already, which the network has
         learnt to add to, is kept.
@@ -139,7 +138,8 @@ class DTGCNN(ChangingModel, OnHub):
 
         Returns:
             What ``started`` gives of these rows, and what it would give of each if its own label
-            were not known; None where there are no class codes, or those of other rows.
+            were not known, of those to which that is something, with their numbers; None where
+            there are no class codes, or those of other rows.
         """
         from ..data import fit_closed_form
 
@@ -163,10 +163,12 @@ class DTGCNN(ChangingModel, OnHub):
         """Make the bank of these rows (N, input_dim): distinct, and at most ``bank_size`` of them,
         drawn evenly over ``labels`` (N,). Its states are those of the present parameters; of the
         rows ``started`` is what the function of this name gives, where that is known."""
-        first: dict[bytes, int] = {}
-        for row, vector in enumerate(host_x):
-            first.setdefault(sha256(vector.tobytes()).digest(), row)
-        distinct = sorted(first.values())
+        from ..data import equal_groups
+
+        distinct: list[int] = []
+        for row, number in enumerate(equal_groups(None, host_x).tolist()):
+            if number == len(distinct):  # they count by first appearance
+                distinct.append(row)
         chosen = choose_rows(
             [int(labels[row]) for row in distinct], self.config.bank_size, self.config.seed
         )
@@ -267,7 +269,7 @@ class DTGCNN(ChangingModel, OnHub):
         """See ``Encodes.embed``; ``held`` is filled with what does not change while the start, the
         bank's rows and an embedding layer stay as they are, for the next call with these rows."""
         bank, ops = self.trained_bank(), self.ops
-        out = []
+        found = ops.to_numpy(ops.zeros((0, self.config.output_dim)))
         for start in range(0, len(host_x), batch_size):
             block = host_x[start : start + batch_size]
             height = len(block) if numerics.alike_at_any_height(ops) else batch_size
@@ -281,10 +283,13 @@ class DTGCNN(ChangingModel, OnHub):
             if bank.hop_states:
                 z = self._propagate(padded, z)
             ops.evaluate(z)
-            out.append(z[: len(block)])
+            made = ops.to_numpy(z[: len(block)])
+            if start == 0:
+                found = made[:1].repeat(len(host_x), axis=0)  # to be filled
+            found[start : start + len(block)] = made
             if advance is not None:
                 advance(len(block))
-        return ops.to_numpy(ops.concat(out) if out else ops.zeros((0, self.config.output_dim)))
+        return found
 
     def _linked(self, host_x: HostArray) -> tuple[Array, Array | None, Graph]:
         """The nodes of rows, each as if it were alone, their gate, and their links to the bank."""

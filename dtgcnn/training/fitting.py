@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from ..config import DTGCNNConfig, suggest
-from ..model import DTGCNN
+from ..model import DTGCNN, ChosenRows
 from .refit import train_on_all
 from .trainer import Trainer
 
@@ -46,7 +46,7 @@ def fit_rows(
     Raises:
         ValueError: the rows cannot be trained on, or a setting is out of range.
     """
-    from ..data import fit_encoder, with_pseudo_labels
+    from ..data import equal_groups, fit_encoder, with_pseudo_labels
 
     texts, features = dataset.texts, dataset.features
     width = TEXT_INPUT_DIM if features is None else features.shape[1]
@@ -64,7 +64,7 @@ def fit_rows(
         if whole.vocab_size is None:
             whole = whole.replace(input_dim=fitted.dim)
     assert vectors is not None
-    distinct = len({vectors[item].tobytes() for item in loader.items})
+    distinct = 1 + int(equal_groups(None, ChosenRows(vectors, loader.items)).max())
     if distinct < 2:
         raise ValueError("two rows or more must differ to be trained on, all are equal")
     if config is None:

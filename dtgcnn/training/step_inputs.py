@@ -46,7 +46,6 @@ class TrainingInputs:
         self, model: DTGCNN, config: DTGCNNConfig, loader: TripletLoader, vectors: HostArray
     ) -> None:
         self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
-        self._row_of = {int(item): row for row, item in enumerate(loader.items)}
         host_x = ChosenRows(vectors, loader.items)
         self._host_x = None if model.network.embedding is None else host_x
         self._left_out: tuple[Array, Array | None] | None = None
@@ -58,10 +57,10 @@ class TrainingInputs:
         if fitted is None:
             self._x, self._gate = model.started(host_x)
         else:
-            (z, gate), left_out = fitted
+            (z, gate), (*left_out, rows) = fitted
             if config.graph_scope == "bank":
-                changed = _changed((z, gate), left_out)
-                self._changed = {row: place for place, row in enumerate(changed)}
+                changed = _changed((z, gate), left_out, rows)
+                self._changed = {row: place for place, row in enumerate(rows[changed].tolist())}
                 self._left_out = (
                     self.ops.asarray(left_out[0][changed]),
                     self.ops.asarray(left_out[1][changed]),
@@ -102,7 +101,7 @@ class TrainingInputs:
         links. With class codes each row stands there twice, first as if its label were not known:
         an anchor that saw its own label would have nothing to learn."""
         ops = self.ops
-        rows = [self._row_of[int(item)] for item in items]
+        rows = [int(row) for row in self.loader.items.searchsorted(list(items))]
         known = _taken(ops, rows, self._x, self._gate, self._links)
         if self._left_out is None:
             return known
@@ -195,14 +194,15 @@ def _bank_rows(
     return vectors[items], labels + [-1] * len(loader.nodes)
 
 
-def _changed(before: Sequence[HostArray], after: Sequence[HostArray]) -> list[int]:
-    """The rows that differ in one of the arrays (N, D)."""
+def _changed(before: Sequence[HostArray], after: Sequence[HostArray], rows: HostArray) -> list[int]:
+    """The numbers of the rows of ``after`` (M, D) that differ, in one of the arrays, from the
+    ``rows`` (M,) of ``before``."""
     found: set[int] = set()
     for one, other in zip(before, after, strict=True):
-        for start in range(0, len(one), BLOCK_ROWS):
+        for start in range(0, len(rows), BLOCK_ROWS):
             block = slice(start, start + BLOCK_ROWS)
-            rows = (one[block] != other[block]).any(axis=1).nonzero()[0]
-            found.update((start + rows).tolist())
+            places = (one[rows[block]] != other[block]).any(axis=1).nonzero()[0]
+            found.update((start + places).tolist())
     return sorted(found)
 
 

@@ -62,11 +62,10 @@ def validate(
     """
     check_finite(model, embeddings)
     ops, totals, weight = model.ops, dict[str, float](), 0.0
-    row_of = {int(item): row for row, item in enumerate(loader.items)}
     key = derive_key(config.seed, "validation")
     margin = config.target_margin or config.triplet_margin
     for batch in loader.batches(0):
-        rows = ops.asarray(embeddings[[row_of[int(item)] for item in batch.items]])
+        rows = ops.asarray(embeddings[loader.items.searchsorted(batch.items)])
         arrays = loss_arrays(ops, config, loader.dataset, batch, key, margin)
         value, metrics = objective(ops, model.params, rows, arrays)
         given = metrics.get("valid_triplets")

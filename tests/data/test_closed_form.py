@@ -176,7 +176,8 @@ def test_left_out_rows_of_few_are_of_five_folds() -> None:
     assert found.left_out is not None
     assert found.ridge is not None
     white, codes = cross_fitted(x, labels, found.ridge, folds(labels))
-    rows, own = found.left_out
+    rows, own, numbers = found.left_out
+    np.testing.assert_array_equal(numbers, np.arange(len(x)))
     assert rows.dtype == own.dtype == np.float32
     np.testing.assert_allclose(rows, embedded(white, codes, found), atol=2e-5)
     np.testing.assert_allclose(own, gates(codes, found), atol=1e-5)
@@ -227,13 +228,15 @@ def test_rows_beyond_the_kernels_have_their_plain_codes(monkeypatch: pytest.Monk
     assert np.bincount(labels[places]).tolist() == [8, 8, 8]
     others = np.setdiff1d(np.arange(len(x)), places)
     codes = predicted(some(views, places), labels[places], found.ridge, some(views, others))
-    np.testing.assert_allclose(
-        found.left_out[0][others], embedded(views[1][others], codes, found), atol=2e-5
-    )
     assert found.started is not None
+    np.testing.assert_allclose(
+        found.started[0][others], embedded(views[1][others], codes, found), atol=2e-5
+    )
+    np.testing.assert_array_equal(found.left_out[2], np.sort(places))
     codes = predicted(some(views, places), labels[places], found.ridge, views)
     np.testing.assert_allclose(found.started[0], embedded(views[1], codes, found), atol=2e-5)
-    np.testing.assert_array_equal(found.started[0][others], found.left_out[0][others])
+    known = found.started[0][found.left_out[2]]
+    assert np.abs(found.left_out[0] - known).max(axis=1).min() > 1e-4, "the label is to be missed"
 
 
 def test_rows_are_looked_at_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,8 @@ def test_an_anchor_is_its_row_without_its_label(backend: str) -> None:
     places = loader.items.searchsorted(batch.items)
     found = fit_closed_form(X[loader.items], LABELS[loader.items], 8)
     assert found.left_out is not None
-    z, gates = found.left_out
+    z, gates, numbers = found.left_out
+    np.testing.assert_array_equal(numbers, np.arange(len(loader.items)))
     np.testing.assert_array_equal(rows["x"][::2], z[places])
     np.testing.assert_array_equal(rows["gate"][::2], gates[places])
     seen, gate = inputs.model.started(X[batch.items])

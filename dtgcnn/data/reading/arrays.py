@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -259,7 +259,7 @@ def class_names(
         DataError: there are not ``count`` values, or one is not finite or of another type.
     """
     check_length(source, name, values, count)
-    names = [class_name(source, row, value, name) for row, value in enumerate(values)]
+    names = _once(class_name(source, row, value, name) for row, value in enumerate(values))
     tell_minus_one(source, names, sum(map(is_minus_one, values)))
     return names
 
@@ -273,7 +273,13 @@ def column(
         DataError: there are not ``count`` values, or one is blank, not finite or of another type.
     """
     check_length(source, name, values, count)
-    return [label_name(source, row, value, name) for row, value in enumerate(values)]
+    return _once(label_name(source, row, value, name) for row, value in enumerate(values))
+
+
+def _once(names: Iterable[str]) -> list[str]:
+    """One string per name, however often it occurs."""
+    known: dict[str, str] = {}
+    return [known.setdefault(name, name) for name in names]
 
 
 def check_length(source: Source, name: str, values: object, count: int) -> None:

@@ -17,8 +17,8 @@ def text_key(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def equal_groups(texts: list[str] | None, features: FloatArray | None) -> IntArray:
-    """A number for each item, the same for items that are equal.
+def equal_groups(texts: list[str] | None, features: Iterable[FloatArray] | None) -> IntArray:
+    """A number for each item by first appearance, the same for items that are equal.
 
     Texts are equal when they differ only in case and white space, feature rows when bit-equal.
     """
