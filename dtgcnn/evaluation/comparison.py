@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Comparison", "compare", "compare_pairs", "queries_and_gallery"]
 
 
-MOST_QUERIES = 10_000
-"""Most rows that are looked up; of more, so many are drawn, each class in proportion."""
+MOST_QUERIES, LEAST_QUERIES = 10_000, 1_000
+MOST_PAIRS = 1_000_000_000
+"""Most rows that are looked up; among so many that this would be more pairs, fewer, but no fewer
+than the second number. They are drawn, each class in proportion."""
 
 _BLOCK_ROWS = 8192  # embedded at a time
 
@@ -93,9 +95,10 @@ def compare(
     the validation loader's rows are looked up among the training loader's; without loaders, rows of
     a split for validation among "train", and without one, each row among all others. Triplets (the
     validation loader's, or all) give their accuracy. Where rows are looked up among others',
-    ``rivals`` are fitted on these, see ``measure_rivals``. At most 10,000 rows are looked up, of
-    more each class in proportion; ``protocol`` says so. With ``progress`` there are bars, where
-    standard error is a terminal.
+    ``rivals`` are fitted on these, see ``measure_rivals``. At most 10,000 rows are looked up, among
+    more than 100,000 others a billion pairs of rows, but no fewer than 1,000 rows: of more, each
+    class in proportion; ``protocol`` says so. With ``progress`` there are bars, where standard
+    error is a terminal.
 
     Returns:
         None where there is nothing to measure: neither labels nor triplets, nothing held out, or no
@@ -127,9 +130,11 @@ def compare(
         if not (found > (1 if gallery is None else 0)).any():
             return None
         drawn = None
-        if len(rows) > MOST_QUERIES:
-            drawn = stratified_sample(labels, MOST_QUERIES)
-            protocol = f"{MOST_QUERIES:,}, of each class in proportion, of {protocol}"
+        pairs = MOST_PAIRS // len(rows if gallery is None else gallery)
+        most = min(MOST_QUERIES, max(LEAST_QUERIES, pairs))
+        if len(rows) > most:
+            drawn = stratified_sample(labels, most)
+            protocol = f"{most:,}, of each class in proportion, of {protocol}"
             if gallery is not None:
                 rows, labels, drawn = rows[drawn], labels[drawn], None
         needed = rows if gallery is None else np.union1d(rows, gallery)

@@ -100,6 +100,17 @@ def test_of_many_rows_some_of_each_class_are_looked_up(
     assert len(some.labels) == (120 if splits is None else 20)
 
 
+@pytest.mark.parametrize(("pairs", "least", "most"), [(120 * 30, 1, 30), (120 * 2, 10, 10)])
+def test_among_many_rows_fewer_are_looked_up(
+    pairs: int, least: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "MOST_PAIRS", pairs)
+    monkeypatch.setattr(comparison, "LEAST_QUERIES", least)
+    found = comparison.compare(Same(), TripletDataset.from_arrays(X, LABELS), rivals=False)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.protocol.startswith(f"{most}, of each class in proportion, of 120 rows")
+
+
 def test_a_draw_is_as_large_for_any_number_of_classes() -> None:
     labels = np.arange(200_000) // 2
     drawn = stratified_sample(labels, 100_000)
