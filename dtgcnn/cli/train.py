@@ -77,9 +77,14 @@ RUNNING = ".running"
 
 UNSEEN = "val_unseen_map@r"
 
-UNSEEN_CLASSES = 0.1
-"""The share of the classes that the run which chooses the epoch does not see, where there are 25 or
-more: what is kept of the run is how long to train, and all classes are trained on then."""
+UNSEEN_CLASSES, FEWEST_UNSEEN = 0.1, 3
+"""The share of the classes, and how many at least, that the run which chooses the epoch does not
+see, where there are 25 or more: what is kept of the run is how long to train, and all classes are
+trained on then."""
+
+MOST_HELD_OUT = 10_000
+"""Most rows, or triplets, and most rows of unseen classes, that are held out where the user names
+no share: more would tell an epoch from another no better, and take their time after each."""
 
 PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 """The embedding layer that ``--encoder pieces`` makes, where the user names no other."""
@@ -135,7 +140,7 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 @click.option(
     "--train-split",
     type=float,
-    help="Share not held out  [default: 0.8, of triplets 0.9]",
+    help="Share not held out  [default: all but a fifth, of triplets a tenth, at most 10,000]",
 )
 @click.option("--no-map", is_flag=True, help="Draw no picture of the embedding space.")
 @click.option("--resume", is_flag=True, help="Go on with a run that did not finish.")
@@ -325,7 +330,8 @@ def train(
 
 def usual_split(dataset: TripletDataset) -> float:
     """The share that trains where none is named; triplets between both sides are lost to either."""
-    return 0.8 if dataset.triplets is None else 0.9
+    usual = 0.8 if dataset.triplets is None else 0.9
+    return max(usual, 1 - MOST_HELD_OUT / _count(dataset))
 
 
 def chosen_settings(
@@ -351,7 +357,11 @@ def _share_of_classes(dataset: TripletDataset, train_split: float) -> float:
     neither the table is to be made of the run that chooses, nor labels spread in it."""
     chooses = train_split < 1 and not len(dataset.validation_items())
     in_the_end = chooses and len(dataset.split_items("test")) > 0
-    return UNSEEN_CLASSES if in_the_end and not len(dataset.unlabelled_items()) else 0.0
+    if not in_the_end or dataset.labels is None or len(dataset.unlabelled_items()):
+        return 0.0
+    items = dataset.training_items()
+    classes = len(set(dataset.labels[items].tolist()))
+    return min(UNSEEN_CLASSES, max(MOST_HELD_OUT / len(items), FEWEST_UNSEEN / classes))
 
 
 def _unseen(trainer: Trainer) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,24 @@ def test_unseen_classes_are_told_of_and_trained_on_in_the_end(file: Path, tmp_pa
     assert model.bank.labels is not None
     assert np.bincount(model.bank.labels).tolist() == [9] * 30
     assert "270 train rows" in done.output
+
+
+@pytest.mark.parametrize(("most", "classes", "rows"), [(10_000, 4, 72), (18, 3, 18)])
+def test_of_many_rows_no_more_are_held_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, classes: int, rows: int
+) -> None:
+    monkeypatch.setattr(sys.modules["dtgcnn.cli.train"], "MOST_HELD_OUT", most)
+    x, labels = blobs(classes=40, per_class=12)
+    train = np.arange(len(x)) % 12 < 9
+    np.savez(tmp_path / "a.npz", x=x, y=labels, split=np.where(train, "train", "test"))
+    done = run("train", tmp_path / "a.npz", "--output", tmp_path / "m", *QUICK)
+    assert done.exit_code == 0, done.output
+    assert f"{classes} of its classes are held out until" in done.output
+    data = json.loads((tmp_path / "m" / "metrics.json").read_text())["data"]
+    held = data["rows held out to choose the epoch"]
+    assert rows < held <= rows + 9 * classes
+    assert held + data["rows"] == 360
+    assert "360 train rows" in done.output
 
 
 @pytest.mark.parametrize("kind", ["own table", "validation", "whole", "few", "unlabelled"])
