@@ -78,6 +78,18 @@ def test_products_are_those_of_numpy(rows: int) -> None:
     np.testing.assert_allclose(product(wide, wide.T), wide @ wide.copy().T, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("width", [300, 1000, 1661, 2300])
+@pytest.mark.parametrize("transposed", [True, False])
+def test_a_row_alone_has_the_bits_that_it_has_among_others(width: int, transposed: bool) -> None:
+    x, weight = normal(77, width), normal(588, width, seed=1).T
+    weight = weight if transposed else np.ascontiguousarray(weight)
+    with threadpool_limits(2, user_api="blas"):
+        whole = OPS.matmul_by_rows(x, weight)
+        alone = [OPS.matmul_by_rows(x[i : i + 1], weight)[0] for i in range(len(x))]
+    np.testing.assert_array_equal(alone, whole)
+    np.testing.assert_allclose(whole, x.astype(float) @ weight, atol=1e-3)
+
+
 @pytest.mark.parametrize("count", [0, 3, 700])
 def test_forms_of_their_own_are_those_derived(count: int) -> None:
     x, rng = normal(count, 300), np.random.default_rng(2)
