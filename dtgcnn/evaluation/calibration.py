@@ -94,7 +94,6 @@ def fit_votes(held: Held, classes: int) -> tuple[float, float]:
     classes, each taken to be right in (N + 1) / (N + 2) of all cases (Platt 1999): a few rows that
     are all told right do not show that none ever is told wrong."""
     from scipy.optimize import minimize  # which takes as long to load as a search, and is rare
-    from scipy.special import logsumexp
 
     cosines, count = np.asarray(held.cosines, np.float64), len(np.asarray(held.labels))
     own = np.asarray(held.voted) == np.asarray(held.labels)[:, None]
@@ -104,9 +103,11 @@ def fit_votes(held: Held, classes: int) -> tuple[float, float]:
     def loss(logs: Floats) -> float:
         doubt = np.full((count, 1), logs[1])
         powers = np.concatenate([(cosines - 1.0) / np.exp(logs[0]), doubt], axis=1)
-        said, unsaid = (logsumexp(powers, axis=1, b=share) for share in (right, 1.0 - right))
-        whole = logsumexp(powers, axis=1)
-        return float((whole - target * said - (1.0 - target) * unsaid).mean())
+        votes = np.exp(powers - powers.max(axis=1, keepdims=True))
+        said, whole = (votes * right).sum(axis=1), votes.sum(axis=1)
+        unsaid = (votes * (1.0 - right)).sum(axis=1)
+        logs_of = target * np.log(said) + (1.0 - target) * np.log(unsaid)
+        return float((np.log(whole) - logs_of).mean())
 
     found = [
         minimize(loss, np.log([tau, 0.2]), method="Nelder-Mead", bounds=LIMITS)

@@ -26,6 +26,8 @@ _STEPS = 1 << 30
 _ROW_BITS = 31
 _ROW_MASK = (1 << _ROW_BITS) - 1
 _NEVER = np.iinfo(np.int64).max
+_WHOLE = 2.0**52
+"""Added to a float64 it rounds it to a whole number, which its lowest bits are then."""
 _BLOCK_ELEMENTS = 1 << 22  # keys, or similarities, held at once: 32 MiB in float64
 _GALLERY_ROWS = 2048  # compared at once
 _BLOCK_ROWS = 4096  # brought to unit length at once, which bounds what is held beside them
@@ -394,10 +396,10 @@ def _nearest(
 
 def _keys(rows: Floats, others: Floats, first: int) -> Ints:
     """The keys of gallery rows from the row ``first`` on, for each query."""
-    distance = rows @ others.T
-    np.subtract(1.0, distance, out=distance)
-    distance *= _STEPS
-    keys = np.rint(distance, out=distance).astype(np.int64)
+    distance = (-_STEPS * rows) @ others.T
+    distance += _STEPS
+    distance += _WHOLE
+    keys = distance.view(np.int64)
     keys <<= _ROW_BITS
     keys += np.arange(first, first + len(others))
     return keys

@@ -102,9 +102,12 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
             ValueError: as ``answers``.
         """
         check_k(k)
-        voters, ops, found = self.voters(), self.ops, []
         host_x = self.vectors(x)
-        f = self.encode(host_x)
+        return self.neighbors_of(host_x, self.encode(host_x), k)
+
+    def neighbors_of(self, host_x: HostArray, f: HostArray, k: int = VOTES) -> Neighbors:
+        """``neighbors`` of rows as ``vectors`` gives them, whose embeddings ``f`` are known."""
+        voters, ops, found = self.voters(), self.ops, []
         for rows in self._blocks(len(host_x)):
             z = numerics.l2_normalize(ops, ops.asarray(f[rows]))
             scope = voters.scope(ops, self.unit_inputs(host_x[rows]), z)

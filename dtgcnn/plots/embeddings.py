@@ -91,7 +91,7 @@ def plot_embedding_map(
     *,
     label_names: Sequence[str] | None = None,
     method: Method = "auto",
-    max_points: int = 2000,
+    max_points: int = 1000,
     seed: int = 0,
     title: str | None = None,
 ) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..array import HostArray
 from ..model import DTGCNN, Calibration, ChosenRows, judged
 
@@ -14,7 +16,9 @@ MOST_ROWS = 2_000
 """Most of them that are looked at, evenly over all."""
 
 
-def calibrate(model: DTGCNN, host_x: HostArray | ChosenRows, labels: HostArray) -> None:
+def calibrate(
+    model: DTGCNN, host_x: HostArray | ChosenRows, labels: HostArray, linked: dict[int, Any]
+) -> None:
     """Measure how sure the model may be, and what it should refuse; see ``fit_calibration``.
 
     Args:
@@ -22,6 +26,7 @@ def calibrate(model: DTGCNN, host_x: HostArray | ChosenRows, labels: HostArray) 
             of classes that its bank knows, or it knows none.
         host_x: (N, input_dim) rows that it was not trained on, as ``model.vectors`` gives them.
         labels: (N,) their classes, as the bank's.
+        linked: what ``model.embed`` filled with these rows, if it did.
     """
     from ..evaluation import Held, fit_calibration, measured
 
@@ -35,7 +40,8 @@ def calibrate(model: DTGCNN, host_x: HostArray | ChosenRows, labels: HostArray) 
     if len(rows) < LEAST_ROWS or len(voting) < 2:
         return
     x, own = host_x[rows], labels[rows]
-    voters, ops, near = model.voters(), model.ops, model.neighbors(x)
+    f = model.embed(host_x, held=linked)[rows] if linked else model.embed(x)
+    voters, ops, near = model.voters(), model.ops, model.neighbors_of(x, f)
     host = [ops.to_numpy(a) for a in (model.unit_inputs(x), voters.x, voters.labels)]
     held = Held(own, near.labels, near.cosines, near.scope, *host)
     arrays = fit_calibration(held, len(model.classes_))

@@ -251,7 +251,7 @@ class Trainer:
             return
         self.model.calibration = Calibration()
         if _has_rows(val_loader) and val_loader.triplets is None:
-            calibrate(self.model, self._rows_of(val_loader), val_loader.labels)
+            calibrate(self.model, self._rows_of(val_loader), val_loader.labels, self._held)
 
     def _offer(self, run: TrainingRun, epoch: int, metrics: dict[str, float]) -> None:
         """Let the run keep the weights of ``epoch`` where they do better on the held-out rows than
