@@ -14,7 +14,7 @@ import numpy as np
 from autograd.tracer import getval
 
 from . import native, primitives, rows, threefry
-from .allocator import keep_freed_memory
+from .allocator import give_freed_memory_back, keep_freed_memory
 from .by_rows import matmul_by_rows
 from .gradient import value_and_grad
 from .links import aggregate
@@ -71,6 +71,10 @@ class NumpyOps:
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {"peak": peak if sys.platform == "darwin" else peak * 1024}
+
+    def clear_cache(self) -> None:
+        """Give freed memory that glibc keeps for reuse back to the system."""
+        give_freed_memory_back()
 
     # -- creation and conversion
     def asarray(self, x: Any, dtype: str | None = None) -> Any:

@@ -53,7 +53,9 @@ class TrainingInputs:
         network then, and their gate."""
         self._changed: dict[int, int] = {}
         """Which of these rows each row is, where it is one."""
+        _clear_cache(self.ops)  # a training before may have left some
         fitted = model.fit_start(host_x, loader.labels) if config.has_start else None
+        _clear_cache(self.ops)
         if fitted is None:
             self._x, self._gate = model.started(host_x)
         else:
@@ -204,6 +206,13 @@ def _changed(before: Sequence[HostArray], after: Sequence[HostArray], rows: Host
             places = (one[rows[block]] != other[block]).any(axis=1).nonzero()[0]
             found.update((start + places).tolist())
     return sorted(found)
+
+
+def _clear_cache(ops: ArrayOps) -> None:
+    """Let go of what the backend's library keeps: a fit takes arrays of other sizes than steps."""
+    clear = getattr(ops, "clear_cache", None)
+    if clear is not None:
+        clear()
 
 
 def _taken(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -161,3 +163,24 @@ def test_gradient_of_taking_nothing(shape: tuple[int, ...]) -> None:
     gradient = ops.value_and_grad(lambda p: (ops.sum(ops.take(p["x"], none, axis=0)), {}))
     found = gradient({"x": ops.zeros(shape) + 1.0})[2]["x"]
     np.testing.assert_array_equal(found, np.zeros(shape, np.float32))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone keeps what was freed")
+def test_freed_memory_is_kept_until_the_cache_is_cleared() -> None:
+    code = """
+import ctypes, numpy as np
+from dtgcnn_numpy import NumpyOps
+def held():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) >> 10 for line in file if line.startswith("VmRSS"))
+ops = NumpyOps()
+arrays = [np.ones(2**18, np.float32) for _ in range(100)]
+del arrays
+kept = held()
+ops.clear_cache()
+print(hasattr(ctypes.CDLL(None), "malloc_trim"), kept - held())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    glibc, given_back = done.stdout.split()
+    if glibc == "True":
+        assert int(given_back) > 80
