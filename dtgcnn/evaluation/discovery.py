@@ -127,7 +127,7 @@ def discover(
             f"groups must be between 2 and the {distinct} distinct rows, received {groups}"
         )
     indexed = model.index(host_x[some])
-    z = unit_rows(indexed.encode(host_x[some]))
+    z = unit_rows(indexed.bank_embeddings()[indexed.bank_rows_of(host_x[some])])
     known, labels = _known_rows(model, indexed)
     tried = {} if groups is not None else _silhouettes(z, distinct, seed)
     number = groups if groups is not None else max(tried, key=lambda k: (tried[k], -k))
@@ -205,15 +205,17 @@ def _k_means(z: Floats, seeds: Floats, number: int, seed: int) -> tuple[Ints, Fl
 def _silhouettes(z: Floats, distinct: int, seed: int) -> dict[int, float]:
     """The mean silhouette of each number of groups, by plain k-means on a sample."""
     from sklearn.metrics import silhouette_score
+    from sklearn.metrics.pairwise import cosine_distances
 
     cluster = _sklearn()
     sample = z[stratified_sample(np.zeros(len(z)), SAMPLE, seed)]
+    distances = cosine_distances(sample)
     most = max(2, min(MOST_GROUPS, len(sample) // 4, distinct - 1))
     found: dict[int, float] = {}
     for number in np.unique(np.geomspace(2, most, _TRIED).round().astype(int)).tolist():
         own = cluster.KMeans(number, n_init=1, random_state=seed).fit_predict(sample)
         if 1 < len(np.unique(own)) < len(sample):
-            found[number] = float(silhouette_score(sample, own, metric="cosine"))
+            found[number] = float(silhouette_score(distances, own, metric="precomputed"))
     return found or {2: 0.0}
 
 
