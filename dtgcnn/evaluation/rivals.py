@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..array import limit_threads
 from ..model import ChosenRows
 from .layout import table_lines
 from .metrics import unit_rows
@@ -171,7 +172,8 @@ def _refuse_large(name: str, rows: int, width: int, classes: int) -> None:
 
 
 def _predicted(classifier: Any, x: Floats, y: Any, queries: Floats) -> Any:
-    with warnings.catch_warnings():
+    # Logistic regression's steps are so short that a second thread makes them twice as long.
+    with warnings.catch_warnings(), limit_threads(1):
         warnings.simplefilter("ignore")  # of classes of one row, whose spread counts as 0
         if not np.isfinite(getattr(classifier.fit(x, y), "coef_", 0.0)).all():
             raise ValueError("its coefficients are not finite")
