@@ -138,7 +138,7 @@ def test_from_the_command_line_to_a_model(text_file: Path, tmp_path: Path) -> No
     assert "trial 3 of 3" in rest.output
     assert f"{output}: goes on with the search there, and replaces its results" in rest.output
     assert "trial 2 of 3" not in rest.output
-    rows = list(csv.DictReader((output / "trials.csv").open()))
+    rows = list(csv.DictReader((output / "trials.csv").read_text().splitlines()))
     assert [row["trial"] for row in rows] == ["0", "1", "2"]
     assert float(rows[0]["learning_rate"]) == 0.001
     best = tomllib.loads((output / "best.toml").read_text())
