@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, CheckpointError, MultiTaskDTGCNN, Trainer, TripletDataset
 from dtgcnn.training import train_on_all
+from dtgcnn.training.calibration import calibrate
 
 SETTINGS = {"input_dim": 16, "hidden_dims": (16, 16), "output_dim": 12, "graph_k_neighbors": 4}
 RNG = np.random.default_rng(5)
@@ -191,6 +193,20 @@ def test_calibration_stays_with_the_model(trainer: Trainer, tmp_path: Path) -> N
     assert again.calibration is model.calibration
     assert len(again.trained_bank()) == len(X)
     assert len(again.predict(TEST, reject=0.1)) == len(TEST)
+
+
+def test_links_that_are_known_change_nothing(trainer: Trainer) -> None:
+    model, held_out = trainer.model, trainer.val_loader
+    assert held_out is not None
+    before, x = model.calibration, model.vectors(X[held_out.items])
+    linked: dict[int, Any] = {}
+    model.embed(x, held=linked)
+    assert linked
+    for given in ({}, linked):
+        calibrate(model, x, held_out.labels, given)
+        for name, array in before.arrays.items():
+            np.testing.assert_array_equal(model.calibration.arrays[name], array)
+    model.calibration = before
 
 
 def test_without_held_out_rows_there_is_a_default_and_no_refusal() -> None:

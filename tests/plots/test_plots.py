@@ -48,6 +48,19 @@ def test_svg_holds_one_point_a_row_and_leaves_pyplot_alone(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("matplotlib")
+def test_of_many_rows_a_thousand_are_drawn(tmp_path: Path) -> None:
+    x, labels = RNG.standard_normal((1200, 4)), np.arange(1200) % 3
+    given: list[dict[str, Any]] = [{}, {"max_points": 1000}, {"max_points": 1100}]
+    drawn = [
+        plot_embedding_map({"a": x}, labels, tmp_path / f"{i}.png", method="pca", **most)
+        for i, most in enumerate(given)
+    ]
+    default, thousand, more = (file.read_bytes() for file in drawn)
+    assert default == thousand
+    assert default != more
+
+
+@pytest.mark.usefixtures("matplotlib")
 @pytest.mark.parametrize("n_classes", [1, 2, 15, 77, 160])
 def test_any_number_of_classes_with_awkward_names(n_classes: int, tmp_path: Path) -> None:
     labels = np.arange(200) % n_classes
