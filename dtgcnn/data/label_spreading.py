@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from ..array import limit_threads
 from ..errors import MissingExtraError
 from .linear_maps import unit
 
@@ -139,7 +140,9 @@ def _probabilities(z: Floats, given: Ints, classes: Ints) -> Floats:
         raise MissingExtraError(
             "unlabelled rows need scikit-learn: pip install 'dtgcnn[text]'"
         ) from error
-    model = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000).fit(z[given], classes)
+    model = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000)
+    with limit_threads(1):  # its steps are so short that a second one makes them longer
+        model.fit(z[given], classes)
     found: Floats = model.predict_proba(z)
     return found
 

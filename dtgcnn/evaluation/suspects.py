@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..array import limit_threads
 from .metrics import unit_rows
 
 __all__ = ["LabelSuspects", "suspect_labels"]
@@ -103,7 +104,8 @@ def _out_of_fold(x: Floats, own: Ints, folds: int, seed: int) -> Floats:
     width = int(own.max()) + 1
     divisions = DIVISIONS if x.size * width <= _QUICK else 1
     total = np.zeros((len(x), width))
-    with warnings.catch_warnings():
+    # Logistic regression's steps are so short that a second thread makes them longer.
+    with warnings.catch_warnings(), limit_threads(1):
         warnings.simplefilter("ignore")  # of classes of fewer rows than folds
         for division in range(divisions):
             parts = StratifiedKFold(folds, shuffle=True, random_state=seed + division)
