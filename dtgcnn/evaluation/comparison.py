@@ -22,7 +22,7 @@ __all__ = ["Comparison", "compare", "compare_pairs", "queries_and_gallery"]
 MOST_QUERIES, LEAST_QUERIES = 10_000, 1_000
 MOST_PAIRS = 1_000_000_000
 """Most rows that are looked up; among so many that this would be more pairs, fewer, but no fewer
-than the second number. They are drawn, each class in proportion."""
+than the second number. They are drawn, each class in proportion, of those that can be found."""
 
 _BLOCK_ROWS = 8192  # embedded at a time
 
@@ -97,8 +97,8 @@ def compare(
     validation loader's, or all) give their accuracy. Where rows are looked up among others',
     ``rivals`` are fitted on these, see ``measure_rivals``. At most 10,000 rows are looked up, among
     more than 100,000 others a billion pairs of rows, but no fewer than 1,000 rows: of more, each
-    class in proportion; ``protocol`` says so. With ``progress`` there are bars, where standard
-    error is a terminal.
+    class in proportion, of those that there are to be found; ``protocol`` says so. With
+    ``progress`` there are bars, where standard error is a terminal.
 
     Returns:
         None where there is nothing to measure: neither labels nor triplets, nothing held out, or no
@@ -125,16 +125,19 @@ def compare(
     else:
         rows, gallery, protocol = queries_and_gallery(dataset, loader, val_loader)
         labels, names = dataset.labels[rows], dataset.label_names
-        counts = np.bincount(dataset.labels[rows if gallery is None else gallery], minlength=1)
-        found = counts[labels[labels < len(counts)]]
-        if not (found > (1 if gallery is None else 0)).any():
+        among = dataset.labels[rows if gallery is None else gallery]
+        counts = np.bincount(among, minlength=labels.max(initial=0) + 1)
+        found = np.flatnonzero(counts[labels] > (1 if gallery is None else 0))
+        if not len(found):
             return None
         drawn = None
-        pairs = MOST_PAIRS // len(rows if gallery is None else gallery)
-        most = min(MOST_QUERIES, max(LEAST_QUERIES, pairs))
+        most = min(MOST_QUERIES, max(LEAST_QUERIES, MOST_PAIRS // len(among)))
         if len(rows) > most:
-            drawn = stratified_sample(labels, most)
-            protocol = f"{most:,}, of each class in proportion, of {protocol}"
+            if len(found) < len(rows):
+                protocol = f"{len(found):,}, of classes that are there to be found, of {protocol}"
+            if len(found) > most:
+                protocol = f"{most:,}, of each class in proportion, of {protocol}"
+            drawn = found[stratified_sample(labels[found], most)]
             if gallery is not None:
                 rows, labels, drawn = rows[drawn], labels[drawn], None
         needed = rows if gallery is None else np.union1d(rows, gallery)

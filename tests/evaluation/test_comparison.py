@@ -111,6 +111,28 @@ def test_among_many_rows_fewer_are_looked_up(
     assert found.protocol.startswith(f"{most}, of each class in proportion, of 120 rows")
 
 
+@pytest.mark.parametrize(
+    ("train", "most", "protocol"),
+    [
+        (0, 3, "3, of classes that are there to be found, of 63 rows, each"),
+        (0, 2, "2, of each class in proportion, of 3, of classes that are there to be found, of"),
+        (1, 2, "2, of classes that are there to be found, of 62 test rows"),
+        (1, 1, "1, of each class in proportion, of 2, of classes that are there to be found, of"),
+    ],
+)
+def test_those_are_drawn_that_can_be_found(
+    train: int, most: int, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "MOST_QUERIES", most)
+    labels = [f"{i}" for i in range(60)] + ["many"] * 3
+    splits = ["test"] * 62 + ["train"] if train else None
+    data = TripletDataset.from_arrays(X[:63], labels, splits=splits)
+    found = comparison.compare(Same(), data, rivals=False)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.protocol.startswith(protocol)
+    assert (found.trained["queries"], found.trained["lone_queries"]) == (most, 0)
+
+
 def test_a_draw_is_as_large_for_any_number_of_classes() -> None:
     labels = np.arange(200_000) // 2
     drawn = stratified_sample(labels, 100_000)
