@@ -38,7 +38,8 @@ def matmul_by_rows(x: Any, weight: Any) -> Any:
     missing = -count % alike
     if missing:
         x = np.pad(x, ((0, missing), (0, 0)))
-    groups = np.reshape(x, (-1, alike, width))
+    # In the order of rows: a BLAS adds the terms of a transpose's rows up in orders of their own.
+    groups = np.reshape(np.ascontiguousarray(x), (-1, alike, width))
     if alike * width * weight.shape[1] <= _SMALL:
         out = groups @ weight
     else:

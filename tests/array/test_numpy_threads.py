@@ -79,9 +79,14 @@ def test_products_are_those_of_numpy(rows: int) -> None:
 
 
 @pytest.mark.parametrize("width", [300, 1000, 1661, 2300])
+@pytest.mark.parametrize("columns", [145, 588])
+@pytest.mark.parametrize("by_columns", [True, False])
 @pytest.mark.parametrize("transposed", [True, False])
-def test_a_row_alone_has_the_bits_that_it_has_among_others(width: int, transposed: bool) -> None:
-    x, weight = normal(77, width), normal(588, width, seed=1).T
+def test_a_row_alone_has_the_bits_that_it_has_among_others(
+    width: int, columns: int, by_columns: bool, transposed: bool
+) -> None:
+    x, weight = normal(77, width), normal(columns, width, seed=1).T
+    x = np.asfortranarray(x) if by_columns else x
     weight = weight if transposed else np.ascontiguousarray(weight)
     with threadpool_limits(2, user_api="blas"):
         whole = OPS.matmul_by_rows(x, weight)
