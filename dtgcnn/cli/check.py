@@ -23,6 +23,7 @@ from ..data import (
     examine,
     make_encoder,
     read_file,
+    usual_split,
 )
 from ..errors import DTGCNNError
 from ..evaluation import LabelCheck, check_labels
@@ -40,7 +41,7 @@ from .options import (
     write_figures,
 )
 from .streams import InputFile, output_option
-from .train import PIECES, prepared, usual_split
+from .train import PIECES, prepared
 
 __all__ = ["check"]
 

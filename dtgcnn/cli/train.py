@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -24,6 +25,7 @@ from ..config import (
     unused_with,
 )
 from ..data import (
+    MOST_HELD_OUT,
     Encoder,
     Items,
     PieceEncoder,
@@ -33,6 +35,7 @@ from ..data import (
     fit_encoder,
     make_encoder,
     progress_bar,
+    usual_split,
     with_pseudo_labels,
 )
 from ..errors import CheckpointError
@@ -79,12 +82,8 @@ UNSEEN = "val_unseen_map@r"
 
 UNSEEN_CLASSES, FEWEST_UNSEEN = 0.1, 3
 """The share of the classes, and how many at least, that the run which chooses the epoch does not
-see, where there are 25 or more: what is kept of the run is how long to train, and all classes are
-trained on then."""
-
-MOST_HELD_OUT = 10_000
-"""Most rows, or triplets, and most rows of unseen classes, that are held out where the user names
-no share: more would tell an epoch from another no better, and take their time after each."""
+see, where there are 26 or more: what is kept of the run is how long to train, and all classes are
+trained on then. Of many rows fewer than that share, of so many rows as may be held out."""
 
 PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 """The embedding layer that ``--encoder pieces`` makes, where the user names no other."""
@@ -328,12 +327,6 @@ def train(
     _inform(trainer, f"model saved in {output}")
 
 
-def usual_split(dataset: TripletDataset) -> float:
-    """The share that trains where none is named; triplets between both sides are lost to either."""
-    usual = 0.8 if dataset.triplets is None else 0.9
-    return max(usual, 1 - MOST_HELD_OUT / _count(dataset))
-
-
 def chosen_settings(
     config_file: Path | None,
     settings: tuple[str, ...],
@@ -359,9 +352,10 @@ def _share_of_classes(dataset: TripletDataset, train_split: float) -> float:
     in_the_end = chooses and len(dataset.split_items("test")) > 0
     if not in_the_end or dataset.labels is None or len(dataset.unlabelled_items()):
         return 0.0
-    items = dataset.training_items()
-    classes = len(set(dataset.labels[items].tolist()))
-    return min(UNSEEN_CLASSES, max(MOST_HELD_OUT / len(items), FEWEST_UNSEEN / classes))
+    rows = Counter(dataset.labels[dataset.training_items()].tolist())
+    classes = sum(count > 1 for count in rows.values())  # one row of a class tells nothing
+    least = FEWEST_UNSEEN / max(classes, 1)
+    return min(UNSEEN_CLASSES, max(MOST_HELD_OUT / rows.total(), least))
 
 
 def _unseen(trainer: Trainer) -> int:

@@ -10,7 +10,7 @@ import click
 
 from ..array import load_ops
 from ..config import DTGCNNConfig, write_settings
-from ..data import write_table
+from ..data import usual_split, write_table
 from ..evaluation import table_lines
 from ..model import device_option
 from ..plots import plot_tuning
@@ -18,7 +18,7 @@ from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, tune
 from .main import main
 from .options import backend_option, config_option, dataset_of, device_named, file_argument
 from .streams import InputFile
-from .train import chosen_settings, prepared, usual_split
+from .train import chosen_settings, prepared
 
 __all__ = ["tune_command"]
 

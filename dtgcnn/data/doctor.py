@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..config import TEMPLATES, suggest, template_of
 from ..errors import DataError
-from .batches.loader import make_loaders
+from .batches.loader import make_loaders, usual_split
 from .dataset import TripletDataset
 from .reading.equality import components, equal_groups
 from .reading.raw import UNLABELLED, IntArray, RawData, listed
@@ -308,7 +308,7 @@ def _try_batches(found: Examination, raw: RawData, batch_size: int) -> None:
     """What a batch holds, and the template; or why there is none."""
     try:
         dataset = TripletDataset._from_raw(raw)
-        share = 0.8 if dataset.triplets is None else 0.9  # as ``dtgcnn train`` divides
+        share = usual_split(dataset)  # as ``dtgcnn train`` divides
         notes: dict[str, str] = {}
         loader, _ = make_loaders(dataset, batch_size, share, 0, 4, notes=notes)
         found.findings += [Finding("warning", *note) for note in notes.items()]

@@ -55,13 +55,19 @@ def test_unseen_classes_are_told_of_and_trained_on_in_the_end(file: Path, tmp_pa
     assert "270 train rows" in done.output
 
 
-@pytest.mark.parametrize(("most", "classes", "rows"), [(10_000, 4, 72), (18, 3, 18)])
+@pytest.mark.parametrize(
+    ("most", "single", "classes", "rows"), [(10_000, 0, 4, 72), (18, 0, 3, 18), (18, 30, 3, 18)]
+)
 def test_of_many_rows_no_more_are_held_out(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, classes: int, rows: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, single: int, classes: int, rows: int
 ) -> None:
-    monkeypatch.setattr(sys.modules["dtgcnn.cli.train"], "MOST_HELD_OUT", most)
+    for module in ("dtgcnn.cli.train", "dtgcnn.data.batches.loader"):
+        monkeypatch.setattr(sys.modules[module], "MOST_HELD_OUT", most)
     x, labels = blobs(classes=40, per_class=12)
     train = np.arange(len(x)) % 12 < 9
+    x = np.concatenate([x, x[:single] + 1])  # of classes of one row
+    labels = np.concatenate([labels, np.arange(single) + 40])
+    train = np.concatenate([train, np.ones(single, bool)])
     np.savez(tmp_path / "a.npz", x=x, y=labels, split=np.where(train, "train", "test"))
     done = run("train", tmp_path / "a.npz", "--output", tmp_path / "m", *QUICK)
     assert done.exit_code == 0, done.output
@@ -69,8 +75,8 @@ def test_of_many_rows_no_more_are_held_out(
     data = json.loads((tmp_path / "m" / "metrics.json").read_text())["data"]
     held = data["rows held out to choose the epoch"]
     assert rows < held <= rows + 9 * classes
-    assert held + data["rows"] == 360
-    assert "360 train rows" in done.output
+    assert held + data["rows"] == 360 + single
+    assert f"{360 + single} train rows" in done.output
 
 
 @pytest.mark.parametrize("kind", ["own table", "validation", "whole", "few", "unlabelled"])

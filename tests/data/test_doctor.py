@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dtgcnn.data import examine, load_sample, sample_path
+from dtgcnn.data.batches import loader
 from dtgcnn.data.doctor import Finding
 
 from ..conftest import DATA, blobs
@@ -138,6 +139,18 @@ def test_vectors(tmp_path: Path) -> None:
     found = named(examine(tmp_path / "vectors.npz").findings)
     assert found.keys() == {"zero vectors", "duplicates", "contradictory labels"}
     assert found["zero vectors"].places == ("row 7 (counting from 0)",)
+
+
+@pytest.mark.parametrize("triplets", [False, True])
+def test_batches_are_those_of_train(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, triplets: bool
+) -> None:
+    kinds = ("anchor", "positive", "negative") if triplets else ("text", "label")
+    rows = [{k: f"a{i % 8}" if k == "label" else f"{k} {i}" for k in kinds} for i in range(200)]
+    path = table(tmp_path / "a.csv", rows)
+    for most, batches in ((10_000, 22 if triplets else 20), (10, 23 if triplets else 24)):
+        monkeypatch.setattr(loader, "MOST_HELD_OUT", most)
+        assert examine(path, batch_size=8).figures["batch"]["batches an epoch"] == batches
 
 
 def test_data_that_cannot_be_trained_on(tmp_path: Path) -> None:

@@ -18,7 +18,11 @@ from ..splits.divide import Division, check_part, check_share, check_whole
 from .prefetch import Prefetcher
 from .sampler import ClassBalancedSampler, TripletSampler
 
-__all__ = ["Batch", "TripletLoader", "make_loaders"]
+__all__ = ["MOST_HELD_OUT", "Batch", "TripletLoader", "make_loaders", "usual_split"]
+
+MOST_HELD_OUT = 10_000
+"""Most rows, or triplets, that are held out where no share is named: more would tell an epoch from
+another no better, and take their time after each."""
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,13 @@ def count_triplets(items: IntArray, labels: NDArray[np.int32]) -> int:
     sizes = np.bincount(of_item, weights=repeats)
     same_item = np.bincount(of_item, weights=repeats.astype(np.float64) ** 2)
     return int(((sizes**2 - same_item) * (len(items) - sizes)).sum())
+
+
+def usual_split(dataset: Items) -> float:
+    """The share that trains where none is named; triplets between both sides are lost to either."""
+    if dataset.triplets is None:
+        return max(0.8, 1 - MOST_HELD_OUT / len(dataset.training_items()))
+    return max(0.9, 1 - MOST_HELD_OUT / len(dataset.triplets))
 
 
 def make_loaders(
