@@ -15,9 +15,9 @@ __all__ = ["MemoryManager"]
 class MemoryManager(Callback):
     """Empty the backend's cache of freed memory every ``clear_every`` steps, or bound it.
 
-    That lowers the memory held, at some cost in speed. A backend without the methods
-    ``clear_cache`` and ``set_cache_limit`` has no cache, and only ``peak`` is recorded, from its
-    method ``memory`` where it has one.
+    That lowers the memory held, at some cost in speed. The cache of a backend without a method
+    ``clear_cache`` is not emptied, and that of one without ``set_cache_limit``, such as NumPy's,
+    not bounded; ``peak`` is recorded from its method ``memory``, where it has one.
 
     Args:
         clear_every: steps between two clearings; 0 never clears it.

@@ -139,7 +139,7 @@ PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 @click.option(
     "--train-split",
     type=float,
-    help="Share not held out  [default: all but a fifth, of triplets a tenth, at most 10,000]",
+    help="Share not held out  [default: 0.8, of triplets 0.9; or all but 10,000, if more]",
 )
 @click.option("--no-map", is_flag=True, help="Draw no picture of the embedding space.")
 @click.option("--resume", is_flag=True, help="Go on with a run that did not finish.")

@@ -135,7 +135,7 @@ class DTGCNNConfig:
             cached gradients, which keeps the step as it was, or else halve the batches, and go on.
         offload_optimizer: keep the optimiser's state in the host's memory between steps.
         cache_limit: most bytes of freed memory that the backend keeps for reuse; None for its own
-            limit. NumPy keeps none.
+            limit. NumPy cannot be told.
         clear_cache_every: steps between two clearings of that memory; 0 never clears it.
         num_workers: threads that assemble batches ahead; 0 assembles each when it is needed.
         prefetch_factor: batches ahead per thread.
