@@ -44,7 +44,7 @@ def retrieval_metrics(
     ks: Sequence[int] = (1, 10),
     knn: int = 10,
     block_rows: int = 1024,
-    only: npt.NDArray[np.integer[Any]] | None = None,
+    only: Sequence[int] | npt.NDArray[np.integer[Any]] | None = None,
     advance: Callable[[int], object] | None = None,
 ) -> dict[str, float]:
     """Rank the gallery by cosine similarity to each query and score the ranks.

@@ -24,8 +24,8 @@ LEAST_UNSEEN = 3
 like by chance."""
 
 MOST_UNSEEN = 10_000
-"""Rows of unseen classes that are looked up, of more each class in proportion: all among all is
-rows squared."""
+"""Rows of unseen classes that are looked up, of more with another row of their class each class in
+proportion: all among all is rows squared."""
 
 MOST_PAIRS = 2_000
 """Pairs of held-out triplets that are measured, evenly over all."""
@@ -109,8 +109,10 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         found = retrieval_metrics(embeddings, own, gallery, labels)
         metrics |= {name: found[name] for name in LOOKED_UP}
     if count >= LEAST_UNSEEN:
-        many = len(unseen) > MOST_UNSEEN
-        drawn = stratified_sample(own[unseen], MOST_UNSEEN) if many else None
+        counts = Counter(own[unseen].tolist())
+        alike = [i for i, label in enumerate(own[unseen].tolist()) if counts[label] > 1]
+        some = stratified_sample(own[unseen][alike], MOST_UNSEEN)
+        drawn = [alike[i] for i in some.tolist()]
         found = retrieval_metrics(embeddings[unseen], own[unseen], only=drawn)
         metrics |= {f"unseen_{name}": found[name] for name in LOOKED_UP}
     return metrics

@@ -122,6 +122,23 @@ def test_of_many_rows_of_unseen_classes_some_are_looked_up(
         assert found[f"unseen_{name}"] == expected[name]
 
 
+def test_those_of_unseen_classes_are_looked_up_that_can_be_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    labels = np.concatenate([LABELS, 8 + np.repeat(np.arange(33), [2] * 3 + [1] * 30)])
+    x = np.concatenate([X, X[:36] + 1.0])
+    splits = ["train"] * 160 + ["val"] * 36
+    train, val = TripletDataset.from_arrays(x, labels, splits).create_dataloaders(24)
+    model = DTGCNN(backend="numpy", **SETTINGS)
+    Trainer(model, train_loader=train, progress=False).train()
+    embeddings = model.encode(x[val.items])
+    whole = validation.retrieval(model, val, embeddings)
+    monkeypatch.setattr(validation, "MOST_UNSEEN", 6)
+    assert validation.retrieval(model, val, embeddings) == whole
+    monkeypatch.setattr(validation, "MOST_UNSEEN", 2)
+    assert set(validation.retrieval(model, val, embeddings)) == set(whole)
+
+
 def test_nothing_is_told_of_unseen_classes_where_there_are_fewer_than_three() -> None:
     assert not NAMES & set(run("numpy", 0.0).history[-1])
     labels = np.concatenate([LABELS, [8, 8, 9, 9, 10]])  # two that have two rows
