@@ -48,8 +48,16 @@ def native(fn: F) -> F:
 
 
 def has(ops: ArrayOps, name: str) -> bool:
-    """Whether the backend has a form of its own of the function of this name."""
+    """Whether the backend has a method, or a form of its own of the function, of this name."""
     return getattr(ops, name, None) is not None
+
+
+def clear_cache(ops: ArrayOps) -> bool:
+    """Let go of freed memory that the backend's library keeps for reuse; whether it can."""
+    if not has(ops, "clear_cache"):
+        return False
+    ops.clear_cache()  # type: ignore[attr-defined]
+    return True
 
 
 def mean(ops: ArrayOps, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:

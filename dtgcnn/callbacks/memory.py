@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from ..array import Tree
+from ..array import Tree, numerics
 from .base import Callback, TrainerView
 
 __all__ = ["MemoryManager"]
@@ -63,10 +63,7 @@ class MemoryManager(Callback):
         if not self.clear_every or self._steps % self.clear_every:
             return
         self._record(trainer)
-        clear = getattr(trainer.model.ops, "clear_cache", None)
-        if clear is not None:
-            clear()
-            self.cleared += 1
+        self.cleared += numerics.clear_cache(trainer.model.ops)
 
     @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:

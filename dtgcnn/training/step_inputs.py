@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..array import Array, ArrayOps, HostArray, Tree, derive_key
+from ..array import Array, ArrayOps, HostArray, Tree, derive_key, numerics
 from ..config import DTGCNNConfig
 from ..losses import AdaptiveMarginScheduler
 from ..model import DTGCNN, ChosenRows, Graph, graph_figures, nodes_of
@@ -53,9 +53,10 @@ class TrainingInputs:
         network then, and their gate."""
         self._changed: dict[int, int] = {}
         """Which of these rows each row is, where it is one."""
-        _clear_cache(self.ops)  # a training before may have left some
+        # A fit takes arrays of other sizes than steps, and a training before may have left some.
+        numerics.clear_cache(self.ops)
         fitted = model.fit_start(host_x, loader.labels) if config.has_start else None
-        _clear_cache(self.ops)
+        numerics.clear_cache(self.ops)
         if fitted is None:
             self._x, self._gate = model.started(host_x)
         else:
@@ -206,13 +207,6 @@ def _changed(before: Sequence[HostArray], after: Sequence[HostArray], rows: Host
             places = (one[rows[block]] != other[block]).any(axis=1).nonzero()[0]
             found.update((start + places).tolist())
     return sorted(found)
-
-
-def _clear_cache(ops: ArrayOps) -> None:
-    """Let go of what the backend's library keeps: a fit takes arrays of other sizes than steps."""
-    clear = getattr(ops, "clear_cache", None)
-    if clear is not None:
-        clear()
 
 
 def _taken(
