@@ -23,6 +23,7 @@ from .links import (
 )
 from .metrics import (
     comparison_rows,
+    findable,
     nearest_rows,
     pair_auc,
     retrieval_metrics,
@@ -69,6 +70,7 @@ __all__ = [
     "effective_rank",
     "embedding_links",
     "expected_calibration_error",
+    "findable",
     "fit_calibration",
     "fit_votes",
     "graph_links",

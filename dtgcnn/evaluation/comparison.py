@@ -9,7 +9,13 @@ import numpy as np
 
 from ..data import progress_bar
 from ..model import ChosenRows, Embedder
-from .metrics import comparison_table, pair_correlations, retrieval_metrics, triplet_accuracy
+from .metrics import (
+    comparison_table,
+    findable,
+    pair_correlations,
+    retrieval_metrics,
+    triplet_accuracy,
+)
 from .projection import stratified_sample
 from .rivals import Rivals, measure_rivals
 
@@ -125,13 +131,13 @@ def compare(
     else:
         rows, gallery, protocol = queries_and_gallery(dataset, loader, val_loader)
         labels, names = dataset.labels[rows], dataset.label_names
-        among = dataset.labels[rows if gallery is None else gallery]
-        counts = np.bincount(among, minlength=labels.max(initial=0) + 1)
-        found = np.flatnonzero(counts[labels] > (1 if gallery is None else 0))
+        among = None if gallery is None else dataset.labels[gallery]
+        found = findable(labels, among)
         if not len(found):
             return None
         drawn = None
-        most = min(MOST_QUERIES, max(LEAST_QUERIES, MOST_PAIRS // len(among)))
+        pairs = MOST_PAIRS // len(rows if gallery is None else gallery)
+        most = min(MOST_QUERIES, max(LEAST_QUERIES, pairs))
         if len(rows) > most:
             if len(found) < len(rows):
                 protocol = f"{len(found):,}, of classes that are there to be found, of {protocol}"
@@ -150,17 +156,16 @@ def compare(
                     ChosenRows(view, place[rows]),
                     labels,
                     None if gallery is None else ChosenRows(view, place[gallery]),
-                    None if gallery is None else dataset.labels[gallery],
+                    among,
                     only=drawn,
                     advance=told,
                 )
                 for view in views
             )
-        if rivals and gallery is not None:
+        if rivals and gallery is not None and among is not None:
             with progress_bar("fitting rivals", 1, progress):
-                asked, among = ([ChosenRows(v, place[i]) for v in views] for i in (rows, gallery))
-                known_labels = dataset.labels[gallery]
-                beside = measure_rivals(asked, labels, among, known_labels, (before, after))
+                asked, known = ([ChosenRows(v, place[i]) for v in views] for i in (rows, gallery))
+                beside = measure_rivals(asked, labels, known, among, (before, after))
     own = place[rows]
     inputs, embeddings = (view[own] for view in views)
     measured = (protocol, before, after, inputs, embeddings, labels, names, beside)

@@ -11,8 +11,15 @@ import numpy.typing as npt
 from ..model import ChosenRows
 from .layout import table_lines
 
-__all__ = ["comparison_rows", "comparison_table", "nearest_rows", "pair_auc", "pair_correlations"]
-__all__ += ["retrieval_metrics", "triplet_accuracy", "unit_float32", "unit_means", "unit_rows"]
+__all__ = ["comparison_rows", "comparison_table", "findable", "nearest_rows", "pair_auc"]
+__all__ += [
+    "pair_correlations",
+    "retrieval_metrics",
+    "triplet_accuracy",
+    "unit_float32",
+    "unit_means",
+    "unit_rows",
+]
 
 Rows = npt.ArrayLike | ChosenRows
 Floats = npt.NDArray[np.float64]
@@ -44,7 +51,7 @@ def retrieval_metrics(
     ks: Sequence[int] = (1, 10),
     knn: int = 10,
     block_rows: int = 1024,
-    only: Sequence[int] | npt.NDArray[np.integer[Any]] | None = None,
+    only: npt.NDArray[np.integer[Any]] | None = None,
     advance: Callable[[int], object] | None = None,
 ) -> dict[str, float]:
     """Rank the gallery by cosine similarity to each query and score the ranks.
@@ -114,6 +121,14 @@ def retrieval_metrics(
             advance(len(block))
     means = {name: float(np.concatenate([b[name] for b in blocks]).mean()) for name in blocks[0]}
     return {**means, "queries": float(len(used)), "lone_queries": float(len(asked) - len(used))}
+
+
+def findable(labels: Ints, among: Ints | None = None) -> Ints:
+    """The numbers of the rows, of classes ``labels`` (N,), that are not lone: whose class a row
+    ``among`` others (G,) has, or without these another of themselves."""
+    gallery = labels if among is None else among
+    counts = np.bincount(gallery, minlength=labels.max(initial=0) + 1)
+    return np.flatnonzero(counts[labels] > (among is None))
 
 
 def triplet_accuracy(anchor: Rows, positive: Rows, negative: Rows) -> float:

@@ -90,7 +90,7 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         loader: gives the rows.
         embeddings: those of ``loader.items``, in order.
     """
-    from ..evaluation import pair_auc, retrieval_metrics, stratified_sample
+    from ..evaluation import findable, pair_auc, retrieval_metrics, stratified_sample
 
     check_finite(model, embeddings)
     known = model.trained_bank().labels
@@ -109,10 +109,8 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         found = retrieval_metrics(embeddings, own, gallery, labels)
         metrics |= {name: found[name] for name in LOOKED_UP}
     if count >= LEAST_UNSEEN:
-        counts = Counter(own[unseen].tolist())
-        alike = [i for i, label in enumerate(own[unseen].tolist()) if counts[label] > 1]
-        some = stratified_sample(own[unseen][alike], MOST_UNSEEN)
-        drawn = [alike[i] for i in some.tolist()]
+        alike = findable(own[unseen])
+        drawn = alike[stratified_sample(own[unseen][alike], MOST_UNSEEN)]
         found = retrieval_metrics(embeddings[unseen], own[unseen], only=drawn)
         metrics |= {f"unseen_{name}": found[name] for name in LOOKED_UP}
     return metrics
