@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -25,7 +24,6 @@ from ..config import (
     unused_with,
 )
 from ..data import (
-    MOST_HELD_OUT,
     Encoder,
     Items,
     PieceEncoder,
@@ -35,6 +33,7 @@ from ..data import (
     fit_encoder,
     make_encoder,
     progress_bar,
+    usual_classes,
     usual_split,
     with_pseudo_labels,
 )
@@ -79,11 +78,6 @@ RUNNING = ".running"
 """The file, in that of the model, that keeps a second run out of it."""
 
 UNSEEN = "val_unseen_map@r"
-
-UNSEEN_CLASSES, FEWEST_UNSEEN = 0.1, 3
-"""The share of the classes, and how many at least, that the run which chooses the epoch does not
-see, where there are 26 or more: what is kept of the run is how long to train, and all classes are
-trained on then. Of many rows fewer than that share, of so many rows as may be held out."""
 
 PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 """The embedding layer that ``--encoder pieces`` makes, where the user names no other."""
@@ -346,16 +340,14 @@ def _count(dataset: TripletDataset) -> int:
 
 
 def _share_of_classes(dataset: TripletDataset, train_split: float) -> float:
-    """What of the classes may be held out: some, if all rows are trained on in the end, and if
-    neither the table is to be made of the run that chooses, nor labels spread in it."""
+    """What of the classes the run that chooses the epoch does not see: some, if all rows are
+    trained on in the end, and if neither the table is to be made of that run, nor labels spread in
+    it. What is kept of it is how long to train."""
     chooses = train_split < 1 and not len(dataset.validation_items())
     in_the_end = chooses and len(dataset.split_items("test")) > 0
     if not in_the_end or dataset.labels is None or len(dataset.unlabelled_items()):
         return 0.0
-    rows = Counter(dataset.labels[dataset.training_items()].tolist())
-    classes = sum(count > 1 for count in rows.values())  # one row of a class tells nothing
-    least = FEWEST_UNSEEN / max(classes, 1)
-    return min(UNSEEN_CLASSES, max(MOST_HELD_OUT / rows.total(), least))
+    return usual_classes(dataset)
 
 
 def _unseen(trainer: Trainer) -> int:

@@ -4,7 +4,7 @@ from ..errors import DataError, MissingExtraError
 from .augmentation.augmenter import STRATEGIES, TripletAugmenter
 from .augmentation.seq2seq import Seq2Seq
 from .batches.join import halves, join
-from .batches.loader import MOST_HELD_OUT, Batch, TripletLoader, usual_split
+from .batches.loader import Batch, TripletLoader, usual_classes, usual_split
 from .batches.prefetch import Prefetcher
 from .batches.sampler import ClassBalancedSampler
 from .closed_form import ClosedForm, fit_closed_form
@@ -44,7 +44,6 @@ from .writing.table import check_table, write_table
 from .writing.vectors import VECTOR_SUFFIXES, check_vectors, write_vectors
 
 __all__ = [
-    "MOST_HELD_OUT",
     "STRATEGIES",
     "SUFFIXES",
     "VECTOR_SUFFIXES",
@@ -109,6 +108,7 @@ __all__ = [
     "stage_rows",
     "subset",
     "texts_of",
+    "usual_classes",
     "usual_split",
     "with_pseudo_labels",
     "write_file",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from dtgcnn import DTGCNN
 from dtgcnn.cli import main
+from dtgcnn.data.batches import loader
 
 from ..conftest import blobs
 
@@ -61,8 +61,7 @@ def test_unseen_classes_are_told_of_and_trained_on_in_the_end(file: Path, tmp_pa
 def test_of_many_rows_no_more_are_held_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, single: int, classes: int, rows: int
 ) -> None:
-    for module in ("dtgcnn.cli.train", "dtgcnn.data.batches.loader"):
-        monkeypatch.setattr(sys.modules[module], "MOST_HELD_OUT", most)
+    monkeypatch.setattr(loader, "MOST_HELD_OUT", most)
     x, labels = blobs(classes=40, per_class=12)
     train = np.arange(len(x)) % 12 < 9
     x = np.concatenate([x, x[:single] + 1])  # of classes of one row

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from ..items import Items
 from ..reading.raw import IntArray
-from ..splits.divide import Division, check_part, check_share, check_whole
+from ..splits.divide import LEAST_CLASSES, Division, check_part, check_share, check_whole
 from .prefetch import Prefetcher
 from .sampler import ClassBalancedSampler, TripletSampler
 
-__all__ = ["MOST_HELD_OUT", "Batch", "TripletLoader", "make_loaders", "usual_split"]
+__all__ = ["Batch", "TripletLoader", "make_loaders", "usual_classes", "usual_split"]
 
 MOST_HELD_OUT = 10_000
 """Most rows, or triplets, that are held out where no share is named: more would tell an epoch from
@@ -232,6 +232,15 @@ def usual_split(dataset: Items) -> float:
     if dataset.triplets is None:
         return max(0.8, 1 - MOST_HELD_OUT / len(dataset.training_items()))
     return max(0.9, 1 - MOST_HELD_OUT / len(dataset.triplets))
+
+
+def usual_classes(dataset: Items) -> float:
+    """The share of the classes that is held out where some are: a tenth, of many rows so many as
+    have ``MOST_HELD_OUT`` of them, but ``LEAST_CLASSES`` at least."""
+    assert dataset.labels is not None
+    _, counts = np.unique(dataset.labels[dataset.training_items()], return_counts=True)
+    several = max(int((counts > 1).sum()), 1)  # classes of one row are not held out
+    return min(0.1, max(MOST_HELD_OUT / int(counts.sum()), LEAST_CLASSES / several))
 
 
 def make_loaders(

@@ -17,7 +17,7 @@ from ..reading.source import Source
 from .groups import held_out_shares, join_groups, split_grouped
 from .split import single_rows, split_labelled, split_triplets
 
-__all__ = ["Division", "check_part", "check_share", "check_whole", "split_dataset"]
+__all__ = ["LEAST_CLASSES", "Division", "check_part", "check_share", "check_whole", "split_dataset"]
 
 _log = logging.getLogger("dtgcnn")
 
