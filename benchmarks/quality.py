@@ -24,9 +24,8 @@ import numpy as np
 
 from dtgcnn import DTGCNN, DTGCNNConfig, Trainer, TripletDataset
 from dtgcnn.callbacks import Callback, StopAfter
-from dtgcnn.cli.train import UNSEEN_CLASSES
 from dtgcnn.config.templates import suggest
-from dtgcnn.data import closed_form, with_pseudo_labels
+from dtgcnn.data import closed_form, usual_classes, usual_split, with_pseudo_labels
 from dtgcnn.data.linear_maps import unit
 from dtgcnn.evaluation import retrieval_metrics
 from dtgcnn.model.start import Start
@@ -121,8 +120,8 @@ def held_out(
     dataset = TripletDataset.from_arrays(x, y)
     named = {"input_dim": x.shape[1], "seed": seed, **changes}
     config = DTGCNNConfig.from_dict(named)
-    share = 0.0 if unlabelled else UNSEEN_CLASSES
-    sizes = (config.batch_size, 0.8, seed, config.samples_per_class)
+    share = 0.0 if unlabelled else usual_classes(dataset)
+    sizes = (config.batch_size, usual_split(dataset), seed, config.samples_per_class)
     loader, val = dataset.create_dataloaders(*sizes, held_out_classes=share)
     if unlabelled and len(dataset.unlabelled_items()):
         loader, _ = with_pseudo_labels(loader, x, val, most=config.bank_size, seed=seed)
