@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from ..array import load_ops
 from ..config import DTGCNNConfig, write_settings
-from ..data import usual_split, write_table
+from ..data import TripletDataset, usual_split, write_table
 from ..evaluation import table_lines
 from ..model import device_option
 from ..plots import plot_tuning
@@ -103,13 +106,27 @@ def tune_command(
         value = "failed" if trial.value is None else f"{trial.value:.4f}"
         click.echo(f"trial {trial.number + 1} of {trials}: {value}", err=True)
 
-    about = f"{file.name}, {rows} rows, {split:g} of them, {encoder_spec}, {sorted(chosen.items())}"
+    about = (
+        f"{file.name}, {rows} rows (digest {_digest(dataset)}), {split:g} of them, {encoder_spec}, "
+        f"{sorted(chosen.items())}"
+    )
     defaults = {name: getattr(config, name) for name in space}
     found = tune(
         make, output, space=space, first=defaults, trials=trials, seed=seed, about=about, told=told
     )
     _write(found, output, chosen, space)
     click.echo(f"\n{_table(found, space)}\n\n{_verdict(found)}\n{output / 'best.toml'}: {USE}")
+
+
+def _digest(dataset: TripletDataset) -> str:
+    """A hash of the rows that trials train on and are measured on."""
+    rows = np.concatenate([dataset.training_items(), dataset.validation_items()])
+    inputs = dataset.inputs_of(rows)
+    digest = sha256(json.dumps(inputs).encode() if isinstance(inputs, list) else inputs.tobytes())
+    names = None if dataset.label_names is None else dataset.names_of(rows)
+    triplets = None if dataset.triplets is None else dataset.triplets.tolist()
+    digest.update(json.dumps([names, triplets, dataset.groups]).encode())
+    return digest.hexdigest()[:12]
 
 
 def _space(

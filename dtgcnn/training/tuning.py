@@ -152,6 +152,10 @@ def tune(
     with hold(Path(folder), _LOCK):
         optuna, study, distributions = _study(Path(folder) / STUDY, space, about)
         lost = study.get_trials(states=(optuna.trial.TrialState.RUNNING,), deepcopy=False)
+        if lost and lost[0].number == 0:  # nothing was tried yet, not the settings as they were
+            (Path(folder) / STUDY).unlink()
+            optuna, study, distributions = _study(Path(folder) / STUDY, space, about)
+            lost = []
         for trial in lost:  # of a process that was killed
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         done = len(study.get_trials(deepcopy=False))

@@ -84,6 +84,20 @@ def test_a_search_goes_on_where_it_was_stopped(labelled: TripletDataset, tmp_pat
     assert len(make.asked) == 3
 
 
+def test_a_search_whose_first_trial_was_stopped_begins_anew(
+    labelled: TripletDataset, tmp_path: Path
+) -> None:
+    def killed(settings: dict[str, Any]) -> Made:
+        raise KeyboardInterrupt
+
+    first = {"learning_rate": 1e-3, "loss": "supcon"}
+    with pytest.raises(KeyboardInterrupt):
+        tune(killed, tmp_path, space=SPACE, first=first, trials=2)
+    found = tune(Making(labelled), tmp_path, space=SPACE, first=first, trials=2)
+    assert found.trials[0].settings == first
+    assert [trial.value is None for trial in found.trials] == [False, False]
+
+
 def test_the_search_of_something_else_is_refused(labelled: TripletDataset, tmp_path: Path) -> None:
     make = Making(labelled)
     tune(make, tmp_path, space=SPACE, trials=1, about="a")
@@ -153,6 +167,11 @@ def test_from_the_command_line_to_a_model(text_file: Path, tmp_path: Path) -> No
     assert trained.exit_code == 0, trained.output
     config = DTGCNN.load(tmp_path / "m", backend="numpy").config
     assert config.learning_rate == best["learning_rate"]
+
+    changed = text_file.read_text()
+    text_file.write_text(changed.replace("train,", "train,x", 1))
+    assert "name another folder" in run(*asked, "--trials", 4).output
+    text_file.write_text(changed)
 
     below = run("tune", text_file, "--output", text_file / "sub", *SMALL)
     assert f"--output {text_file}/sub: {text_file} must be a folder, it is a file" in below.output
