@@ -91,6 +91,18 @@ def test_arrays_have_minus_one(names: list[str] | None, tmp_path: Path) -> None:
             TripletDataset(tmp_path / "low.npz")
 
 
+def test_pandas_own_null() -> None:
+    pandas = pytest.importorskip("pandas")
+    texts = [text for text, _ in ROWS]
+    for kind, x, y in (("string", "x", "y"), ("Int64", 3, 7)):
+        labels = pandas.array([x, None, y, None, x, None], dtype=kind)
+        dataset = TripletDataset.from_table(pandas.DataFrame({"text": texts, "label": labels}))
+        assert dataset.label_names == [str(x), str(y)]
+        for found in (dataset, TripletDataset.from_labelled(texts, list(labels))):
+            assert found.labels is not None
+            assert found.labels.tolist() == LABELS
+
+
 def test_from_python_none_nan_and_minus_one() -> None:
     x = np.eye(6, dtype=np.float32)
     for labels in (["x", None, "y", -1, "x", float("nan")], ["x", "", "y", "-1", "x", " "]):

@@ -259,7 +259,8 @@ def class_name(source: Source, row: int, value: object, field: str = "label") ->
     if isinstance(value, np.generic):
         value = value.item()
     blank = isinstance(value, str) and not value.strip()
-    if value is None or blank or (isinstance(value, float) and math.isnan(value)):
+    null = value is None or type(value).__name__ == "NAType"  # pandas' own
+    if null or blank or (isinstance(value, float) and math.isnan(value)):
         return UNLABELLED
     name = label_name(source, row, value, field)
     return UNLABELLED if name == "-1" else name
