@@ -222,13 +222,16 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
 
 
 _ELSEWHERE = {
+    "AdamW": 'DTGCNNConfig(optimizer="adamw"), which is the default',
     "AdaptiveBatchSizeTrainer": "DTGCNNConfig(adaptive_batch_size=True)",
     "CPUOffloadOptimizer": "DTGCNNConfig(offload_optimizer=True)",
     "DistributedTrainer": "Trainer, started by mlx.launch or mpiexec: see docs/distributed.md",
     "MixedPrecisionTrainer": 'DTGCNNConfig(mixed_precision="float16") or "bfloat16"',
+    "OneCycleLR": 'DTGCNNConfig(scheduler="one_cycle", warmup_epochs=0)',
     "OptimizedDataLoader": "DTGCNNConfig(num_workers=2, prefetch_factor=2)",
     "StableDTGCNN": "DTGCNNConfig(use_batch_norm=True), or layer norm, which is the default",
     "WarmupScheduler": "DTGCNNConfig(warmup_epochs=1) or warmup_steps, with any scheduler",
+    "clip_grad_norm_": "DTGCNNConfig(gradient_clip_val=1.0)",
     "forward_with_checkpoint": "DTGCNNConfig(gradient_checkpointing=True)",
     "init_weights": 'DTGCNNConfig(initializer="xavier_uniform"), which is the default',
 }
