@@ -36,7 +36,9 @@ from .reading.blocks import Block, read_blocks
 from .reading.equality import equal_groups
 from .reading.inputs import as_inputs, texts_of
 from .reading.pairs import Pairs, holds_pairs, read_pairs
+from .reading.raw import class_name
 from .reading.readers import SUFFIXES, RawData, is_data_path, read_file, read_records
+from .reading.source import Source
 from .sample import load_sample, sample_path
 from .stages import difficulties, input_vectors, stage_rows, subset
 from .writing.files import check_format, record_format, write_file
@@ -70,6 +72,7 @@ __all__ = [
     "RawData",
     "SentenceTransformerEncoder",
     "Seq2Seq",
+    "Source",
     "SpreadLabels",
     "TfidfEncoder",
     "TripletAugmenter",
@@ -81,6 +84,7 @@ __all__ = [
     "check_format",
     "check_table",
     "check_vectors",
+    "class_name",
     "default_encoder",
     "difficulties",
     "equal_groups",

@@ -38,13 +38,16 @@ def joining(
         bank: what they join.
         classes: the names of the classes of the bank's rows, None where they have none.
         host_x: the rows.
-        labels: their classes' names, None for a row whose class is not known; None for none known.
+        labels: their classes' names, None, NaN or −1 for a row whose class is not known; None for
+            none known.
         places: what a row is called in a message.
 
     Raises:
         ValueError: there are not as many labels as rows, a row is zero, or a label is blank or
             contradicts that of an equal row.
     """
+    from ..data import Source, class_name
+
     if labels is None:
         labels = [None] * len(host_x)
     if len(labels) != len(host_x):
@@ -57,6 +60,7 @@ def joining(
                 f"{places(row)} has a zero vector, near to no row, as a text of which the encoder "
                 "knows no word"
             )
+    source = Source("rows that join")
     names = list(classes or [])
     numbers = {name: number for number, name in enumerate(names)}
     known = [-1] * len(bank)
@@ -73,9 +77,11 @@ def joining(
                 rows.append(row)
         if label is None:
             continue
-        name = str(label)
-        if not name.strip():
+        if not str(label).strip():
             raise ValueError(f"{places(row)}: a label must not be blank; None is a class not known")
+        name = str(label) if str(label) in numbers else class_name(source, row, label, "labels")
+        if not name:
+            continue
         if name not in numbers:
             numbers[name] = len(names)
             names.append(name)

@@ -48,12 +48,13 @@ class ChangingModel(AnsweringModel):
         Args:
             x: texts or vectors (N, input_dim); of equal ones, and of those in the bank, one is
                 kept, and takes the label where it had none.
-            labels: the names of their classes, None for a row whose class is not known.
+            labels: the names of their classes; None, NaN or −1 for a row whose class is not known.
             places: what a row is called in messages.
 
         Raises:
             ValueError: as ``encode``; a row is zero, as of a text whose words the encoder does not
-                know; or a label contradicts that of an equal row.
+                know; or a label is blank, neither a text nor a number, or contradicts that of an
+                equal row.
         """
         host_x, bank = self.vectors(x), self.trained_bank()
         found = joining(bank, self.classes_, host_x, labels, places)

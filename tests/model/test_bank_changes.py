@@ -80,6 +80,19 @@ def test_equal_rows_join_once_and_take_a_label_where_they_had_none(model: DTGCNN
     assert held.labels[count:] == [1, 0, -1]
 
 
+def test_labels_are_named_as_those_that_are_trained_on(model: DTGCNN) -> None:
+    x = np.random.default_rng(4).normal(size=(6, 16))
+    more = model.add(x, [-1, "-1", float("nan"), None, f" {NAMES[0]} ", 7.0])
+    held = more.trained_bank().labels
+    assert held is not None
+    assert held[-6:-2] == [-1] * 4
+    assert more.classes_ is not None
+    assert [more.classes_[label] for label in held[-2:]] == [NAMES[0], "7"]
+    assert more.untrained_classes == ["7"]
+    with pytest.raises(ValueError, match=r"row 1 .*'labels': must be a string or a number"):
+        model.add(x[:2], ["a", True])
+
+
 def test_labels_that_contradict_are_refused_with_both_named(model: DTGCNN) -> None:
     held, labels = rows_and_labels(model)
     other = next(name for name in NAMES if name != labels[7])
