@@ -60,7 +60,7 @@ def joining(
                 f"{places(row)} has a zero vector, near to no row, as a text of which the encoder "
                 "knows no word"
             )
-    source = Source("rows that join")
+    source = Source("rows that join", "row")
     names = list(classes or [])
     numbers = {name: number for number, name in enumerate(names)}
     known = [-1] * len(bank)
