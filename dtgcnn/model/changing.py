@@ -85,6 +85,8 @@ class ChangingModel(AnsweringModel):
         """
         if rows is None and not labels:
             raise ValueError("rows or labels must be given, received neither")
+        if isinstance(labels, str):  # whose letters may be the names of other classes
+            raise ValueError(f"labels must be a list of names, received {labels!r}")
         bank, classes = self.trained_bank(), self.classes_ or []
         gone = leaving(bank, classes, None if rows is None else self.vectors(rows), labels)
         kept = without(self.ops, bank, gone, self.config.graph_k_neighbors)

@@ -118,6 +118,11 @@ def test_a_row_of_zeros_is_refused_by_its_place(model: DTGCNN) -> None:
     assert len(model.trained_bank()) == before
 
 
+def test_a_name_alone_is_no_list_of_classes(model: DTGCNN) -> None:
+    with pytest.raises(ValueError, match="labels must be a list of names, received 'ab'"):
+        model.remove(labels="ab")
+
+
 def test_what_joined_and_leaves_leaves_the_model_as_it_was(model: DTGCNN) -> None:
     x = np.random.default_rng(3).normal(size=(9, 16))
     back = model.add(x, ["z"] * 9).remove(labels=["z"])
