@@ -193,6 +193,10 @@ def _weights(given: Any, tasks: Sequence[str]) -> dict[str, float] | None:
     """The weight of each task; None where they are learnt."""
     if given == "uncertainty":
         return None
+    if given is not None and not isinstance(given, Mapping):
+        raise ValueError(
+            f"task_weights must be weights by task or 'uncertainty', received {given!r}"
+        )
     named = {} if given is None else dict(given)
     for task, weight in named.items():
         if task not in tasks:

@@ -312,6 +312,8 @@ def test_what_does_not_fit_is_refused() -> None:
         make(regression=False, task_weights={"regression": 1.0})
     with pytest.raises(ValueError, match="task_weights must be finite and at least 0, received -1"):
         make(task_weights={"triplet": -1})
+    with pytest.raises(ValueError, match="weights by task or 'uncertainty', received 'uncertain'"):
+        make(task_weights="uncertain")
     with pytest.raises(ValueError, match="above the largest class of the data, 3, received 3"):
         train(make(num_classes=3), dataset)
     bare = TripletDataset.from_arrays(x, labels)
