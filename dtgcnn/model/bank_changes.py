@@ -50,6 +50,8 @@ def joining(
 
     if labels is None:
         labels = [None] * len(host_x)
+    if isinstance(labels, str):
+        raise ValueError(f"labels must be a list of names, received {labels!r}")
     if len(labels) != len(host_x):
         raise ValueError(
             f"labels must be as many as the rows, received {len(labels)} for {len(host_x)}"

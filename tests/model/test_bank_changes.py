@@ -121,6 +121,8 @@ def test_a_row_of_zeros_is_refused_by_its_place(model: DTGCNN) -> None:
 def test_a_name_alone_is_no_list_of_classes(model: DTGCNN) -> None:
     with pytest.raises(ValueError, match="labels must be a list of names, received 'ab'"):
         model.remove(labels="ab")
+    with pytest.raises(ValueError, match="labels must be a list of names, received 'ab'"):
+        model.add(np.random.default_rng(4).normal(size=(2, 16)), "ab")
 
 
 def test_what_joined_and_leaves_leaves_the_model_as_it_was(model: DTGCNN) -> None:
