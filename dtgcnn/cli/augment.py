@@ -112,7 +112,7 @@ def augment(
         mixup_alpha=mixup_alpha,
         seed=seed,
     )
-    others = None if held_out is None else dataset_of(held_out)
+    others = None if held_out is None else dataset_of(held_out, labels=False)
     augmented = augmenter.augment_dataset(dataset, versions, others)
     write_file(augmented, output)
     written(output, f"{len(dataset)} rows and {len(augmented) - len(dataset)} new ones")

@@ -226,10 +226,12 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     return chosen
 
 
-def dataset_of(file: InputFile) -> TripletDataset:
-    """The data of a file, whose columns options may name."""
+def dataset_of(file: InputFile, *, labels: bool = True) -> TripletDataset:
+    """The data of a file, whose columns options may name; with ``labels`` false every label may be
+    blank."""
     tell_reading(file)
-    return TripletDataset(file, columns_named())
+    read = TripletDataset if labels else TripletDataset.of_rows
+    return read(file, columns_named())
 
 
 def rows_of(file: InputFile, *roles: str) -> TripletDataset:

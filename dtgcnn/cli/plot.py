@@ -80,7 +80,7 @@ def plot(
     for option, value in (("--method", method), ("--max-points", max_points)):
         if value is not None and kind != "embeddings":
             raise ValueError(f"{option} goes with --kind embeddings, received --kind {kind}")
-    dataset = dataset_of(file)
+    dataset = dataset_of(file, labels=kind == "purity")
     loaded = load_embedder(model, ops=ops_of(backend))
     tell("drawing", dataset.num_items)
     if kind == "embeddings":

@@ -94,6 +94,16 @@ def test_without_umap_learn(
     assert not (tmp_path / "u.png").exists()
 
 
+def test_rows_without_any_label(saved: tuple[Path, Path], tmp_path: Path) -> None:
+    x, y = blobs()
+    file = tmp_path / "unknown.npz"
+    np.savez(file, x=x, y=np.full_like(y, -1))
+    for kind, code in (("embeddings", 0), ("degrees", 0), ("purity", 2)):
+        done = plot(saved[0], file, "--kind", kind, "--output", tmp_path / f"{kind}.png")
+        assert done.exit_code == code, done.output
+    assert "holds no label" in done.output
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -287,6 +287,9 @@ def test_a_file_of_blank_labels_is_one_without_labels(folder: Path, tmp_path: Pa
         done = run(command, folder / "m", blank)
         assert done.exit_code == 0, done.output
         assert "accuracy" not in done.output
+    augmenting = ("augment", folder / "all.csv", "--held-out", blank)
+    done = run(*augmenting, "--output", tmp_path / "more.csv")
+    assert done.exit_code == 0, done.output
     given = ("--output", tmp_path / "n", "--unlabelled", blank, "--backend", "numpy", "--epochs", 1)
     done = run("train", folder / "all.csv", *given, "--no-map")
     assert done.exit_code == 0, done.output
