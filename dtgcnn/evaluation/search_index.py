@@ -14,7 +14,7 @@ from ..array import HostArray
 from ..data import Items
 from ..errors import CheckpointError
 from ..model import DTGCNN, Bank, Embedder
-from ..storage import IndexFile, PackedTexts, main_file, packed, read_index
+from ..storage import IndexFile, PackedTexts, holds_ensemble, main_file, packed, read_index
 from .approximate import RowGraph, write_graph
 from .fusion import interleaved
 from .metrics import unit_float32, unit_rows
@@ -208,9 +208,15 @@ class SearchIndex:
 
         Raises:
             CheckpointError: there is none, a file is missing, cut short or another model's, or an
-                array is missing or of another shape than it must be.
+                array is missing or of another shape than it must be; or it is over an ensemble, and
+                ``model`` is not given.
         """
         saved = read_index(main_file(directory))
+        if model is None and holds_ensemble(directory):
+            raise CheckpointError(
+                f"{directory}: must come with its model, as it is over an ensemble: "
+                "SearchIndex.load(directory, model=Ensemble.load(directory))"
+            )
         model = DTGCNN.load(directory, backend=backend, mapped=True) if model is None else model
         rows = len(saved.array("embeddings", (None, model.get_embedding_dimension())))
         for one in getattr(model, "models", [model]):

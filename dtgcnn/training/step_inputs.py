@@ -86,7 +86,8 @@ class TrainingInputs:
             self._left_out_links = model.attach(some, self._left_out[0])
             self.ops.evaluate(*(getattr(self._left_out_links, name) for name in _LISTS))
         self.graph_figures = self._figures(host_x)
-        """The homophily of the links to the bank; empty in batch scope."""
+        """The homophily of the links to the bank; empty in batch scope, and where no row listens to
+        others."""
         alone = self.graph_figures.get("isolated_nodes", 0.0)
         if alone > MOST_ISOLATED:
             _log.warning(
@@ -174,7 +175,7 @@ class TrainingInputs:
         return links
 
     def _figures(self, host_x: ChosenRows) -> dict[str, float]:
-        if self._links is None:
+        if self._links is None or self.config.graph_self_weight == 1.0:
             return {}
         ops = self.ops
         bank_labels = ops.asarray(self.bank.labels, "int32")

@@ -182,14 +182,17 @@ def test_an_early_stop_without_held_out_rows_keeps_the_epoch_of_the_least_loss(
     np.testing.assert_array_equal(again.model.params["head"]["weight"], seen[best][1])
 
 
-@pytest.mark.parametrize("threshold", [0.0, 0.99999])
-def test_a_graph_without_links_is_told(threshold: float, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(("threshold", "own_share"), [(0.0, 0.5), (0.99999, 0.5), (0.99999, 1.0)])
+def test_a_graph_without_links_is_told(
+    threshold: float, own_share: float, caplog: pytest.LogCaptureFixture
+) -> None:
     loader, _ = TripletDataset.from_arrays(*blobs()).create_dataloaders(24, 1.0)
-    model = DTGCNN(backend="numpy", **SETTINGS, graph_similarity_threshold=threshold)
+    graph = {"graph_similarity_threshold": threshold, "graph_self_weight": own_share}
+    model = DTGCNN(backend="numpy", **{**SETTINGS, **graph})
     debug = DebugCallback()
     trainer = Trainer(model, train_loader=loader, callbacks=[debug], progress=False)
     trainer.train()
-    told = threshold > 0
+    told = threshold > 0 and own_share < 1  # where no row is to listen, links do not matter
     message = "100% of the training rows have no neighbour in the graph: no row is as similar as"
     assert (message in caplog.text) == told
     assert ("isolated_nodes" in {found.kind for found in debug.findings}) == told

@@ -221,6 +221,8 @@ def test_an_index_over_an_ensemble_is_saved_with_it(index: SearchIndex, tmp_path
     found = [[hit.row for hit in o.search(ROWS[:3], 20, "input")[0]] for o in (over, alone)]
     assert found[0] == found[1]
     folder = over.save(tmp_path / "e")
+    with pytest.raises(CheckpointError, match=r"must come with its model.*Ensemble\.load"):
+        SearchIndex.load(folder)
     again = SearchIndex.load(folder, model=Ensemble.load(folder, backend=index.model.ops.name))
     assert again.search(ROWS[:3], 20) == over.search(ROWS[:3], 20)
 
