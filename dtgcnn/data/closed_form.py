@@ -27,6 +27,9 @@ Ints = NDArray[np.int64]
 RIDGES = (0.1, 0.3, 1.0, 3.0)
 """λ, of which held-out rows choose one."""
 
+CLEARLY = 2.0
+"""Standard deviations, were it chance, by which weighed classes must tell more rows right."""
+
 CODE_WEIGHT = 1.5
 """β: the weight of a class code of usual norm beside the whitened row."""
 
@@ -108,33 +111,38 @@ def fit_closed_form(
             some = sample_evenly(labels, SPREAD_ROWS, rng)
             projection = leading(whitening(rows[some]), output_dim)
         return ClosedForm(_single({**arrays, "projection": projection}))
-    ridge, norm, crossed = _calibrated(rows, labels, rng)
+    ridge, unseen, unseen_white = _calibrated(rows, labels, rng)
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
     kept = _Views.of(rows[chosen], whitening)
-    scale = code_weight / norm**2
     classes = int(labels.max()) + 1
     targets = class_targets(labels[chosen], classes)
-    coefficients, loo = ridge_regression(kept.own_kernel(), targets, ridge, crossed is None)
+    coefficients, loo = ridge_regression(kept.own_kernel(), targets, ridge, left_out=True)
+    assert loo is not None
     # K A = Y − λ A: what the code is of its own rows takes no kernel.
     place = np.full(len(rows), -1)
     place[chosen] = np.arange(len(chosen))
     own = targets - ridge * coefficients
+    balance = _balance(loo, labels[chosen])
+    for scores in (unseen, coefficients, own, loo):
+        scores *= balance
+    norm = float(np.median(np.linalg.norm(unseen, axis=1)))
+    scale = code_weight / norm**2
     some = sample_evenly(labels, SPREAD_ROWS, rng)
     given = (whitening, kept, coefficients)
     white, (codes,) = _codes(rows[some], *given, place[some], [own])
     projection = leading(unit(_joined(white, codes, scale)), output_dim)
     arrays |= {"rows": kept.rows, "coefficients": coefficients, "projection": projection}
     arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
-    places = chosen if crossed is None else np.arange(len(rows))
+    places = chosen if unseen_white is None else np.arange(len(rows))
     started, left_out = (_empty(count, output_dim) for count in (len(rows), len(places)))
     for start in range(0, len(rows), KERNEL_BLOCK):
         block = slice(start, start + KERNEL_BLOCK)
         white, found = _codes(
-            rows[block], *given, place[block], [own] if loo is None else [own, loo]
+            rows[block], *given, place[block], [own, loo] if unseen_white is None else [own]
         )
         views = [(white, codes) for codes in found]
-        if crossed is not None:
-            views.append((crossed[0][block], crossed[1][block]))
+        if unseen_white is not None:
+            views.append((unseen_white[block], unseen[block]))
         inside = slice(*np.searchsorted(places, (start, start + KERNEL_BLOCK)))
         given_to: tuple[tuple[Started, slice, slice | Ints], ...] = (
             (started, block, slice(None)),
@@ -213,9 +221,9 @@ def sample_evenly(labels: Ints, most: int, rng: np.random.Generator) -> Ints:
 
 def _calibrated(
     rows: UnitRows, labels: Ints, rng: np.random.Generator
-) -> tuple[float, float, tuple[Floats, Floats] | None]:
-    """The ridge, the usual norm of a code that has not seen its row, and of few rows the whitened
-    rows and codes that none of them had a part in."""
+) -> tuple[float, Floats, Floats | None]:
+    """The ridge, and codes that their rows had no part in: of few rows, of all of them in order,
+    which then come whitened as well, by what they had no part in either."""
     fold = folds(labels, rng)
     everything = len(rows) <= CROSS_FITTED_ROWS
     classes = int(labels.max()) + 1
@@ -243,10 +251,23 @@ def _calibrated(
     codes = {ridge: np.concatenate(of) for ridge, of in found.items()}
     right = {r: (p.argmax(axis=1) == labels[seen]).mean() for r, p in codes.items()}
     ridge = min(r for r, share in right.items() if share >= max(right.values()) - 0.0025)
-    norm = float(np.median(np.linalg.norm(codes[ridge], axis=1)))
     if not everything:
-        return ridge, norm, None
-    return ridge, norm, (white, codes[ridge][np.argsort(seen)])
+        return ridge, codes[ridge], None
+    return ridge, codes[ridge][np.argsort(seen)], white
+
+
+def _balance(left_out: Floats, labels: Ints) -> Floats:
+    """What each class's column of the codes is multiplied by: ``(r_c / r̄)^{-1/2}``, r its root mean
+    square over left-out codes, where clearly more of these then tell their rows' classes; else 1.
+
+    A regression tells classes of few rows, or of unlike ones, by small numbers, and they lose rows
+    to the others; this is half of what would make them equally large."""
+    size = np.sqrt(np.mean(left_out**2, axis=0))
+    balance: Floats = (size / size.mean()) ** -0.5
+    before, after = ((codes.argmax(axis=1) == labels) for codes in (left_out, left_out * balance))
+    changed = np.count_nonzero(before != after)
+    gained = int(after.sum()) - int(before.sum())
+    return balance if gained > CLEARLY * np.sqrt(changed) else np.ones_like(balance)
 
 
 def folds(labels: Ints, rng: np.random.Generator) -> Ints:

@@ -115,6 +115,44 @@ def test_codes_of_many_rows_lose_little_to_rounding(backend: str, by_rows: bool,
     np.testing.assert_allclose(ops.to_numpy(z), expected, atol=1e-5)
 
 
+def beside_large_classes() -> tuple[Any, Any]:
+    """Six topics, each of a class of 40 rows and four of five rows near to it."""
+    rng = np.random.default_rng(0)
+    rows, labels = [], []
+    for topic in range(6):
+        centre = rng.normal(size=16)
+        for place in range(5):
+            count = 5 if place else 40
+            own = centre + (0.5 * rng.normal(size=16) if place else 0.0)
+            rows.append(own + 0.5 * rng.normal(size=(count, 16)))
+            labels += [5 * topic + place] * count
+    return np.concatenate(rows).astype(np.float32), np.array(labels)
+
+
+@pytest.mark.parametrize(("data", "weighed"), [(beside_large_classes, True), (blobs, False)])
+def test_classes_are_weighed_where_left_out_rows_gain(data: Any, weighed: bool) -> None:
+    x, labels = data()
+    found = fit_closed_form(x, labels, 8)
+    assert found.ridge is not None
+    white = unit((unit(x) - found.arrays["mean"]) @ found.arrays["whitening"])
+    kernel = 0.5 * sum(np.exp(2.0 * (v @ v.T - 1.0)) for v in (unit(x), white))
+    ridged = kernel + found.ridge * np.eye(len(x))
+    targets = np.eye(labels.max() + 1)[labels] - 1.0 / (labels.max() + 1)
+    left_out = np.empty_like(targets)
+    for row in range(len(x)):
+        others = np.arange(len(x)) != row
+        solved = np.linalg.solve(ridged[np.ix_(others, others)], targets[others])
+        left_out[row] = kernel[row, others] @ solved
+    size = np.sqrt(np.mean(left_out**2, axis=0))
+    weights = np.sqrt(size.mean() / size)
+    right, then = ((p.argmax(axis=1) == labels) for p in (left_out, left_out * weights))
+    gained = then.sum() - right.sum()
+    assert (gained > 2.0 * np.sqrt((then != right).sum())) == weighed
+    expected = np.linalg.solve(ridged, targets) * (weights if weighed else 1.0)
+    tolerance = 1e-4 * np.abs(expected).max()  # mean and whitening are float32 here
+    np.testing.assert_allclose(found.arrays["coefficients"], expected, atol=tolerance)
+
+
 def test_no_rows(backend: str) -> None:
     ops = load_ops(backend)
     start = Start.of(ops, fit_closed_form(X, LABELS, 8).arrays)
