@@ -17,7 +17,7 @@ from ..data import TripletDataset, usual_split, write_table
 from ..evaluation import table_lines
 from ..model import device_option
 from ..plots import plot_tuning
-from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, tune
+from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, content_of, tune
 from .main import main
 from .options import backend_option, config_option, dataset_of, device_named, file_argument
 from .streams import InputFile
@@ -121,12 +121,10 @@ def tune_command(
 def _digest(dataset: TripletDataset) -> str:
     """A hash of the rows that trials train on and are measured on."""
     rows = np.concatenate([dataset.training_items(), dataset.validation_items()])
-    inputs = dataset.inputs_of(rows)
-    digest = sha256(json.dumps(inputs).encode() if isinstance(inputs, list) else inputs.tobytes())
     names = None if dataset.label_names is None else dataset.names_of(rows)
     triplets = None if dataset.triplets is None else dataset.triplets.tolist()
-    digest.update(json.dumps([names, triplets, dataset.groups]).encode())
-    return digest.hexdigest()[:12]
+    told = json.dumps([content_of(dataset, rows), names, triplets, dataset.groups])
+    return sha256(told.encode()).hexdigest()[:12]
 
 
 def _space(

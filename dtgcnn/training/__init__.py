@@ -10,7 +10,7 @@ from .refit import train_on_all
 from .rehearsal import rehearse
 from .state_keeper import hold
 from .trainer import LEAST_GAIN, AdvancedTrainer, Trainer
-from .training_state import holds_state, remove_states
+from .training_state import content_of, holds_state, remove_states
 from .tuning import SPACE, STUDY, Made, Range, Trial, Tuned, tune
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Tuned",
     "changed_classes",
     "chosen_by",
+    "content_of",
     "hold",
     "holds_state",
     "load_embedder",

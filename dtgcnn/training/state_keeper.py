@@ -108,7 +108,8 @@ class StateKeeper:
             self.data = fingerprint(trainer.train_loader, vectors)
             if trainer.val_loader is not None and len(trainer.val_loader) > 0:
                 held_out = trainer.val_loader
-                self.data += f" {fingerprint(held_out)} {content_of(held_out)}"
+                content = content_of(held_out.dataset, held_out.items)
+                self.data += f" {fingerprint(held_out)} {content}"
 
     def begin(self, state: TrainingState | None) -> Place:
         """Go on from ``state``, or save the first one. Returns where the run is.

@@ -24,7 +24,7 @@ from ..model import ChosenRows
 
 if TYPE_CHECKING:
     from ..callbacks import Callback
-    from ..data import TripletLoader
+    from ..data import Items, TripletLoader
 
 __all__ = [
     "FORMAT",
@@ -294,15 +294,15 @@ def fingerprint(loader: TripletLoader, vectors: HostArray | None = None) -> str:
     return digest.hexdigest()
 
 
-def content_of(loader: TripletLoader) -> str:
-    """A hash of the texts or vectors of a loader's rows."""
-    texts, features = loader.dataset.texts, loader.dataset.features
+def content_of(dataset: Items, items: HostArray) -> str:
+    """A hash of the texts or vectors of some rows."""
+    texts, features = dataset.texts, dataset.features
     if texts is None:
         assert features is not None
         digest = hashlib.sha256()
-        _take_in(digest, features, loader.items)
+        _take_in(digest, features, items)
         return digest.hexdigest()
-    return hashlib.sha256(json.dumps([texts[item] for item in loader.items]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([texts[item] for item in items]).encode()).hexdigest()
 
 
 def _take_in(digest: hashlib._Hash, rows: HostArray, items: HostArray) -> None:
