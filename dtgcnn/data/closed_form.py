@@ -27,9 +27,6 @@ Ints = NDArray[np.int64]
 RIDGES = (0.1, 0.3, 1.0, 3.0)
 """λ, of which held-out rows choose one."""
 
-CLEARLY = 2.0
-"""Standard deviations, were it chance, by which weighed classes must tell more rows right."""
-
 CODE_WEIGHT = 1.5
 """β: the weight of a class code of usual norm beside the whitened row."""
 
@@ -122,7 +119,7 @@ def fit_closed_form(
     place = np.full(len(rows), -1)
     place[chosen] = np.arange(len(chosen))
     own = targets - ridge * coefficients
-    balance = _balance(loo, labels[chosen])
+    balance = _balance(loo)
     for scores in (unseen, coefficients, own, loo):
         scores *= balance
     norm = float(np.median(np.linalg.norm(unseen, axis=1)))
@@ -256,18 +253,15 @@ def _calibrated(
     return ridge, codes[ridge][np.argsort(seen)], white
 
 
-def _balance(left_out: Floats, labels: Ints) -> Floats:
+def _balance(left_out: Floats) -> Floats:
     """What each class's column of the codes is multiplied by: ``(r_c / r̄)^{-1/2}``, r its root mean
-    square over left-out codes, where clearly more of these then tell their rows' classes; else 1.
+    square over left-out codes.
 
     A regression tells classes of few rows, or of unlike ones, by small numbers, and they lose rows
     to the others; this is half of what would make them equally large."""
-    size = np.sqrt(np.mean(left_out**2, axis=0))
+    size = np.sqrt(np.mean(left_out**2, axis=0) + np.finfo(np.float64).eps)
     balance: Floats = (size / size.mean()) ** -0.5
-    before, after = ((codes.argmax(axis=1) == labels) for codes in (left_out, left_out * balance))
-    changed = np.count_nonzero(before != after)
-    gained = int(after.sum()) - int(before.sum())
-    return balance if gained > CLEARLY * np.sqrt(changed) else np.ones_like(balance)
+    return balance
 
 
 def folds(labels: Ints, rng: np.random.Generator) -> Ints:
