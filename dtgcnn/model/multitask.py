@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 from typing_extensions import override
 
 from ..array import Array, ArrayOps, HostArray, Tree, derive_key, numerics
-from ..config import DTGCNNConfig
+from ..config import DTGCNNConfig, refuse_unless, to_python
 from ..losses import Objective
 from .dtgcnn import DTGCNN
 from .layers import Linear
@@ -69,12 +68,11 @@ class MultiTaskDTGCNN(DTGCNN):
         super().__init__(config, **rest)
         if num_classes is None and not regression:
             raise ValueError("num_classes or regression must be given: there is no other task")
+        num_classes = to_python(num_classes)
         if num_classes is not None:
-            if not isinstance(num_classes, Integral) or num_classes < 2:
-                raise ValueError(
-                    f"num_classes must be a whole number of at least 2, received {num_classes!r}"
-                )
-            num_classes = int(num_classes)
+            whole = type(num_classes) is int and num_classes >= 2
+            rule = "must be a whole number of at least 2"
+            refuse_unless(whole, "num_classes", rule, num_classes)
         heads = {"classification": num_classes, "regression": 1 if regression else None}
         widths = {task: width for task, width in heads.items() if width is not None}
         self.num_classes, self.regression = num_classes, bool(regression)

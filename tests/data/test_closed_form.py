@@ -427,6 +427,10 @@ def test_odd_rows_give_numbers(kind: str) -> None:
     found = fit_closed_form(x.astype(np.float32), labels, 9)
     assert all(np.isfinite(array).all() for array in found.arrays.values())
     assert all(array.dtype == np.float32 for array in found.arrays.values())
+    if kind in ("all rows zero", "all rows equal"):  # a code would be made of rounding alone
+        assert found.left_out is None
+        assert "coefficients" not in found.arrays
+        return
     assert found.left_out is not None
     assert all(np.isfinite(array).all() for array in found.left_out)
     lengths = np.linalg.norm(found.left_out[0], axis=1)
