@@ -125,7 +125,13 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             raise ValueError("X must hold one text or vector or more, received none")
         texts = texts_of(X)
         if texts is None:
-            rows: HostArray = _validated(self, X, reset=reset, dtype=["float32", "float64"])
+            try:
+                rows: HostArray = _validated(self, X, reset=reset, dtype=["float32", "float64"])
+            except ValueError as error:
+                if not str(error).startswith("could not convert string"):
+                    raise
+                hint = "X must be numbers, or one column of texts, such as table['text']"
+                raise ValueError(f"{hint}: {error}") from error
             return rows
         if reset:
             for name in ("n_features_in_", "feature_names_in_"):  # of an earlier fit
@@ -209,8 +215,8 @@ class DTGCNNClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         return self.model_.predict_proba(self._rows(X))
 
 
-def _coded(y: HostArray) -> tuple[HostArray, list[int]]:
-    """The classes of labels (N,), and the place of each among them, −1 where it is unlabelled."""
+def _coded(y: HostArray) -> tuple[HostArray, list[int | None]]:
+    """The classes of labels (N,), and the place of each among them, None where it is unlabelled."""
     blank = [_is_blank(label) for label in y.tolist()]
     names = {label for label, none in zip(y.tolist(), blank, strict=True) if not none}
     minus_one = {label for label in names if label in (UNLABELLED, str(UNLABELLED))}
@@ -231,7 +237,7 @@ def _coded(y: HostArray) -> tuple[HostArray, list[int]]:
     if len(found.classes_) < 2:
         (only,) = found.classes_.tolist()
         raise ValueError(f"y must have two classes or more, it has 1 class: {only!r}")
-    codes = [UNLABELLED] * len(y)
+    codes: list[int | None] = [None] * len(y)
     for row, code in zip(known, found.transform(labels).tolist(), strict=True):
         codes[row] = code
     return found.classes_, codes

@@ -115,13 +115,14 @@ def test_blank_labels_are_no_class(blank: object) -> None:
 
 
 @pytest.mark.parametrize("kind", [int, float, bool])
-def test_numbers_beside_none_stay_numbers(kind: type) -> None:
+def test_numbers_beside_none_stay_numbers(kind: type, caplog: pytest.LogCaptureFixture) -> None:
     x, y = blobs(2)
     hidden: Any = [None if row % 3 == 0 else kind(label) for row, label in enumerate(y)]
     fitted = quick().fit(x, hidden)
     assert fitted.classes_.tolist() == [kind(0), kind(1)]
     assert fitted.predict(x).dtype == np.dtype(kind)
     assert fitted.score(x, y.astype(kind)) > 0.9
+    assert "label -1" not in caplog.text
 
 
 def test_minus_one_is_a_class_beside_one_other() -> None:
@@ -181,6 +182,8 @@ def test_columns_of_tables(library: str) -> None:
 
 def test_what_cannot_be_trained_on_is_refused() -> None:
     x, y = texts()
+    with pytest.raises(ValueError, match="X must be numbers, or one column of texts, such as tab"):
+        quick().fit(np.array(x)[:, None], y)
     with pytest.raises(ValueError, match="DTGCNNClassifier requires y to be passed"):
         quick().fit(x, None)
     with pytest.raises(ValueError, match="it has 1 class: 'a'"):
