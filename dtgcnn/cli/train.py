@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+import numpy as np
 
 from ..array import ArrayOps, load_ops
 from ..callbacks import TRACKERS, MetricLogger, SaveEveryEpoch, held_open, loggers_of
@@ -30,6 +31,7 @@ from ..data import (
     TripletDataset,
     TripletLoader,
     default_encoder,
+    equal_groups,
     fit_encoder,
     make_encoder,
     progress_bar,
@@ -39,7 +41,7 @@ from ..data import (
 )
 from ..errors import CheckpointError
 from ..evaluation import Comparison, compare
-from ..model import DTGCNN, device_option
+from ..model import DTGCNN, ChosenRows, device_option
 from ..storage import add_figures, check_folder, holds_model, write_json
 from ..training import (
     TEXT_INPUT_DIM,
@@ -479,7 +481,11 @@ def _by_size(
     suits = cautious or suggest(rows, len(loader), started=config.has_start, triplets=triplets)
     if "loss" in suits and chosen.keys() & {"loss", *unused_with("loss", suits["loss"])}:
         suits = {n: value for n, value in suits.items() if n not in ("loss", "temperature")}
-    nearest = max(1, min(config.graph_k_neighbors, len(loader.items) - 1))
+    texts, features = loader.dataset.texts, loader.dataset.features
+    of_texts = None if texts is None else [texts[item] for item in loader.items]
+    of_rows = None if features is None else ChosenRows(features, loader.items)
+    distinct = len(np.unique(equal_groups(of_texts, of_rows)))
+    nearest = max(1, min(config.graph_k_neighbors, distinct - 1))
     return suits | {"graph_k_neighbors": nearest}
 
 

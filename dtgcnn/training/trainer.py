@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dtgcnn")
 
-__all__ = ["AdvancedTrainer", "Trainer"]
+__all__ = ["AdvancedTrainer", "Trainer", "listed"]
 
 LEAST_GAIN = 0.0025
 """What steps must gain on held-out rows, in MAP@R, for the start to be left."""
@@ -94,7 +94,7 @@ class Trainer:
         train_loader: TripletLoader | None = None,
         val_loader: TripletLoader | None = None,
         epochs: int | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Iterable[Callback] = (),
         progress: bool = True,
         keep_best: bool = True,
         loss: LossFunction | NamedLoss | None = None,
@@ -125,7 +125,7 @@ class Trainer:
         self.config = config if epochs is None else config.replace(num_epochs=epochs)
         self.train_loader = train_loader
         self.val_loader = val_loader
-        self.callbacks = list(callbacks)
+        self.callbacks = listed(callbacks)
         self.progress = progress
         self.keep_best = keep_best
         self.loss, self.optimizer, self.scheduler = loss, optimizer, scheduler
@@ -155,7 +155,7 @@ class Trainer:
         self,
         train_loader: TripletLoader | None = None,
         val_loader: TripletLoader | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Iterable[Callback] = (),
         *,
         resume: bool = False,
     ) -> list[dict[str, float]]:
@@ -175,6 +175,7 @@ class Trainer:
         if loader is None:
             raise ValueError("train_loader must be given, to Trainer or to train")
         val_loader = self.val_loader if val_loader is None else val_loader
+        callbacks = listed(callbacks)
         _check_kinds(loader, val_loader, [*self.callbacks, *callbacks], self.loss)
         self.train_loader, self.val_loader = loader, val_loader
         for side in (loader, val_loader):
@@ -452,6 +453,13 @@ def _check_own(optimizer: object, scheduler: object) -> None:
     refuse_unless(optimizer is None or all(map(callable, pair)), "optimizer", rule, optimizer)
     rule = "must be a function of the step to its learning rate; names go in config"
     refuse_unless(scheduler is None or callable(scheduler), "scheduler", rule, scheduler)
+
+
+def listed(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Callbacks as a list; what gives them once is asked once."""
+    rule = "must be a list of Callback objects"
+    refuse_unless(isinstance(callbacks, Iterable), "callbacks", rule, callbacks)
+    return list(callbacks)
 
 
 def _check_kinds(loader: object, val_loader: object, hooks: Sequence[object], loss: object) -> None:
