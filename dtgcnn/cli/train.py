@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-import numpy as np
 
 from ..array import ArrayOps, load_ops
 from ..callbacks import TRACKERS, MetricLogger, SaveEveryEpoch, held_open, loggers_of
@@ -484,7 +483,7 @@ def _by_size(
     texts, features = loader.dataset.texts, loader.dataset.features
     of_texts = None if texts is None else [texts[item] for item in loader.items]
     of_rows = None if features is None else ChosenRows(features, loader.items)
-    distinct = len(np.unique(equal_groups(of_texts, of_rows)))
+    distinct = 1 + int(equal_groups(of_texts, of_rows).max())
     nearest = max(1, min(config.graph_k_neighbors, distinct - 1))
     return suits | {"graph_k_neighbors": nearest}
 

@@ -45,9 +45,9 @@ CALIBRATION_ROWS, CHECKED_ROWS = 4_000, 1_000
 LEAST_ROWS, MOST_CLASSES = 4, 1_000
 """Rows a class, on average, and classes, that a class code makes sense for."""
 
-
 LEAST_NORM = 1e-5
 """Length of a usual class code, below which it is what rounding in float32 makes of 0."""
+
 
 Started = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Rows (N, D) of an embedding, and their gates (N, 1)."""
