@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from ..array import ArrayOps, load_ops
 from ..callbacks import TRACKERS, MetricLogger, SaveEveryEpoch, held_open, loggers_of
@@ -480,12 +482,16 @@ def _by_size(
     suits = cautious or suggest(rows, len(loader), started=config.has_start, triplets=triplets)
     if "loss" in suits and chosen.keys() & {"loss", *unused_with("loss", suits["loss"])}:
         suits = {n: value for n, value in suits.items() if n not in ("loss", "temperature")}
-    texts, features = loader.dataset.texts, loader.dataset.features
-    of_texts = None if texts is None else [texts[item] for item in loader.items]
-    of_rows = None if features is None else ChosenRows(features, loader.items)
-    distinct = 1 + int(equal_groups(of_texts, of_rows).max())
+    distinct = count_distinct(loader.dataset, loader.items)
     nearest = max(1, min(config.graph_k_neighbors, distinct - 1))
     return suits | {"graph_k_neighbors": nearest}
+
+
+def count_distinct(dataset: Items, items: NDArray[np.int64]) -> int:
+    """How many of some rows differ: texts but for case and white space."""
+    texts = None if dataset.texts is None else [dataset.texts[item] for item in items]
+    rows = None if dataset.features is None else ChosenRows(dataset.features, items)
+    return len(np.unique(equal_groups(texts, rows)))
 
 
 def _with_unlabelled(

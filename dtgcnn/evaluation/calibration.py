@@ -85,9 +85,12 @@ def fit_calibration(held: Held, classes: int) -> dict[str, Floats]:
 def measured(
     arrays: Mapping[str, Floats], answers: Answers, labels: npt.ArrayLike
 ) -> dict[str, Floats]:
-    """The arrays of ``fit_calibration`` and ``error``, of what they make of the held-out rows."""
+    """The arrays of ``fit_calibration`` and ``error``, of what they make of the held-out rows; NaN
+    where the weights, and so the answers, are not finite."""
     right = np.asarray(answers.best)[:, 0] == np.asarray(labels)
-    error = expected_calibration_error(np.asarray(answers.sure)[:, 0], right)
+    sure = np.asarray(answers.sure)[:, 0]
+    finite = np.isfinite(sure).all()
+    error = expected_calibration_error(sure, right) if finite else float("nan")
     return {**arrays, "error": np.array(error)}
 
 
