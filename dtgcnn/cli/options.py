@@ -226,19 +226,17 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     return chosen
 
 
-def dataset_of(file: InputFile, *, labels: bool = True) -> TripletDataset:
-    """The data of a file, whose columns options may name; with ``labels`` false every label may be
-    blank."""
+def dataset_of(file: InputFile, *roles: str, labels: bool = True) -> TripletDataset:
+    """The data of a file, whose columns options may name, or those of ``roles`` alone; with
+    ``labels`` false every label may be blank."""
     tell_reading(file)
     read = TripletDataset if labels else TripletDataset.of_rows
-    return read(file, columns_named())
+    return read(file, columns_named(*roles))
 
 
 def rows_of(file: InputFile, *roles: str) -> TripletDataset:
-    """The single texts or vectors of a file, labelled or not; one of triplets is refused. Options
-    name its columns, or those of ``roles`` alone."""
-    tell_reading(file)
-    dataset = TripletDataset.of_rows(file, columns_named(*roles))
+    """The single texts or vectors of a file, labelled or not; one of triplets is refused."""
+    dataset = dataset_of(file, *roles, labels=False)
     if dataset.triplets is not None:
         raise ValueError(f"{file}: holds triplets; give a file of single texts or vectors")
     return dataset
