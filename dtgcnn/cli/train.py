@@ -229,7 +229,7 @@ def train(
     dataset = dataset_of(file)
     if unlabelled is not None:
         dataset = dataset.with_unlabelled(rows_of(unlabelled, "text"))
-    rows = _count(dataset)
+    rows = len(dataset.training_rows())
     if dataset.features is not None and encoder_spec is not None:
         raise ValueError(f"--encoder goes with texts, {file} holds vectors")
     cautious = {} if template is None else TEMPLATES.get(template, template_of(rows))
@@ -334,11 +334,6 @@ def chosen_settings(
     return PIECES | chosen if encoder_spec == PieceEncoder.name else chosen
 
 
-def _count(dataset: TripletDataset) -> int:
-    """Rows that may be trained on, or triplets."""
-    return len(dataset.training_items() if dataset.triplets is None else dataset)
-
-
 def _share_of_classes(dataset: TripletDataset, train_split: float) -> float:
     """What of the classes the run that chooses the epoch does not see: some, if all rows are
     trained on in the end, and if neither the table is to be made of that run, nor labels spread in
@@ -392,7 +387,7 @@ def prepared(
         held_out_classes=held_out_classes,
     )
     loader = _with_unlabelled(dataset, loader, val_loader, encoder, config, False, quiet)
-    suits = _by_size(config, chosen, cautious, _count(dataset), loader)
+    suits = _by_size(config, chosen, cautious, len(dataset.training_rows()), loader)
     model = DTGCNN(config.replace(**suits | chosen), ops=ops, encoder=encoder)
     return model, loader, val_loader
 

@@ -229,9 +229,8 @@ def count_triplets(items: IntArray, labels: NDArray[np.int32]) -> int:
 
 def usual_split(dataset: Items) -> float:
     """The share that trains where none is named; triplets between both sides are lost to either."""
-    if dataset.triplets is None:
-        return max(0.8, 1 - MOST_HELD_OUT / len(dataset.training_items()))
-    return max(0.9, 1 - MOST_HELD_OUT / len(dataset.triplets))
+    least = 0.8 if dataset.triplets is None else 0.9
+    return max(least, 1 - MOST_HELD_OUT / len(dataset.training_rows()))
 
 
 def usual_classes(dataset: Items) -> float:

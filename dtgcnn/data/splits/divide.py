@@ -75,9 +75,8 @@ class Division:
         groups: Sequence[str | int | float] | NDArray[Any] | None = None,
         notes: dict[str, str] | None = None,
     ) -> None:
-        items = dataset.training_items()
         self._dataset, self._notes = dataset, notes
-        self.everything = items if dataset.triplets is None else np.arange(len(dataset.triplets))
+        self.everything = dataset.training_rows()
         equal = dataset.equal
         self._equal = equal_groups(dataset.texts, dataset.features) if equal is None else equal
         names = dataset.groups
