@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,10 @@ from ..config import DEVICES, DTGCNNConfig, parse_value
 from ..data import TripletDataset
 from ..storage import write_json
 from .streams import InputFile, input_options
+
+if TYPE_CHECKING:
+    from ..model import DTGCNN
+    from ..training import Ensemble
 
 __all__ = [
     "about",
@@ -30,6 +34,7 @@ __all__ = [
     "dataset_of",
     "device_named",
     "file_argument",
+    "loaded_for",
     "model_argument",
     "named",
 ]
@@ -210,6 +215,16 @@ def check_rows(model: Path, loaded: Any, dataset: TripletDataset) -> None:
             f"{dataset.source}: its vectors must have the {width:,} columns that the model in "
             f"{model} takes ({first.config.width_name}), they have {dataset.features.shape[1]:,}"
         )
+
+
+def loaded_for(dataset: TripletDataset | None, model: Path, backend: str) -> DTGCNN | Ensemble:
+    """The model, or ensemble, in a folder; rows that cannot go into it are refused."""
+    from ..training import load_embedder  # which takes a while, and some commands need none of it
+
+    loaded = load_embedder(model, ops=ops_of(backend))
+    if dataset is not None:
+        check_rows(model, loaded, dataset)
+    return loaded
 
 
 def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -10,16 +10,14 @@ import click
 
 from ..evaluation import Method
 from ..plots import write_report
-from ..training import load_embedder
 from .main import main
 from .options import (
     backend_option,
     check_file,
-    check_rows,
     dataset_of,
     file_argument,
+    loaded_for,
     model_argument,
-    ops_of,
     overwrite_option,
     tell,
 )
@@ -82,8 +80,7 @@ def report(
         raise ValueError(f"--reject must be above 0 and below 1, received {reject}")
     check_file("--output", output, overwrite)
     dataset = dataset_of(file, labels=False)
-    loaded = load_embedder(model, ops=ops_of(backend))
-    check_rows(model, loaded, dataset)
+    loaded = loaded_for(dataset, model, backend)
     run = _run_of(model)
     tell("measuring and drawing", len(dataset))
     write_report(
