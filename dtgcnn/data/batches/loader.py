@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_part, check_share, check_whole
 from ..items import Items
 from ..reading.raw import IntArray
-from ..splits.divide import LEAST_CLASSES, Division, check_part, check_share, check_whole
+from ..splits.divide import LEAST_CLASSES, Division
 from .prefetch import Prefetcher
 from .sampler import ClassBalancedSampler, TripletSampler
 
