@@ -40,8 +40,8 @@ from .options import (
     tell_reading,
     write_figures,
 )
+from .preparing import PIECES, prepared
 from .streams import InputFile, output_option
-from .train import PIECES, prepared
 
 __all__ = ["check"]
 
