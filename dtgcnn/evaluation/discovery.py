@@ -147,15 +147,10 @@ def discover(
         rows = some[own == cluster]
         assigned[rows] = len(made)
         new += cluster not in names
-        name = f"new {new}" if cluster not in names else _class_name(model, names[cluster])
+        name = (model.classes_ or [])[names[cluster]] if cluster in names else f"new {new}"
         order = np.argsort(-cosines[rows], kind="stable")
         made.append(Group(name, cluster in names, rows[order]))
     return Discovery(made, assigned, cosines, tried)
-
-
-def _class_name(model: Embedder, label: int) -> str:
-    assert model.classes_ is not None
-    return model.classes_[label]
 
 
 def _known_rows(model: Embedder, indexed: Embedder) -> tuple[Floats, Ints]:
