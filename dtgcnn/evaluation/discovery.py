@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import smoothed
+from ..errors import needing
 from .metrics import unit_means, unit_rows
 from .projection import stratified_sample
 
@@ -233,8 +234,6 @@ def _named(z: Floats, own: Ints, centres: Floats, known: Floats, labels: Ints) -
 
 
 def _sklearn() -> Any:
-    try:
+    with needing("groups need scikit-learn", "text"):
         from sklearn import cluster
-    except ImportError as error:
-        raise ImportError("groups need scikit-learn: pip install 'dtgcnn[text]'") from error
     return cluster

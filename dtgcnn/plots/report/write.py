@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ...config import DTGCNNConfig
 from ...data import Items
-from ...errors import MissingExtraError
+from ...errors import MissingExtraError, needing
 from ...evaluation import (
     Classification,
     Comparison,
@@ -100,10 +100,8 @@ def write_report(
 
 
 def _need_bokeh() -> None:
-    try:
+    with needing("reports need bokeh", "report"):
         import_module("bokeh.plotting")
-    except ImportError as error:
-        raise MissingExtraError("reports need bokeh: pip install 'dtgcnn[report]'") from error
 
 
 def _found(
