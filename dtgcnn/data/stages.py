@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .dataset import TripletDataset
 from .items import Items
+from .linear_maps import unit
 from .reading.raw import IntArray, RawData
 
 __all__ = ["difficulties", "input_vectors", "stage_rows", "subset"]
@@ -22,22 +23,20 @@ def difficulties(
     Of labelled rows (N,) the cosine with the nearest mean of another class, less that with the mean
     of the others of the row's own; a class of one row has 0 for it. −inf without a label.
     """
-    x = vectors.astype(np.float64)
-    unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)
+    z = unit(vectors.astype(np.float64))
     if triplets is not None:
-        a, p, n = (unit[column] for column in triplets.T)
+        a, p, n = (z[column] for column in triplets.T)
         return (a * n).sum(axis=1) - (a * p).sum(axis=1)  # type: ignore[no-any-return]
     known = labels >= 0
     classes, place = np.unique(labels[known], return_inverse=True)
-    sums = np.zeros((len(classes), unit.shape[1]))
-    np.add.at(sums, place, unit[known])
-    rows, numbers = unit[known], np.arange(known.sum())
+    sums = np.zeros((len(classes), z.shape[1]))
+    np.add.at(sums, place, z[known])
+    rows, numbers = z[known], np.arange(known.sum())
     own = sums[place] - rows
     length = np.maximum(np.linalg.norm(own, axis=1), 1e-300)
-    means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-300)
-    cosines = rows @ means.T
+    cosines = rows @ unit(sums).T
     cosines[numbers, place] = -np.inf
-    found = np.full(len(x), -np.inf)
+    found = np.full(len(z), -np.inf)
     found[known] = cosines.max(axis=1) - (rows * own).sum(axis=1) / length
     return found
 
