@@ -95,7 +95,8 @@ def retrieval_metrics(
             or when every query is lone.
     """
     for name, value in (*(("ks", k) for k in ks), ("knn", knn), ("block_rows", block_rows)):
-        _check_positive(name, value)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, received {value!r}")
     leave_one_out = gallery is None
     if leave_one_out != (gallery_labels is None):
         given = "gallery_labels" if leave_one_out else "gallery"
@@ -342,11 +343,6 @@ def unit_means(rows: Floats, groups: Ints) -> Floats:
     sums = np.zeros((groups.max() + 1, rows.shape[1]))
     np.add.at(sums, groups, rows)
     return unit_rows(sums)
-
-
-def _check_positive(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, received {value!r}")
 
 
 def _units(queries: Rows, gallery: Rows | None) -> tuple[_Units, _Units]:
