@@ -13,6 +13,7 @@ from .kernel_ridge import (
     KERNEL_BLOCK,
     Real,
     class_targets,
+    in_memory,
     kernel,
     kernel_type,
     ridge_regression,
@@ -116,7 +117,7 @@ def fit_closed_form(
     kept = _Views.of(rows[chosen], whitening)
     classes = int(labels.max()) + 1
     targets = class_targets(labels[chosen], classes)
-    coefficients, loo = ridge_regression(kept.own_kernel(), targets, ridge, left_out=True)
+    coefficients, loo = ridge_regression(kept.block, targets, ridge, left_out=True)
     assert loo is not None
     # K A = Y − λ A: what the code is of its own rows takes no kernel.
     place = np.full(len(rows), -1)
@@ -174,18 +175,10 @@ class _Views(NamedTuple):
         total *= 0.5
         return total
 
-    def own_kernel(self) -> Real:
-        """That of the rows among each other."""
-        count = len(self.rows)
-        out = np.empty((count, count), self.rows.dtype)
-        for start in range(0, count, KERNEL_BLOCK):
-            stop = min(start + KERNEL_BLOCK, count)
-            block, before = (
-                _Views(*(v[rows] for v in self)) for rows in (slice(start, stop), slice(stop))
-            )
-            out[start:stop, :stop] = block.kernel(before)
-            out[:start, start:stop] = out[start:stop, :start].T
-        return out
+    def block(self, rows: slice, columns: slice) -> Real:
+        """Some rows and columns of the kernel of the rows among each other."""
+        one, other = (_Views(*(view[part] for view in self)) for part in (rows, columns))
+        return one.kernel(other)
 
 
 def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> Floats:
@@ -193,7 +186,8 @@ def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> F
     ``rows`` (N, D) alone, at most ``CALIBRATION_ROWS`` of them, without a whitening."""
     chosen = sample_evenly(labels, CALIBRATION_ROWS, np.random.Generator(np.random.PCG64(0)))
     kept = rows[chosen].astype(kernel_type(len(chosen)))
-    a, _ = ridge_regression(kernel(kept, kept), class_targets(labels[chosen], classes), RIDGES[0])
+    targets = class_targets(labels[chosen], classes)
+    a, _ = ridge_regression(lambda of, by: kernel(kept[of], kept[by]), targets, RIDGES[0])
     blocks = [
         kernel(queries[start : start + KERNEL_BLOCK], kept) @ a
         for start in range(0, len(queries), KERNEL_BLOCK)
@@ -240,11 +234,10 @@ def _calibrated(
         fitted, asked = _Views.of(known, whitening), _Views.of(rows[held], whitening)
         if everything:
             white[held] = asked.white
-        k, among = asked.kernel(fitted), fitted.own_kernel()
-        targets, scratch = class_targets(labels[rest], classes), np.empty_like(among)
+        k, targets = asked.kernel(fitted), class_targets(labels[rest], classes)
+        among = in_memory(fitted.block, len(rest))
         for ridge, codes_of in found.items():
-            np.copyto(scratch, among)
-            a, _ = ridge_regression(scratch, targets, ridge, exact=False)
+            a, _ = ridge_regression(among, targets, ridge, exact=False)
             codes_of.append(k @ a)
         checked.append(held)
     seen = np.concatenate(checked)
