@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..array import give_freed_memory_back
 from .kernel_ridge import (
-    KERNEL_BLOCK,
     Real,
+    blocks_of,
     class_targets,
     in_memory,
     kernel,
@@ -114,9 +115,10 @@ def fit_closed_form(
         return ClosedForm(_single({**arrays, "projection": projection}))
     ridge, unseen, unseen_white = _calibrated(rows, labels, rng)
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
-    kept = _Views.of(rows[chosen], whitening)
+    kept = _Views.of(rows, chosen, whitening)
     classes = int(labels.max()) + 1
     targets = class_targets(labels[chosen], classes)
+    give_freed_memory_back()
     coefficients, loo = ridge_regression(kept.block, targets, ridge, left_out=True)
     assert loo is not None
     # K A = Y − λ A: what the code is of its own rows takes no kernel.
@@ -136,18 +138,17 @@ def fit_closed_form(
     arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
     places = chosen if unseen_white is None else np.arange(len(rows))
     started, left_out = (_empty(count, output_dim) for count in (len(rows), len(places)))
-    for start in range(0, len(rows), KERNEL_BLOCK):
-        block = slice(start, start + KERNEL_BLOCK)
+    for block in blocks_of(len(rows)):
         white, found = _codes(
             rows[block], *given, place[block], [own, loo] if unseen_white is None else [own]
         )
         views = [(white, codes) for codes in found]
         if unseen_white is not None:
             views.append((unseen_white[block], unseen[block]))
-        inside = slice(*np.searchsorted(places, (start, start + KERNEL_BLOCK)))
+        inside = slice(*np.searchsorted(places, (block.start, block.stop)))
         given_to: tuple[tuple[Started, slice, slice | Ints], ...] = (
             (started, block, slice(None)),
-            (left_out, inside, places[inside] - start),
+            (left_out, inside, places[inside] - block.start),
         )
         for ((z, gates), into, of), (white, codes) in zip(given_to, views, strict=True):
             z[into] = unit(_joined(white, codes, scale) @ projection)[of]
@@ -163,10 +164,14 @@ class _Views(NamedTuple):
     white: Real
 
     @classmethod
-    def of(cls, rows: Floats, whitening: Whitening) -> _Views:
-        """Those of unit rows, in the precision of a kernel of so many."""
-        dtype = kernel_type(len(rows))
-        return cls(rows.astype(dtype), whitening(rows).astype(dtype))
+    def of(cls, rows: UnitRows, places: Ints, whitening: Whitening) -> _Views:
+        """Those of some rows, in the precision of a kernel of so many."""
+        shape = (len(places), rows.shape[1])
+        own, white = (np.empty(shape, kernel_type(len(places))) for _ in range(2))
+        for block in blocks_of(len(places)):
+            some = rows[places[block]]
+            own[block], white[block] = some, whitening(some)
+        return cls(own, white)
 
     def kernel(self, other: _Views) -> Real:
         """The mean over both views of ``exp(2 (a·b − 1))``, in the precision of the other."""
@@ -188,11 +193,7 @@ def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> F
     kept = rows[chosen].astype(kernel_type(len(chosen)))
     targets = class_targets(labels[chosen], classes)
     a, _ = ridge_regression(lambda of, by: kernel(kept[of], kept[by]), targets, RIDGES[0])
-    blocks = [
-        kernel(queries[start : start + KERNEL_BLOCK], kept) @ a
-        for start in range(0, len(queries), KERNEL_BLOCK)
-    ]
-    return np.concatenate(blocks)
+    return np.concatenate([kernel(queries[block], kept) @ a for block in blocks_of(len(queries))])
 
 
 def has_usable_classes(labels: Ints) -> bool:
@@ -229,16 +230,15 @@ def _calibrated(
         if not everything:
             held = held[sample_evenly(labels[held], CHECKED_ROWS, rng)]
             rest = rest[sample_evenly(labels[rest], CALIBRATION_ROWS, rng)]
-        known = rows[rest]
-        whitening = Whitening.of(known, labels[rest])
-        fitted, asked = _Views.of(known, whitening), _Views.of(rows[held], whitening)
+        whitening = Whitening.of(rows[rest], labels[rest])
+        fitted, asked = (_Views.of(rows, some, whitening) for some in (rest, held))
         if everything:
             white[held] = asked.white
         k, targets = asked.kernel(fitted), class_targets(labels[rest], classes)
         among = in_memory(fitted.block, len(rest))
         for ridge, codes_of in found.items():
             a, _ = ridge_regression(among, targets, ridge, exact=False)
-            codes_of.append(k @ a)
+            codes_of += [k[block] @ a for block in blocks_of(len(held))]
         checked.append(held)
     seen = np.concatenate(checked)
     codes = {ridge: np.concatenate(of) for ridge, of in found.items()}
@@ -285,8 +285,7 @@ def _codes(
     white, here = whitening(rows), place >= 0
     others = np.flatnonzero(~here)
     sums = np.empty((len(others), coefficients.shape[1]))
-    for start in range(0, len(others), KERNEL_BLOCK):
-        block = slice(start, start + KERNEL_BLOCK)
+    for block in blocks_of(len(others)):
         some = others[block]
         sums[block] = _Views(rows[some], white[some]).kernel(kept) @ coefficients
     found = []

@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-__all__ = ["KERNEL_BLOCK", "Block", "Real", "class_targets", "in_memory", "kernel", "kernel_type"]
+__all__ = ["Block", "Real", "blocks_of", "class_targets", "in_memory", "kernel", "kernel_type"]
 __all__ += ["ridge_regression"]
 
 Real = NDArray[np.floating[Any]]
@@ -105,20 +105,30 @@ def ridge_regression(
 
 def in_memory(k: Block, count: int) -> Block:
     """The same K, of ``count`` rows, whose lower triangle is held from now on."""
-    panels = [_panel(k, rows, kernel_type(count)) for rows in _parts(count)]
+    panels = _triangle(count, kernel_type(count))
+    for rows, own in zip(blocks_of(count), panels, strict=True):
+        _fill(own, k, rows)
     return lambda rows, columns: panels[rows.start // KERNEL_BLOCK][:, columns]
 
 
-def _parts(count: int) -> list[slice]:
+def blocks_of(count: int) -> list[slice]:
+    """So many rows, ``KERNEL_BLOCK`` at a time."""
     starts = range(0, count, KERNEL_BLOCK)
     return [slice(start, min(start + KERNEL_BLOCK, count)) for start in starts]
 
 
-def _panel(k: Block, rows: slice, dtype: type[np.floating[Any]]) -> Real:
-    out: Real = np.empty((rows.stop - rows.start, rows.stop), dtype)
-    for columns in _parts(rows.stop):
-        out[:, columns] = k(rows, columns)
-    return out
+def _triangle(count: int, dtype: type[np.floating[Any]]) -> list[Real]:
+    """Room for a lower triangle, in panels of rows up to their last column: one piece of memory,
+    which an allocator gives back at once."""
+    shapes = [(rows.stop - rows.start, rows.stop) for rows in blocks_of(count)]
+    stops = np.cumsum([height * width for height, width in shapes])
+    panels = np.split(np.empty(stops[-1], dtype), stops[:-1])
+    return [panel.reshape(shape) for panel, shape in zip(panels, shapes, strict=True)]
+
+
+def _fill(panel: Real, k: Block, rows: slice) -> None:
+    for columns in blocks_of(rows.stop):
+        panel[:, columns] = k(rows, columns)
 
 
 def _factor(k: Block, count: int, ridge: float, dtype: type[np.floating[Any]]) -> list[Real] | None:
@@ -126,10 +136,10 @@ def _factor(k: Block, count: int, ridge: float, dtype: type[np.floating[Any]]) -
     place of that block; None where there is no L."""
     letter = "s" if dtype == np.float32 else "d"
     factor, invert = (getattr(scipy.linalg.lapack, letter + name) for name in ("potrf", "trtri"))
-    panels: list[Real] = []
-    for rows in _parts(count):
-        own = _panel(k, rows, dtype)
-        for columns, above in zip(_parts(rows.start), panels, strict=True):
+    panels = _triangle(count, dtype)
+    for rows, own in zip(blocks_of(count), panels, strict=True):
+        _fill(own, k, rows)
+        for columns, above in zip(blocks_of(rows.start), panels, strict=False):
             before = slice(columns.start)
             own[:, columns] -= own[:, before] @ above[:, before].T
             own[:, columns] = own[:, columns] @ above[:, columns].T
@@ -140,13 +150,12 @@ def _factor(k: Block, count: int, ridge: float, dtype: type[np.floating[Any]]) -
         if failed:
             return None
         own[:, rows] = invert(lower, lower=1)[0]
-        panels.append(own)
     return panels
 
 
 def _solved(panels: list[Real], b: Real) -> Real:
     """``(L Lᵀ)⁻¹ b``, in the memory of ``b``."""
-    steps = list(zip(_parts(len(b)), panels, strict=True))
+    steps = list(zip(blocks_of(len(b)), panels, strict=True))
     for rows, own in steps:
         b[rows] = own[:, rows] @ (b[rows] - own[:, : rows.start] @ b[: rows.start])
     for rows, own in reversed(steps):
@@ -158,8 +167,8 @@ def _solved(panels: list[Real], b: Real) -> Real:
 def _missing(k: Block, targets: Floats, ridge: float, a: Floats) -> Floats:
     """``Y − 1/C − (K + λ I) A``, in double precision."""
     out: Floats = targets - ridge * a
-    for rows in _parts(len(a)):
-        for columns in _parts(rows.stop):
+    for rows in blocks_of(len(a)):
+        for columns in blocks_of(rows.stop):
             block = k(rows, columns).astype(np.float64)
             out[rows] -= block @ a[columns]
             if columns != rows:
@@ -170,11 +179,11 @@ def _missing(k: Block, targets: Floats, ridge: float, a: Floats) -> Floats:
 def _inverse_diagonal(panels: list[Real]) -> Floats:
     """The diagonal of ``(L Lᵀ)⁻¹``: the squares of the columns of L⁻¹, which the panels become."""
     out = np.zeros(panels[-1].shape[1])
-    parts = _parts(len(out))
+    parts = blocks_of(len(out))
     for place, (rows, own) in enumerate(zip(parts, panels, strict=True)):
         left = -own[:, rows] @ own[:, : rows.start]
-        own[:, : rows.start] = 0.0
-        for among, above in zip(parts[:place], panels, strict=False):
-            own[:, : among.stop] += left[:, among] @ above
+        for first, columns in enumerate(parts[:place]):
+            inner = zip(parts[first:place], panels[first:place], strict=True)
+            own[:, columns] = sum(left[:, among] @ above[:, columns] for among, above in inner)
         out[: rows.stop] += np.einsum("ij,ij->j", own, own)
     return out

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn.data import closed_form, fit_closed_form, linear_maps
+from dtgcnn.data import closed_form, fit_closed_form, kernel_ridge, linear_maps
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -244,7 +244,7 @@ def test_rows_are_looked_at_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closed_form, "CROSS_FITTED_ROWS", 30)
     x, labels = data()
     whole = fit_closed_form(x, labels, OUTPUT)
-    monkeypatch.setattr(closed_form, "KERNEL_BLOCK", 7)
+    monkeypatch.setattr(kernel_ridge, "KERNEL_BLOCK", 7)
     monkeypatch.setattr(linear_maps, "_BLOCK", 11)
     again = fit_closed_form(x, labels, OUTPUT)
     assert whole.left_out is not None
