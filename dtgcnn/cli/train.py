@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import click
 
-from ..array import ArrayOps, load_ops
+from ..array import ArrayOps, load_ops, numerics
 from ..callbacks import TRACKERS, MetricLogger, SaveEveryEpoch, held_open, loggers_of
 from ..config import (
     TEMPLATES,
@@ -564,11 +564,13 @@ def _kept(trainer: Trainer) -> str:
 
 
 def _finish(trainer: Trainer, dataset: TripletDataset, encoder: Encoder | None) -> Trainer:
-    """Train anew on the held-out rows too; see ``train_on_all``."""
+    """Train anew on the held-out rows too; see ``train_on_all``. The model of ``trainer`` is kept
+    where it is the one that is measured."""
+    keep = not len(dataset.split_items("test"))
     begin = time.perf_counter()
     epochs = max(trainer.best_epoch or 0, 1)  # the start alone takes its time too
     with progress_bar("training anew on all rows", epochs, trainer.progress) as told:
-        final = train_on_all(trainer, dataset, encoder, told)
+        final = train_on_all(trainer, dataset, encoder, told, keep=keep)
     assert final.train_loader is not None
     rows, seconds = len(final.train_loader.items), time.perf_counter() - begin
     _inform(trainer, f"and anew on all {rows:,} rows in {seconds:.0f} s", err=True)
@@ -587,6 +589,7 @@ def _report(
     loader = measured.train_loader
     assert loader is not None
     shown, model = trainer.progress, measured.model
+    numerics.clear_cache(model.ops)  # of what training has freed
     result = compare(model, loader.dataset, loader, measured.val_loader, progress=shown)
     figures = {} if result is None else result.to_dict()
     run = {"history": trainer.history, "start": trainer.start_metrics, "data": _data(trainer)}
