@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from ..array import numerics
 from ..callbacks import MetricLogger
 from ..data import Items, progress_bar
 from ..evaluation import Comparison, compare
@@ -57,6 +58,7 @@ def write_outcome(
     loader = measured.train_loader
     assert loader is not None
     shown, model = trainer.progress, measured.model
+    numerics.clear_cache(model.ops)  # of what training has freed
     result = compare(model, loader.dataset, loader, measured.val_loader, progress=shown)
     figures = {} if result is None else result.to_dict()
     run = {"history": trainer.history, "start": trainer.start_metrics, "data": _data(trainer)}

@@ -390,11 +390,13 @@ def _fit_and_train(trainer: Trainer, resume: bool) -> None:
 
 
 def _finish(trainer: Trainer, dataset: TripletDataset, encoder: Encoder | None) -> Trainer:
-    """Train anew on the held-out rows too; see ``train_on_all``."""
+    """Train anew on the held-out rows too; see ``train_on_all``. The model of ``trainer`` is kept
+    where it is the one that is measured."""
+    keep = not len(dataset.split_items("test"))
     begin = time.perf_counter()
     epochs = max(trainer.best_epoch or 0, 1)  # the start alone takes its time too
     with progress_bar("training anew on all rows", epochs, trainer.progress) as told:
-        final = train_on_all(trainer, dataset, encoder, told)
+        final = train_on_all(trainer, dataset, encoder, told, keep=keep)
     assert final.train_loader is not None
     rows, seconds = len(final.train_loader.items), time.perf_counter() - begin
     inform(trainer, f"and anew on all {rows:,} rows in {seconds:.0f} s", err=True)

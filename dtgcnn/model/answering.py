@@ -141,6 +141,11 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
             self._voters = [*now, known], made
         return self._voters[1]
 
+    def forget_rows(self) -> None:
+        """Let go of the bank, the start, and what answers are made of, which hold rows: it cannot
+        encode from then on."""
+        self.bank = self.start = self._voters = None
+
     @override
     def class_names(self) -> list[str]:
         if self.classes_ is None:

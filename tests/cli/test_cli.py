@@ -595,7 +595,7 @@ def test_an_interrupt_of_the_second_training_leaves_the_first_ones_model(
     whole, model = tmp_path / "whole", tmp_path / "m"
     assert train(text_file, whole).exit_code == 0
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
