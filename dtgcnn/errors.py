@@ -6,6 +6,9 @@ Each keeps the built-in base that says what kind of fault it is, so ``except Val
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 __all__ = [
     "BackendError",
     "CheckpointError",
@@ -14,6 +17,7 @@ __all__ = [
     "DistributedError",
     "MissingExtraError",
     "TrainingError",
+    "needing",
 ]
 
 
@@ -47,3 +51,16 @@ class MissingExtraError(DTGCNNError, ImportError):
 
 class TrainingError(DTGCNNError, RuntimeError):
     """Training that cannot go on: no valid triplet, or a loss or gradient that is not finite."""
+
+
+@contextmanager
+def needing(what: str, extra: str) -> Iterator[None]:
+    """Let an import that fails say ``what`` it is needed for, and which ``extra`` brings it.
+
+    Raises:
+        MissingExtraError: it fails.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtraError(f"{what}: pip install 'dtgcnn[{extra}]'") from error

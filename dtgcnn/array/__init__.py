@@ -3,6 +3,7 @@
 from . import half_precision, numerics, random
 from .backends import available_backends, check_signatures, load_backend, load_ops
 from .half_precision import half_matmul
+from .host_memory import give_freed_memory_back
 from .ops import Array, ArrayOps, HostArray, Tree
 from .random import derive_key, split, uniform
 from .threads import limit_threads, processors, thread_count
@@ -17,6 +18,7 @@ __all__ = [
     "check_signatures",
     "derive_key",
     "flatten",
+    "give_freed_memory_back",
     "half_matmul",
     "half_precision",
     "limit_threads",

@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from ..errors import MissingExtraError
+from ..errors import needing
 from .base import TrainerView
 from .logger import MetricLogger
 
@@ -37,12 +37,8 @@ class MlflowLogger(MetricLogger):
         name: str | None = None,
         tracking_uri: str | None = None,
     ) -> None:
-        try:
+        with needing("MlflowLogger needs mlflow", "mlflow"):
             self._mlflow: Any = import_module("mlflow")
-        except ImportError as error:
-            raise MissingExtraError(
-                "MlflowLogger needs mlflow: pip install 'dtgcnn[mlflow]'"
-            ) from error
         self.experiment, self.name, self.tracking_uri = experiment, name, tracking_uri
         self.run_id: str | None = None
         """The run, while it goes on and after."""

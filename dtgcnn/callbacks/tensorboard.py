@@ -11,6 +11,7 @@ from typing import Any
 from typing_extensions import override
 
 from ..array import HostArray, Tree
+from ..errors import needing
 from .base import TrainerView
 from .logger import MetricLogger
 from .paths import free_path
@@ -43,15 +44,11 @@ class TensorboardLogger(MetricLogger):
     """
 
     def __init__(self, directory: str | Path = "runs", name: str | None = None) -> None:
-        try:
+        with needing("TensorboardLogger needs tensorboard", "logging"):
             writer = import_module("tensorboard.summary.writer.event_file_writer")
             events = import_module("tensorboard.compat.proto.event_pb2")
             summaries = import_module("tensorboard.compat.proto.summary_pb2")
             self._hparams: Any = import_module("tensorboard.plugins.hparams.summary_v2")
-        except ImportError as error:
-            raise ImportError(
-                "TensorboardLogger needs tensorboard: pip install 'dtgcnn[logging]'"
-            ) from error
         self.directory = Path(directory)
         self.name = name
         self.path: Path | None = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from ..errors import MissingExtraError
+from ..errors import needing
 from .base import TrainerView
 from .logger import MetricLogger
 
@@ -32,12 +32,8 @@ class TrackioLogger(MetricLogger):
     """
 
     def __init__(self, project: str = "dtgcnn", **init: Any) -> None:
-        try:
+        with needing("TrackioLogger needs trackio", "trackio"):
             self._trackio: Any = import_module("trackio")
-        except ImportError as error:
-            raise MissingExtraError(
-                "TrackioLogger needs trackio: pip install 'dtgcnn[trackio]'"
-            ) from error
         self.init: dict[str, Any] = {"embed": False, **init, "project": project}
         self.run: Any = None
         """The run of ``trackio.init``, once training has begun."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
+from ..errors import needing
 from .base import TrainerView
 from .logger import MetricLogger
 
@@ -31,10 +32,8 @@ class WandbLogger(MetricLogger):
     _open = False
 
     def __init__(self, **init: Any) -> None:
-        try:
+        with needing("WandbLogger needs wandb", "wandb"):
             self._wandb: Any = import_module("wandb")
-        except ImportError as error:
-            raise ImportError("WandbLogger needs wandb: pip install 'dtgcnn[wandb]'") from error
         self.init = init
         self.run: Any = None
         """The run of ``wandb.init``, once training has begun."""

@@ -8,16 +8,14 @@ import click
 
 from ..model import Embedder
 from ..storage import check_folder, holds_index, main_file
-from ..training import load_embedder
 from .main import main
 from .options import (
     about,
     backend_option,
-    check_rows,
     file_argument,
+    loaded_for,
     model_argument,
     named,
-    ops_of,
     overwrite_option,
     rows_of,
     tell,
@@ -42,8 +40,7 @@ def add(model: Path, file: InputFile, output: Path, backend: str, overwrite: boo
     named("--output", check_folder, output, overwrite)
     refuse_index(model)
     dataset = rows_of(file)
-    before = load_embedder(model, ops=ops_of(backend))
-    check_rows(model, before, dataset)
+    before = loaded_for(dataset, model, backend)
     labels = None
     if dataset.label_names is not None:
         labels = [name or None for name in dataset.names_of(range(len(dataset)))]

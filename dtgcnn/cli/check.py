@@ -40,8 +40,8 @@ from .options import (
     tell_reading,
     write_figures,
 )
+from .preparing import PIECES, prepared
 from .streams import InputFile, output_option
-from .train import PIECES, prepared
 
 __all__ = ["check"]
 
@@ -176,21 +176,9 @@ def _some(raw: RawData) -> RawData:
     """``SOME`` rows to train on, as many of each class as of the others."""
     if raw.triplets is not None:
         items, places = np.unique(raw.triplets[:SOME], return_inverse=True)
-        few, rows = items.tolist(), range(SOME)
-        raw = replace(raw, triplets=places.reshape(-1, 3), rows=[raw.rows[row] for row in rows])
-        groups = None if raw.groups is None else [raw.groups[row] for row in rows]
-    else:
-        few = _of_each_class(raw)
-        groups = None if raw.groups is None else [raw.groups[row] for row in few]
-        raw = replace(raw, rows=[raw.rows[row] for row in few])
-    return replace(
-        raw,
-        groups=groups,
-        texts=None if raw.texts is None else [raw.texts[row] for row in few],
-        features=None if raw.features is None else raw.features[few],
-        labels=None if raw.labels is None else [raw.labels[row] for row in few],
-        splits=None if raw.splits is None else [raw.splits[row] for row in few],
-    )
+        return replace(raw.only(items, range(SOME)), triplets=places.reshape(-1, 3))
+    few = _of_each_class(raw)
+    return raw.only(few, few)
 
 
 def _of_each_class(raw: RawData) -> list[int]:

@@ -57,8 +57,9 @@ def compare(
     given: list[dict[str, float]] = []
     for own in found:
         if own["input"] not in given:
+            of = f" of {own['model']}" if given else ""
             given.append(own["input"])
-            rows.append([_of_inputs(own["model"], len(given)), *_cells(own["input"], names)])
+            rows.append([f"input vectors{of}", *_cells(own["input"], names)])
     rows += [[own["model"], *_cells(own["figures"], names)] for own in found]
     click.echo("\n".join([protocol, "", *table_lines(rows)]))
     for own in found:
@@ -90,10 +91,6 @@ def _figures(
         "figures": views[1],
         "rows_of_the_bank": result.known,
     }
-
-
-def _of_inputs(model: str, number: int) -> str:
-    return "input vectors" if number == 1 else f"input vectors of {model}"
 
 
 def _cells(figures: dict[str, float], names: list[str]) -> list[str]:

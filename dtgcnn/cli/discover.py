@@ -10,16 +10,14 @@ import click
 
 from ..data import check_table, write_table
 from ..evaluation import discover as find_groups
-from ..training import load_embedder
 from .main import main
 from .options import (
     about,
     backend_option,
     check_file,
-    check_rows,
     file_argument,
+    loaded_for,
     model_argument,
-    ops_of,
     overwrite_option,
     rows_of,
     shorten,
@@ -83,8 +81,7 @@ def discover(
     if json_file is not None:
         check_file("--json", json_file, overwrite=True)
     dataset = rows_of(file)
-    loaded = load_embedder(model, ops=ops_of(backend))
-    check_rows(model, loaded, dataset)
+    loaded = loaded_for(dataset, model, backend)
     tell("grouping", len(dataset))
     with about(file, "groups"):
         found = find_groups(loaded, dataset.inputs, groups, seed)

@@ -9,17 +9,15 @@ import click
 
 from ..evaluation import SearchIndex
 from ..storage import check_folder
-from ..training import load_embedder
 from .main import main
 from .options import (
     about,
     backend_option,
     check_file,
-    check_rows,
     file_argument,
+    loaded_for,
     model_argument,
     named,
-    ops_of,
     overwrite_option,
     rows_of,
     tell,
@@ -65,8 +63,7 @@ def index(
         if find_spec("usearch") is None:
             raise ImportError("--export needs usearch: pip install 'dtgcnn[usearch]'")
     dataset = rows_of(file)
-    loaded = load_embedder(model, ops=ops_of(backend))
-    check_rows(model, loaded, dataset)
+    loaded = loaded_for(dataset, model, backend)
     tell("indexing", len(dataset))
     with about(file):
         indexed = SearchIndex.build(loaded, dataset, hops=hops)

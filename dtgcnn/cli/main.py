@@ -23,6 +23,8 @@ __all__ = ["INTERRUPTED", "main"]
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it: 128 + SIGINT."""
 
+_SHARED = ("main", "options", "outcome", "preparing", "streams")
+"""Files that hold no command."""
 
 _LONGEST = 2000
 """Characters of a message."""
@@ -41,7 +43,7 @@ class _Commands(click.Group):
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         names = (module.name for module in iter_modules([str(Path(__file__).parent)]))
-        return sorted(name for name in names if name not in ("main", "options", "streams"))
+        return sorted(name for name in names if name not in _SHARED)
 
     @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

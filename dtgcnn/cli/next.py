@@ -11,16 +11,14 @@ import numpy as np
 
 from ..data import check_table, write_table
 from ..evaluation import next_rows
-from ..training import load_embedder
 from .main import main
 from .options import (
     about,
     backend_option,
     check_file,
-    check_rows,
     file_argument,
+    loaded_for,
     model_argument,
-    ops_of,
     overwrite_option,
     rows_of,
     shorten,
@@ -74,8 +72,7 @@ def choose(
         open_rows = np.flatnonzero(dataset.labels < 0)
         if not len(open_rows):
             raise ValueError(f"{file}: every row has a label, so there is none to label next")
-    loaded = load_embedder(model, ops=ops_of(backend))
-    check_rows(model, loaded, dataset)
+    loaded = loaded_for(dataset, model, backend)
     with about(model):
         loaded.answers(loaded.trained_bank().host_x[:1])  # refuses a model that knows no classes
     tell("choosing among", len(open_rows))

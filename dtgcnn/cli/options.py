@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,10 @@ from ..config import DEVICES, DTGCNNConfig, parse_value
 from ..data import TripletDataset
 from ..storage import write_json
 from .streams import InputFile, input_options
+
+if TYPE_CHECKING:
+    from ..model import DTGCNN
+    from ..training import Ensemble
 
 __all__ = [
     "about",
@@ -30,6 +34,7 @@ __all__ = [
     "dataset_of",
     "device_named",
     "file_argument",
+    "loaded_for",
     "model_argument",
     "named",
 ]
@@ -212,6 +217,16 @@ def check_rows(model: Path, loaded: Any, dataset: TripletDataset) -> None:
         )
 
 
+def loaded_for(dataset: TripletDataset | None, model: Path, backend: str) -> DTGCNN | Ensemble:
+    """The model, or ensemble, in a folder; rows that cannot go into it are refused."""
+    from ..training import load_embedder  # which takes a while, and some commands need none of it
+
+    loaded = load_embedder(model, ops=ops_of(backend))
+    if dataset is not None:
+        check_rows(model, loaded, dataset)
+    return loaded
+
+
 def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     """``NAME=VALUE`` pairs; see ``parse_value``."""
     chosen: dict[str, Any] = {}
@@ -226,19 +241,17 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
     return chosen
 
 
-def dataset_of(file: InputFile, *, labels: bool = True) -> TripletDataset:
-    """The data of a file, whose columns options may name; with ``labels`` false every label may be
-    blank."""
+def dataset_of(file: InputFile, *roles: str, labels: bool = True) -> TripletDataset:
+    """The data of a file, whose columns options may name, or those of ``roles`` alone; with
+    ``labels`` false every label may be blank."""
     tell_reading(file)
     read = TripletDataset if labels else TripletDataset.of_rows
-    return read(file, columns_named())
+    return read(file, columns_named(*roles))
 
 
 def rows_of(file: InputFile, *roles: str) -> TripletDataset:
-    """The single texts or vectors of a file, labelled or not; one of triplets is refused. Options
-    name its columns, or those of ``roles`` alone."""
-    tell_reading(file)
-    dataset = TripletDataset.of_rows(file, columns_named(*roles))
+    """The single texts or vectors of a file, labelled or not; one of triplets is refused."""
+    dataset = dataset_of(file, *roles, labels=False)
     if dataset.triplets is not None:
         raise ValueError(f"{file}: holds triplets; give a file of single texts or vectors")
     return dataset

@@ -11,16 +11,15 @@ import numpy as np
 
 from ..data import SUFFIXES, TripletDataset, check_table, is_data_path, write_table
 from ..model import DTGCNN, VOTES, Answers
-from ..training import Ensemble, load_embedder
+from ..training import Ensemble
 from .main import main
 from .options import (
     about,
     backend_option,
     check_file,
-    check_rows,
     columns_options,
+    loaded_for,
     model_argument,
-    ops_of,
     overwrite_option,
     rows_of,
     shorten,
@@ -79,9 +78,7 @@ def predict(
         check_table(output)
         check_file("--output", output, overwrite)
     dataset = _file(inputs)
-    loaded = load_embedder(model, ops=ops_of(backend))
-    if dataset is not None:
-        check_rows(model, loaded, dataset)
+    loaded = loaded_for(dataset, model, backend)
     texts = list(inputs) if dataset is None else dataset.texts
     with about(model, "reject"):
         limit = None if reject is None else loaded.threshold(reject)

@@ -7,17 +7,15 @@ from pathlib import Path
 import click
 
 from ..storage import check_folder
-from ..training import load_embedder
 from .add import refuse_index
 from .main import main
 from .options import (
     about,
     backend_option,
-    check_rows,
     columns_options,
+    loaded_for,
     model_argument,
     named,
-    ops_of,
     overwrite_option,
     rows_of,
     tell,
@@ -53,9 +51,7 @@ def remove(
     named("--output", check_folder, output, overwrite)
     refuse_index(model)
     rows = None if file is None else rows_of(file)
-    before = load_embedder(model, ops=ops_of(backend))
-    if rows is not None:
-        check_rows(model, before, rows)
+    before = loaded_for(rows, model, backend)
     tell("removing from", len(before.trained_bank()))
     with about(model):
         after = before.remove(None if rows is None else rows.inputs, list(classes))

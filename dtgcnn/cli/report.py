@@ -8,22 +8,18 @@ from typing import Any, get_args
 
 import click
 
-from ..data import TripletDataset
 from ..evaluation import Method
 from ..plots import write_report
-from ..training import load_embedder
 from .main import main
 from .options import (
     backend_option,
     check_file,
-    check_rows,
-    columns_named,
+    dataset_of,
     file_argument,
+    loaded_for,
     model_argument,
-    ops_of,
     overwrite_option,
     tell,
-    tell_reading,
 )
 from .streams import InputFile, output_option, written
 
@@ -83,10 +79,8 @@ def report(
     if not 0.0 < reject < 1.0:
         raise ValueError(f"--reject must be above 0 and below 1, received {reject}")
     check_file("--output", output, overwrite)
-    tell_reading(file)
-    dataset = TripletDataset.of_rows(file, columns_named())
-    loaded = load_embedder(model, ops=ops_of(backend))
-    check_rows(model, loaded, dataset)
+    dataset = dataset_of(file, labels=False)
+    loaded = loaded_for(dataset, model, backend)
     run = _run_of(model)
     tell("measuring and drawing", len(dataset))
     write_report(

@@ -18,8 +18,8 @@ from ..storage import holds_ensemble, holds_index, main_file
 from .main import main
 from .options import (
     backend_option,
-    check_rows,
     columns_options,
+    loaded_for,
     model_argument,
     ops_of,
     rows_of,
@@ -108,11 +108,8 @@ def search(
 
 
 def _over(model: Path, file: InputFile, backend: str) -> SearchIndex:
-    from ..training import load_embedder  # which takes a while, and an index needs none of it
-
     dataset = rows_of(file)
-    loaded = load_embedder(model, ops=ops_of(backend))
-    check_rows(model, loaded, dataset)
+    loaded = loaded_for(dataset, model, backend)
     tell("encoding", len(dataset))
     return SearchIndex.over(loaded, dataset)
 

@@ -5,50 +5,29 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from ..array import ArrayOps, load_ops
-from ..callbacks import TRACKERS, MetricLogger, SaveEveryEpoch, held_open, loggers_of
-from ..config import (
-    TEMPLATES,
-    DTGCNNConfig,
-    LossName,
-    continued,
-    read_settings,
-    suggest,
-    template_of,
-    unused_with,
-)
+from ..callbacks import TRACKERS, SaveEveryEpoch, held_open, loggers_of
+from ..config import TEMPLATES, DTGCNNConfig, LossName, continued, template_of
 from ..data import (
     Encoder,
-    Items,
-    PieceEncoder,
     TripletDataset,
     TripletLoader,
-    default_encoder,
-    equal_groups,
     fit_encoder,
-    make_encoder,
     progress_bar,
     usual_classes,
     usual_split,
-    with_pseudo_labels,
 )
 from ..errors import CheckpointError
-from ..evaluation import Comparison, compare
-from ..model import DTGCNN, ChosenRows, device_option
-from ..storage import add_figures, check_folder, holds_model, write_json
+from ..model import DTGCNN, device_option
+from ..storage import check_folder, holds_model
 from ..training import (
-    TEXT_INPUT_DIM,
     Trainer,
     changed_classes,
-    chosen_by,
     hold,
     holds_state,
     load_trained,
@@ -66,10 +45,11 @@ from .options import (
     file_argument,
     named,
     overwrite_option,
-    parse_settings,
     rows_of,
     together,
 )
+from .outcome import inform, why_kept, write_outcome
+from .preparing import by_size, chosen_settings, inputs_of, prepared, with_unlabelled
 from .streams import InputFile
 
 __all__ = ["train"]
@@ -79,11 +59,6 @@ STATE = ".state"
 
 RUNNING = ".running"
 """The file, in that of the model, that keeps a second run out of it."""
-
-UNSEEN = "val_unseen_map@r"
-
-PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
-"""The embedding layer that ``--encoder pieces`` makes, where the user names no other."""
 
 
 @main.command()
@@ -232,7 +207,7 @@ def train(
     dataset = dataset_of(file)
     if unlabelled is not None:
         dataset = dataset.with_unlabelled(rows_of(unlabelled, "text"))
-    rows = _count(dataset)
+    rows = len(dataset.training_rows())
     if dataset.features is not None and encoder_spec is not None:
         raise ValueError(f"--encoder goes with texts, {file} holds vectors")
     cautious = {} if template is None else TEMPLATES.get(template, template_of(rows))
@@ -267,8 +242,8 @@ def train(
         for line in filter(None, (_said(known, val_loader), changed_classes(initial, dataset))):
             click.echo(f"{file}: {line}", err=True)
         encoder = initial.encoder
-        loader = _with_unlabelled(dataset, loader, val_loader, encoder, config, True, quiet)
-        suits = _by_size(config, chosen, cautious, rows, loader)
+        loader = with_unlabelled(dataset, loader, val_loader, encoder, config, True, quiet)
+        suits = by_size(config, chosen, cautious, rows, loader)
         epochs = chosen.get("num_epochs", suits["num_epochs"])
         model, initial.config = initial, config.replace(num_epochs=epochs)
     if unfinished and not resume and world.is_first:
@@ -288,7 +263,7 @@ def train(
     unseen = _unseen(trainer)
     if unseen:
         summary += f"; {unseen} of its classes are held out until all rows are trained on"
-    _inform(trainer, f"{file}: {summary}", err=True)
+    inform(trainer, f"{file}: {summary}", err=True)
     begin = time.perf_counter()
     try:
         _fit_and_train(trainer, resume)
@@ -298,7 +273,7 @@ def train(
             if not len(dataset.validation_items()):  # rows that the data set apart stay apart
                 if initial is None:
                     given = cautious | chosen
-                    _, fresh = _inputs(dataset, given, encoder_spec, not no_cache, quiet)
+                    _, fresh = inputs_of(dataset, given, encoder_spec, not no_cache, quiet)
                 final = _finish(trainer, dataset, fresh)
             if world.is_first:
                 final.model.save(output, overwrite=True)
@@ -306,9 +281,9 @@ def train(
             if len(dataset.split_items("test")):
                 measured = final
         if world.is_first:
-            _report(trainer, measured, output, loggers, draw=not no_map)
+            write_outcome(trainer, measured, output, loggers, draw=not no_map)
             took = time.perf_counter() - begin
-            _inform(trainer, f"trained and measured in {took:.0f} s", err=True)
+            inform(trainer, f"trained and measured in {took:.0f} s", err=True)
     except KeyboardInterrupt as error:
         world.fail(error, INTERRUPTED)
         done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch
@@ -321,25 +296,7 @@ def train(
         sys.exit(INTERRUPTED)
     if world.is_first:
         remove_states(state_dir)
-    _inform(trainer, f"model saved in {output}")
-
-
-def chosen_settings(
-    config_file: Path | None,
-    settings: tuple[str, ...],
-    named_options: dict[str, Any],
-    encoder_spec: str | None,
-) -> dict[str, Any]:
-    """The settings that the user names, in a file, by ``--set`` or by options of their own; the
-    later win."""
-    chosen = {} if config_file is None else read_settings(config_file)
-    chosen |= parse_settings(settings) | named_options
-    return PIECES | chosen if encoder_spec == PieceEncoder.name else chosen
-
-
-def _count(dataset: TripletDataset) -> int:
-    """Rows that may be trained on, or triplets."""
-    return len(dataset.training_items() if dataset.triplets is None else dataset)
+    inform(trainer, f"model saved in {output}")
 
 
 def _share_of_classes(dataset: TripletDataset, train_split: float) -> float:
@@ -362,50 +319,6 @@ def _unseen(trainer: Trainer) -> int:
     return len(held - trained)
 
 
-def prepared(
-    dataset: TripletDataset,
-    chosen: dict[str, Any],
-    encoder_spec: str | None,
-    ops: ArrayOps,
-    cautious: dict[str, Any],
-    train_split: float,
-    *,
-    cache: bool = True,
-    quiet: bool = True,
-    held_out_classes: float = 0.0,
-) -> tuple[DTGCNN, TripletLoader, TripletLoader]:
-    """A new model, and the loaders that train and validate it.
-
-    Args:
-        dataset: what is trained on.
-        chosen: the settings that the user names.
-        encoder_spec: the encoder that the user names.
-        ops: the backend.
-        cautious: those of a template.
-        train_split: the share that trains.
-        cache, quiet: as options say.
-        held_out_classes: as of ``create_dataloaders``.
-    """
-    config, encoder = _inputs(dataset, cautious | chosen, encoder_spec, cache, quiet)
-    loader, val_loader = dataset.create_dataloaders(
-        config.batch_size,
-        train_split,
-        config.seed,
-        config.samples_per_class,
-        held_out_classes=held_out_classes,
-    )
-    loader = _with_unlabelled(dataset, loader, val_loader, encoder, config, False, quiet)
-    suits = _by_size(config, chosen, cautious, _count(dataset), loader)
-    model = DTGCNN(config.replace(**suits | chosen), ops=ops, encoder=encoder)
-    return model, loader, val_loader
-
-
-def _inform(trainer: Trainer, line: str, err: bool = False) -> None:
-    """Say what is neither a result nor a warning, unless ``--quiet``."""
-    if trainer.progress:
-        click.echo(line, err=err)
-
-
 def _check_output(output: Path, resume: bool, overwrite: bool) -> bool:
     """Refuse a folder that the model cannot go to, and keep other runs out of it until the command
     ends; whether it holds an unfinished run."""
@@ -426,24 +339,6 @@ def _check_output(output: Path, resume: bool, overwrite: bool) -> bool:
         )
     named("--output", check_folder, output, overwrite or (resume and unfinished))
     return unfinished
-
-
-def _inputs(
-    dataset: TripletDataset, settings: dict[str, Any], spec: str | None, cache: bool, quiet: bool
-) -> tuple[DTGCNNConfig, Encoder | None]:
-    """The config, as wide as the vectors that go in, and what makes these of texts."""
-    config = DTGCNNConfig.from_dict(settings)
-    encoder, open_width = None, "input_dim" not in settings and config.vocab_size is None
-    if open_width:
-        width = TEXT_INPUT_DIM if dataset.features is None else dataset.features.shape[1]
-        config = config.replace(input_dim=width)
-    if dataset.features is None:
-        encoder = _encoder_of(spec, config, cache)
-        if quiet and hasattr(encoder, "progress"):
-            encoder.progress = False
-        if open_width:
-            config = config.replace(input_dim=encoder.dim)
-    return config, encoder
 
 
 def _initial(folder: Path, ops: ArrayOps, cache: bool, quiet: bool) -> DTGCNN:
@@ -470,65 +365,6 @@ def _said(known: int, val_loader: TripletLoader) -> str:
     )
 
 
-def _by_size(
-    config: DTGCNNConfig,
-    chosen: dict[str, Any],
-    cautious: dict[str, Any],
-    rows: int,
-    loader: TripletLoader,
-) -> dict[str, Any]:
-    """What the data ask for, where the user names nothing else."""
-    triplets = loader.triplets is not None
-    suits = cautious or suggest(rows, len(loader), started=config.has_start, triplets=triplets)
-    if "loss" in suits and chosen.keys() & {"loss", *unused_with("loss", suits["loss"])}:
-        suits = {n: value for n, value in suits.items() if n not in ("loss", "temperature")}
-    distinct = count_distinct(loader.dataset, loader.items)
-    nearest = max(1, min(config.graph_k_neighbors, distinct - 1))
-    return suits | {"graph_k_neighbors": nearest}
-
-
-def count_distinct(dataset: Items, items: NDArray[np.int64]) -> int:
-    """How many of some rows differ: texts but for case and white space."""
-    texts = None if dataset.texts is None else [dataset.texts[item] for item in items]
-    rows = None if dataset.features is None else ChosenRows(dataset.features, items)
-    return len(np.unique(equal_groups(texts, rows)))
-
-
-def _with_unlabelled(
-    dataset: TripletDataset,
-    loader: TripletLoader,
-    val_loader: TripletLoader,
-    encoder: Encoder | None,
-    config: DTGCNNConfig,
-    fitted: bool,
-    quiet: bool,
-) -> TripletLoader:
-    """A loader of the unlabelled rows too, where there are some and held-out rows say that it
-    helps; unless ``quiet`` it is said."""
-    count = len(dataset.unlabelled_items())
-    if not count:
-        return loader
-    if config.vocab_size is not None:
-        if not quiet:
-            said = "unlabelled rows are not used with an embedding layer"
-            click.echo(f"{dataset.source}: {count:,} {said}", err=True)
-        return loader
-    if dataset.features is None:
-        assert encoder is not None
-        assert dataset.texts is not None
-        if not fitted:
-            fit_encoder(encoder, loader, unlabelled=True)
-        vectors = encoder.encode(dataset.texts)
-    else:
-        vectors = dataset.features
-    loader, found = with_pseudo_labels(
-        loader, vectors, val_loader, most=config.bank_size, seed=config.seed
-    )
-    if not quiet:
-        click.echo(f"{dataset.source}: {found}", err=True)
-    return loader
-
-
 def _summary(
     dataset: TripletDataset, loader: TripletLoader, model: DTGCNN, spec: str | None
 ) -> str:
@@ -550,113 +386,18 @@ def _fit_and_train(trainer: Trainer, resume: bool) -> None:
     if encoder is not None and trainer.model.origin is None and not len(loader.pseudo):
         fit_encoder(encoder, loader, unlabelled=False)
     trainer.train(resume=resume)
-    _inform(trainer, f"trained in {time.perf_counter() - begin:.0f} s{_kept(trainer)}", err=True)
-
-
-def _kept(trainer: Trainer) -> str:
-    """Which epoch's weights were kept, and why, as the end of a line."""
-    epoch, start = trainer.best_epoch, trainer.start_metrics
-    if epoch is None:
-        return ""
-    metrics = start if epoch == 0 else trainer.history[epoch - 1]
-    name = chosen_by(metrics)
-    figures = f"{name} {metrics[name]:.4f}"
-    if epoch == 0:
-        best = max((entry.get(name, 0.0) for entry in trainer.history), default=0.0)
-        more = name != "val_loss" and best > metrics[name]
-        added = f"no more than chance may (at best {best:.4f})" if more else "nothing"
-        kept = "the start" if trainer.model.origin is None else "the model as it was"
-        return f"; on the held-out rows the steps added {added}, {kept} is kept: {figures}"
-    if name in start:
-        figures += f", before the first step {start[name]:.4f}"
-    if UNSEEN in metrics and UNSEEN in start:
-        figures += f"; {UNSEEN} {metrics[UNSEEN]:.4f}, before {start[UNSEEN]:.4f}"
-    return f"; epoch {epoch} of {trainer.config.num_epochs} is kept: {figures}"
+    inform(trainer, f"trained in {time.perf_counter() - begin:.0f} s{why_kept(trainer)}", err=True)
 
 
 def _finish(trainer: Trainer, dataset: TripletDataset, encoder: Encoder | None) -> Trainer:
-    """Train anew on the held-out rows too; see ``train_on_all``."""
+    """Train anew on the held-out rows too; see ``train_on_all``. The model of ``trainer`` is kept
+    where it is the one that is measured."""
+    keep = not len(dataset.split_items("test"))
     begin = time.perf_counter()
     epochs = max(trainer.best_epoch or 0, 1)  # the start alone takes its time too
     with progress_bar("training anew on all rows", epochs, trainer.progress) as told:
-        final = train_on_all(trainer, dataset, encoder, told)
+        final = train_on_all(trainer, dataset, encoder, told, keep=keep)
     assert final.train_loader is not None
     rows, seconds = len(final.train_loader.items), time.perf_counter() - begin
-    _inform(trainer, f"and anew on all {rows:,} rows in {seconds:.0f} s", err=True)
+    inform(trainer, f"and anew on all {rows:,} rows in {seconds:.0f} s", err=True)
     return final
-
-
-def _report(
-    trainer: Trainer,
-    measured: Trainer,
-    output: Path,
-    loggers: Sequence[MetricLogger],
-    draw: bool,
-) -> None:
-    """Measure the model of one trainer; write its figures, the history of the other one, which
-    chose the epoch, and with ``draw`` the picture; and tell the trackers."""
-    loader = measured.train_loader
-    assert loader is not None
-    shown, model = trainer.progress, measured.model
-    result = compare(model, loader.dataset, loader, measured.val_loader, progress=shown)
-    figures = {} if result is None else result.to_dict()
-    run = {"history": trainer.history, "start": trainer.start_metrics, "data": _data(trainer)}
-    write_json(output / "metrics.json", {**figures, "best_epoch": trainer.best_epoch, **run})
-    if result is None:
-        click.echo("nothing was held out that could be measured", err=True)
-        return
-    tables = "\n\n".join(filter(None, (result.protocol, result.table(), result.rivals_table())))
-    add_figures(output, tables)
-    click.echo(f"\n{tables}\n")
-    _log(loggers, trainer, result, loader.dataset)
-    if draw:
-        _draw_map(trainer, result, output / "map.png")
-
-
-def _log(
-    loggers: Sequence[MetricLogger], trainer: Trainer, result: Comparison, dataset: Items
-) -> None:
-    """Tell trackers what was measured, and of which epoch."""
-    views = {"input": result.input, "trained": result.trained}
-    figures = {
-        f"{view}/{name}": value for view, own in views.items() for name, value in own.items()
-    }
-    if trainer.best_epoch is not None:
-        figures["best_epoch"] = float(trainer.best_epoch)
-    columns = {} if dataset.label_names is None else {"label": dataset.names_of(result.items)}
-    texts = dataset.texts
-    columns["text"] = [dataset.place(i) if texts is None else texts[i] for i in result.items]
-    for logger in loggers:
-        logger.log_figures(figures)
-        logger.log_vectors(result.embeddings, columns)
-
-
-def _data(trainer: Trainer) -> dict[str, str | int]:
-    """What was trained on, as a report tells it."""
-    sides = trainer.train_loader, trainer.val_loader
-    assert sides[0] is not None
-    counts = [0 if side is None else len(side.items) for side in sides]
-    names = ("rows", "rows held out to choose the epoch")
-    return {"file": sides[0].dataset.source, **dict(zip(names, counts))}
-
-
-def _encoder_of(spec: str | None, config: DTGCNNConfig, cache: bool) -> Encoder:
-    """The encoder that the user names, or the one that suits the settings."""
-    if spec is None or spec == PieceEncoder.name:
-        return default_encoder(config)
-    if config.vocab_size is not None:
-        raise ValueError(f"--encoder must be pieces where vocab_size is set, received {spec!r}")
-    return make_encoder(spec, config.input_dim, cache=cache)
-
-
-def _draw_map(trainer: Trainer, result: Comparison, path: Path) -> None:
-    from ..plots import plot_embedding_map
-
-    panels = {"Input vectors": result.input_vectors, "Trained embedding": result.embeddings}
-    try:
-        with progress_bar("drawing the map", 1, trainer.progress):
-            plot_embedding_map(panels, result.labels, path, label_names=result.label_names)
-    except ImportError as error:
-        click.echo(f"no map: {error}", err=True)
-    else:
-        _inform(trainer, f"map of the embedding space: {path}")

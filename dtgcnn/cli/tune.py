@@ -20,8 +20,8 @@ from ..plots import plot_tuning
 from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, content_of, tune
 from .main import main
 from .options import backend_option, config_option, dataset_of, device_named, file_argument
+from .preparing import chosen_settings, count_distinct, prepared
 from .streams import InputFile
-from .train import chosen_settings, count_distinct, prepared
 
 __all__ = ["tune_command"]
 

@@ -26,6 +26,7 @@ from .rules import (
     SHAPE_THE_MODEL,
     check_names,
     check_values,
+    is_whole,
     refuse_more,
     refuse_unless,
     to_python,
@@ -248,9 +249,8 @@ class DTGCNNConfig:
     def for_size(cls, num_samples: int, **settings: Any) -> DTGCNNConfig:
         """The template that suits ``num_samples`` rows or triplets; ``settings`` override."""
         num_samples = to_python(num_samples)
-        whole = isinstance(num_samples, int) and not isinstance(num_samples, bool)
         rule = "must be a whole number of at least 0"
-        refuse_unless(whole and num_samples >= 0, "num_samples", rule, num_samples)
+        refuse_unless(is_whole(num_samples, 0), "num_samples", rule, num_samples)
         return cls.from_dict({**template_of(num_samples), **settings})
 
     @property
@@ -323,9 +323,8 @@ class DTGCNNConfig:
 def _widths(dims: Any, layers: Any, width: Any) -> Any:
     """``hidden_dims`` as ``num_gcn_layers`` and ``hidden_dim`` have it, where they are given."""
     for name, value in (("num_gcn_layers", layers), ("hidden_dim", width)):
-        whole = isinstance(value, int) and not isinstance(value, bool) and value >= 1
         rule = "must be a whole number of at least 1"
-        refuse_unless(value is None or whole, name, rule, value)
+        refuse_unless(value is None or is_whole(value, 1), name, rule, value)
         refuse_more(name, value or 1)
     if width is not None:
         rule = f"must not be given beside hidden_dims = {list(dims)}"

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..errors import MissingExtraError
+from ..errors import needing
 from .rules import check_names, shown
 
 __all__ = ["parse_value", "read_settings", "write_settings"]
@@ -80,10 +80,8 @@ def _format_of(path: Path) -> str:
 
 
 def _yaml() -> Any:
-    try:
+    with needing("YAML needs PyYAML", "yaml"):
         return import_module("yaml")
-    except ImportError as error:
-        raise MissingExtraError("YAML needs PyYAML: pip install 'dtgcnn[yaml]'") from error
 
 
 def _read_yaml(text: str) -> Any:

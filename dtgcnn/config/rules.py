@@ -27,6 +27,7 @@ __all__ = [
     "check_names",
     "check_values",
     "did_you_mean",
+    "is_whole",
     "refuse_more",
     "refuse_unless",
     "rule_of",
@@ -168,7 +169,7 @@ def check_values(settings: Mapping[str, Any]) -> None:
     refuse_unless(isinstance(dims, tuple), "hidden_dims", f"must be {rule_of('hidden_dims')}", dims)
     refuse_unless(bool(dims), "hidden_dims", "must name one width or more", ())
     for width in dims:
-        refuse_unless(_is_whole(width, 1), "hidden_dims", f"must be {rule_of('input_dim')}", width)
+        refuse_unless(is_whole(width, 1), "hidden_dims", f"must be {rule_of('input_dim')}", width)
         refuse_more("hidden_dims", width)
     for name, value in settings.items():
         if name == "hidden_dims" or (value is None and name in _OPTIONAL):
@@ -219,7 +220,7 @@ def _fits(name: str, value: Any) -> bool:
     if name in _CHOICES:
         return any(isinstance(value, type(c)) and value == c for c in _CHOICES[name])
     if name in _WHOLE:
-        return _is_whole(value, _WHOLE[name])
+        return is_whole(value, _WHOLE[name])
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     low, high, closed = _RANGES[name]
@@ -227,5 +228,6 @@ def _fits(name: str, value: Any) -> bool:
     return above and (value <= high if closed[1] == "]" else value < high)
 
 
-def _is_whole(value: object, least: int) -> bool:
+def is_whole(value: object, least: int) -> bool:
+    """Whether a value is a whole number of at least ``least``."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -9,10 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..array import give_freed_memory_back
 from .kernel_ridge import (
-    KERNEL_BLOCK,
     Real,
+    blocks_of,
     class_targets,
+    in_memory,
     kernel,
     kernel_type,
     ridge_regression,
@@ -45,9 +47,9 @@ CALIBRATION_ROWS, CHECKED_ROWS = 4_000, 1_000
 LEAST_ROWS, MOST_CLASSES = 4, 1_000
 """Rows a class, on average, and classes, that a class code makes sense for."""
 
-
 LEAST_NORM = 1e-5
 """Length of a usual class code, below which it is what rounding in float32 makes of 0."""
+
 
 Started = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Rows (N, D) of an embedding, and their gates (N, 1)."""
@@ -116,10 +118,11 @@ def fit_closed_form(
         return ClosedForm(_single({**arrays, "projection": projection}))
     ridge, unseen, unseen_white = calibrated
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
-    kept = _Views.of(rows[chosen], whitening)
+    kept = _Views.of(rows, chosen, whitening)
     classes = int(labels.max()) + 1
     targets = class_targets(labels[chosen], classes)
-    coefficients, loo = ridge_regression(kept.own_kernel(), targets, ridge, left_out=True)
+    give_freed_memory_back()
+    coefficients, loo = ridge_regression(kept.block, targets, ridge, left_out=True)
     assert loo is not None
     # K A = Y − λ A: what the code is of its own rows takes no kernel.
     place = np.full(len(rows), -1)
@@ -138,18 +141,17 @@ def fit_closed_form(
     arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
     places = chosen if unseen_white is None else np.arange(len(rows))
     started, left_out = (_empty(count, output_dim) for count in (len(rows), len(places)))
-    for start in range(0, len(rows), KERNEL_BLOCK):
-        block = slice(start, start + KERNEL_BLOCK)
+    for block in blocks_of(len(rows)):
         white, found = _codes(
             rows[block], *given, place[block], [own, loo] if unseen_white is None else [own]
         )
         views = [(white, codes) for codes in found]
         if unseen_white is not None:
             views.append((unseen_white[block], unseen[block]))
-        inside = slice(*np.searchsorted(places, (start, start + KERNEL_BLOCK)))
+        inside = slice(*np.searchsorted(places, (block.start, block.stop)))
         given_to: tuple[tuple[Started, slice, slice | Ints], ...] = (
             (started, block, slice(None)),
-            (left_out, inside, places[inside] - start),
+            (left_out, inside, places[inside] - block.start),
         )
         for ((z, gates), into, of), (white, codes) in zip(given_to, views, strict=True):
             z[into] = unit(_joined(white, codes, scale) @ projection)[of]
@@ -165,10 +167,14 @@ class _Views(NamedTuple):
     white: Real
 
     @classmethod
-    def of(cls, rows: Floats, whitening: Whitening) -> _Views:
-        """Those of unit rows, in the precision of a kernel of so many."""
-        dtype = kernel_type(len(rows))
-        return cls(rows.astype(dtype), whitening(rows).astype(dtype))
+    def of(cls, rows: UnitRows, places: Ints, whitening: Whitening) -> _Views:
+        """Those of some rows, in the precision of a kernel of so many."""
+        shape = (len(places), rows.shape[1])
+        own, white = (np.empty(shape, kernel_type(len(places))) for _ in range(2))
+        for block in blocks_of(len(places)):
+            some = rows[places[block]]
+            own[block], white[block] = some, whitening(some)
+        return cls(own, white)
 
     def kernel(self, other: _Views) -> Real:
         """The mean over both views of ``exp(2 (a·b − 1))``, in the precision of the other."""
@@ -177,18 +183,10 @@ class _Views(NamedTuple):
         total *= 0.5
         return total
 
-    def own_kernel(self) -> Real:
-        """That of the rows among each other."""
-        count = len(self.rows)
-        out = np.empty((count, count), self.rows.dtype)
-        for start in range(0, count, KERNEL_BLOCK):
-            stop = min(start + KERNEL_BLOCK, count)
-            block, before = (
-                _Views(*(v[rows] for v in self)) for rows in (slice(start, stop), slice(stop))
-            )
-            out[start:stop, :stop] = block.kernel(before)
-            out[:start, start:stop] = out[start:stop, :start].T
-        return out
+    def block(self, rows: slice, columns: slice) -> Real:
+        """Some rows and columns of the kernel of the rows among each other."""
+        one, other = (_Views(*(view[part] for view in self)) for part in (rows, columns))
+        return one.kernel(other)
 
 
 def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> Floats:
@@ -196,12 +194,9 @@ def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> F
     ``rows`` (N, D) alone, at most ``CALIBRATION_ROWS`` of them, without a whitening."""
     chosen = sample_evenly(labels, CALIBRATION_ROWS, np.random.Generator(np.random.PCG64(0)))
     kept = rows[chosen].astype(kernel_type(len(chosen)))
-    a, _ = ridge_regression(kernel(kept, kept), class_targets(labels[chosen], classes), RIDGES[0])
-    blocks = [
-        kernel(queries[start : start + KERNEL_BLOCK], kept) @ a
-        for start in range(0, len(queries), KERNEL_BLOCK)
-    ]
-    return np.concatenate(blocks)
+    targets = class_targets(labels[chosen], classes)
+    a, _ = ridge_regression(lambda of, by: kernel(kept[of], kept[by]), targets, RIDGES[0])
+    return np.concatenate([kernel(queries[block], kept) @ a for block in blocks_of(len(queries))])
 
 
 def has_usable_classes(labels: Ints) -> bool:
@@ -238,17 +233,15 @@ def _calibrated(
         if not everything:
             held = held[sample_evenly(labels[held], CHECKED_ROWS, rng)]
             rest = rest[sample_evenly(labels[rest], CALIBRATION_ROWS, rng)]
-        known = rows[rest]
-        whitening = Whitening.of(known, labels[rest])
-        fitted, asked = _Views.of(known, whitening), _Views.of(rows[held], whitening)
+        whitening = Whitening.of(rows[rest], labels[rest])
+        fitted, asked = (_Views.of(rows, some, whitening) for some in (rest, held))
         if everything:
             white[held] = asked.white
-        k, among = asked.kernel(fitted), fitted.own_kernel()
-        targets, scratch = class_targets(labels[rest], classes), np.empty_like(among)
+        k, targets = asked.kernel(fitted), class_targets(labels[rest], classes)
+        among = in_memory(fitted.block, len(rest))
         for ridge, codes_of in found.items():
-            np.copyto(scratch, among)
-            a, _ = ridge_regression(scratch, targets, ridge, exact=False)
-            codes_of.append(k @ a)
+            a, _ = ridge_regression(among, targets, ridge, exact=False)
+            codes_of += [k[block] @ a for block in blocks_of(len(held))]
         checked.append(held)
     seen = np.concatenate(checked)
     codes = {ridge: np.concatenate(of) for ridge, of in found.items()}
@@ -296,8 +289,7 @@ def _codes(
     white, here = whitening(rows), place >= 0
     others = np.flatnonzero(~here)
     sums = np.empty((len(others), coefficients.shape[1]))
-    for start in range(0, len(others), KERNEL_BLOCK):
-        block = slice(start, start + KERNEL_BLOCK)
+    for block in blocks_of(len(others)):
         some = others[block]
         sums[block] = _Views(rows[some], white[some]).kernel(kept) @ coefficients
     found = []

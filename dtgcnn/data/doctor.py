@@ -317,7 +317,7 @@ def _try_batches(found: Examination, raw: RawData, batch_size: int) -> None:
         message = str(error).removeprefix(f"{raw.source.name}: ")
         found.findings.append(Finding("fault", "not trainable", message))
         return
-    rows = len(dataset.training_items() if dataset.triplets is None else dataset)
+    rows = len(dataset.training_rows())
     template = template_of(rows)
     found.figures["batch"] = {
         "size": batch_size,

@@ -226,6 +226,11 @@ class Items:
             )
         return items
 
+    def training_rows(self) -> IntArray:
+        """The rows of all triplets, or where there are none the ``training_items``."""
+        items = self.training_items()
+        return items if self.triplets is None else np.arange(len(self.triplets))
+
     def require_trainable(self) -> None:
         """Check that training can learn from this: triplets, or classes that give triplets.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..array import limit_threads
-from ..errors import MissingExtraError
+from ..errors import needing
 from .linear_maps import unit
 
 __all__ = ["Corpus", "SpreadLabels", "smoothed", "spread_labels"]
@@ -134,12 +134,8 @@ class Corpus:
 
 def _probabilities(z: Floats, given: Ints, classes: Ints) -> Floats:
     """(N, C) by logistic regression on the rows ``given``."""
-    try:
+    with needing("unlabelled rows need scikit-learn", "text"):
         from sklearn.linear_model import LogisticRegression
-    except ImportError as error:
-        raise MissingExtraError(
-            "unlabelled rows need scikit-learn: pip install 'dtgcnn[text]'"
-        ) from error
     model = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000)
     with limit_threads(1):  # its steps are so short that a second one makes them longer
         model.fit(z[given], classes)

@@ -23,7 +23,7 @@ FOLDS = 5
 LEAST_PAIRS, MOST_PAIRS = 20, 1_000
 """Pairs of held-out classes without which nothing is told, and the most that are looked at."""
 
-_BLOCK = 8192
+_BLOCK = 2048
 """Rows looked at at a time."""
 
 LEAST_SHARE, LEAST_AUC = 0.1, 0.001
@@ -45,14 +45,19 @@ class Whitening:
 
     def __call__(self, rows: Floats) -> Floats:
         """(N, D) rows, whitened and at unit length."""
-        return unit((rows - self.mean) @ self.matrix)
+        return _made_unit((rows - self.mean) @ self.matrix)
 
 
 def unit(x: Floats) -> Floats:
     """Rows at unit length; zero rows stay zero."""
+    return _made_unit(x.copy())
+
+
+def _made_unit(x: Floats) -> Floats:
+    """The same in the memory of ``x``."""
     norms = np.linalg.norm(x, axis=1, keepdims=True)
-    out: Floats = np.divide(x, norms, out=np.zeros_like(x), where=norms != 0)
-    return out
+    np.divide(x, norms, out=x, where=norms != 0)
+    return x
 
 
 class UnitRows:
@@ -70,7 +75,7 @@ class UnitRows:
         return len(self.x)
 
     def __getitem__(self, rows: slice | Ints) -> Floats:
-        return unit(self.x[rows].astype(np.float64))
+        return _made_unit(self.x[rows].astype(np.float64))
 
 
 def within_classes(rows: Floats | UnitRows, labels: Ints) -> Floats:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .dataset import TripletDataset
 from .items import Items
-from .reading.raw import UNLABELLED, IntArray, RawData
+from .linear_maps import unit
+from .reading.raw import IntArray, RawData
 
 __all__ = ["difficulties", "input_vectors", "stage_rows", "subset"]
 
@@ -20,22 +23,20 @@ def difficulties(
     Of labelled rows (N,) the cosine with the nearest mean of another class, less that with the mean
     of the others of the row's own; a class of one row has 0 for it. −inf without a label.
     """
-    x = vectors.astype(np.float64)
-    unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-300)
+    z = unit(vectors.astype(np.float64))
     if triplets is not None:
-        a, p, n = (unit[column] for column in triplets.T)
+        a, p, n = (z[column] for column in triplets.T)
         return (a * n).sum(axis=1) - (a * p).sum(axis=1)  # type: ignore[no-any-return]
     known = labels >= 0
     classes, place = np.unique(labels[known], return_inverse=True)
-    sums = np.zeros((len(classes), unit.shape[1]))
-    np.add.at(sums, place, unit[known])
-    rows, numbers = unit[known], np.arange(known.sum())
+    sums = np.zeros((len(classes), z.shape[1]))
+    np.add.at(sums, place, z[known])
+    rows, numbers = z[known], np.arange(known.sum())
     own = sums[place] - rows
     length = np.maximum(np.linalg.norm(own, axis=1), 1e-300)
-    means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-300)
-    cosines = rows @ means.T
+    cosines = rows @ unit(sums).T
     cosines[numbers, place] = -np.inf
-    found = np.full(len(x), -np.inf)
+    found = np.full(len(z), -np.inf)
     found[known] = cosines.max(axis=1) - (rows * own).sum(axis=1) / length
     return found
 
@@ -75,26 +76,18 @@ def input_vectors(dataset: Items) -> NDArray[np.floating]:
 
 def subset(dataset: Items, rows: IntArray) -> TripletDataset:
     """A dataset of these rows of ``triplets``, or of these items where there are none."""
-    items = rows if dataset.triplets is None else np.unique(dataset.triplets[rows])
-    by_triplet = dataset.triplets is not None
-    chosen = [int(item) for item in items]
-    grouped = rows if by_triplet else items
-    names, groups, splits = dataset.label_names, dataset.groups, dataset.splits
-    labels = None
-    if names is not None and dataset.labels is not None:
-        labels = [UNLABELLED if (n := dataset.labels[i]) < 0 else names[n] for i in chosen]
-    return TripletDataset._from_raw(
-        RawData(
-            dataset.kind,
-            dataset._source,
-            [dataset._rows[int(row)] for row in grouped],
-            texts=None if dataset.texts is None else [dataset.texts[i] for i in chosen],
-            features=None if dataset.features is None else dataset.features[items],
-            labels=labels,
-            splits=None if splits is None else [splits[i] for i in chosen],
-            groups=None if groups is None else [groups[int(row)] for row in grouped],
-            triplets=np.searchsorted(items, dataset.triplets[rows])
-            if dataset.triplets is not None
-            else None,
-        )
+    whole = RawData(
+        dataset.kind,
+        dataset._source,
+        dataset._rows,
+        texts=dataset.texts,
+        features=dataset.features,
+        labels=None if dataset.label_names is None else dataset.names_of(range(dataset.num_items)),
+        splits=dataset.splits,
+        groups=dataset.groups,
     )
+    if dataset.triplets is None:
+        return TripletDataset._from_raw(whole.only(rows, rows))
+    items, places = np.unique(dataset.triplets[rows], return_inverse=True)
+    few = replace(whole.only(items, rows), triplets=places.reshape(-1, 3))
+    return TripletDataset._from_raw(few)

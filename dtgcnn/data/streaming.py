@@ -89,6 +89,7 @@ class _Items:
     def data(self, features: FloatArray) -> RawData:
         labels, splits, groups = map(self._columns.get, ("label", "split", "group"))
         hashes = np.frombuffer(self._hashes, np.uint64)
+        _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
         return RawData(
             self._kind,
             self._source,
@@ -97,7 +98,7 @@ class _Items:
             labels=labels,
             splits=splits,
             groups=groups,
-            equal=np.unique(hashes, return_inverse=True)[1].astype(np.int64),
+            equal=first[group],  # in the order of ``equal_groups``: one seed divides both alike
         )
 
 

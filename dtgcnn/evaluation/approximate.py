@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import CheckpointError, MissingExtraError
+from ..errors import CheckpointError, needing
 from ..storage import replace_file
 
 __all__ = ["RowGraph", "write_graph"]
@@ -79,10 +79,6 @@ class RowGraph:
 
 
 def _usearch() -> Any:
-    try:
+    with needing("approximate search needs usearch", "usearch"):
         from usearch.index import Index
-    except ImportError as error:
-        raise MissingExtraError(
-            "approximate search needs usearch: pip install 'dtgcnn[usearch]'"
-        ) from error
     return Index

@@ -29,7 +29,7 @@ _ROUNDING = 1e-5
 """By which a probability in float32 may be above 1."""
 
 _BEGINNINGS = (0.05, 0.2)
-_BLOCK_ELEMENTS = 1 << 23
+_BLOCK_ELEMENTS = 1 << 21
 
 
 class Held(NamedTuple):
@@ -164,9 +164,10 @@ def _without_own_class(held: Held) -> Floats:
     means = unit_means(known_x, places)
     step, found = max(1, _BLOCK_ELEMENTS // len(known_x)), []
     for block in (slice(start, start + step) for start in range(0, len(x), step)):
-        pair = [
-            np.where(labels[block, None] == classes, -1.0, x[block] @ rows.T).max(axis=1)
-            for rows, classes in ((known_x, known), (means, names))
-        ]
+        pair = []
+        for rows, classes in ((known_x, known), (means, names)):
+            cosines = x[block] @ rows.T
+            cosines[labels[block, None] == classes] = -1.0
+            pair.append(cosines.max(axis=1))
         found.append(np.stack(pair, axis=1))
     return np.concatenate(found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..data import progress_bar
-from ..errors import MissingExtraError
+from ..errors import needing
 from ..model import Classifier
 from .calibration import expected_calibration_error
 from .layout import table_lines
@@ -100,12 +100,8 @@ def classification(
         MissingExtraError: scikit-learn is not installed.
         ValueError: no row is of a class that the model knows.
     """
-    try:
+    with needing("figures of classes need scikit-learn", "text"):
         from sklearn.metrics import precision_recall_fscore_support
-    except ImportError as error:
-        raise MissingExtraError(
-            "figures of classes need scikit-learn: pip install 'dtgcnn[text]'"
-        ) from error
     numbers = {name: number for number, name in enumerate(answers.classes)}
     truth = np.array([numbers.get(name, -1) for name in labels], np.int64)
     known = truth >= 0

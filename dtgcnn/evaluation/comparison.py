@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..array import give_freed_memory_back
 from ..data import progress_bar
 from ..model import ChosenRows, Embedder
 from .metrics import (
@@ -148,6 +149,7 @@ def compare(
                 rows, labels, drawn = rows[drawn], labels[drawn], None
         needed = rows if gallery is None else np.union1d(rows, gallery)
         views, place, in_bank = _viewed(model, dataset, needed, progress)
+        give_freed_memory_back()
         with progress_bar(
             "looking up", 2 * len(rows if drawn is None else drawn), progress
         ) as told:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data import smoothed
+from ..errors import needing
 from .metrics import unit_means, unit_rows
 from .projection import stratified_sample
 
@@ -150,15 +151,10 @@ def discover(
         rows = some[own == cluster]
         assigned[rows] = len(made)
         new += cluster not in names
-        name = f"new {new}" if cluster not in names else _class_name(model, names[cluster])
+        name = (model.classes_ or [])[names[cluster]] if cluster in names else f"new {new}"
         order = np.argsort(-cosines[rows], kind="stable")
         made.append(Group(name, cluster in names, rows[order]))
     return Discovery(made, assigned, cosines, tried)
-
-
-def _class_name(model: Embedder, label: int) -> str:
-    assert model.classes_ is not None
-    return model.classes_[label]
 
 
 def _known_rows(model: Embedder, indexed: Embedder) -> tuple[Floats, Ints]:
@@ -254,8 +250,6 @@ def clusters_may_be_fewer() -> Iterator[None]:
 
 
 def _sklearn() -> Any:
-    try:
+    with needing("groups need scikit-learn", "text"):
         from sklearn import cluster
-    except ImportError as error:
-        raise ImportError("groups need scikit-learn: pip install 'dtgcnn[text]'") from error
     return cluster

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import needing
 from .discovery import clusters_may_be_fewer
 from .metrics import unit_rows
 from .near_duplicates import NEAR_VECTORS
@@ -126,10 +127,8 @@ def _candidates(model: Embedder, host_x: HostArray) -> Ints:
 
 def _groups(unit: Floats, weights: Floats, count: int, seed: int) -> tuple[Ints, Ints]:
     """Each row's group, and rows by their distance to its centre, the nearest first."""
-    try:
+    with needing("groups need scikit-learn", "text"):
         from sklearn.cluster import KMeans
-    except ImportError as error:
-        raise ImportError("groups need scikit-learn: pip install 'dtgcnn[text]'") from error
     model: Any = KMeans(count, n_init=STARTS, random_state=seed)
     with clusters_may_be_fewer():
         groups = np.asarray(model.fit(unit, sample_weight=weights).labels_, np.int64)

@@ -13,6 +13,7 @@ from .layout import table_lines
 
 __all__ = ["comparison_rows", "comparison_table", "findable", "nearest_rows", "pair_auc"]
 __all__ += [
+    "Units",
     "pair_correlations",
     "retrieval_metrics",
     "triplet_accuracy",
@@ -95,7 +96,8 @@ def retrieval_metrics(
             or when every query is lone.
     """
     for name, value in (*(("ks", k) for k in ks), ("knn", knn), ("block_rows", block_rows)):
-        _check_positive(name, value)
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, received {value!r}")
     leave_one_out = gallery is None
     if leave_one_out != (gallery_labels is None):
         given = "gallery_labels" if leave_one_out else "gallery"
@@ -301,7 +303,7 @@ def _bring_to_unit(block: Floats, start: int, name: str) -> tuple[Floats, Floats
     return largest, lengths
 
 
-class _Units:
+class Units:
     """What ``unit_rows`` gives, made anew of the rows that are asked for."""
 
     def __init__(self, rows: Rows, name: str) -> None:
@@ -329,7 +331,7 @@ class _Units:
 
 def unit_float32(rows: Rows) -> npt.NDArray[np.float32]:
     """What ``unit_rows`` gives, as float32, of which alone there is a copy of all rows."""
-    units = _Units(rows, "rows")
+    units = Units(rows, "rows")
     found = np.empty(units.shape, np.float32)
     for start in range(0, len(found), _BLOCK_ROWS):
         found[start : start + _BLOCK_ROWS] = units[start : start + _BLOCK_ROWS]
@@ -344,14 +346,9 @@ def unit_means(rows: Floats, groups: Ints) -> Floats:
     return unit_rows(sums)
 
 
-def _check_positive(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be an integer of at least 1, received {value!r}")
-
-
-def _units(queries: Rows, gallery: Rows | None) -> tuple[_Units, _Units]:
-    q = _Units(queries, "queries")
-    g = q if gallery is None else _Units(gallery, "gallery")
+def _units(queries: Rows, gallery: Rows | None) -> tuple[Units, Units]:
+    q = Units(queries, "queries")
+    g = q if gallery is None else Units(gallery, "gallery")
     if q.shape[1] != g.shape[1]:
         widths = f"{q.shape[1]} and {g.shape[1]}"
         raise ValueError(f"queries and gallery must be equally wide, received {widths}")
@@ -392,7 +389,7 @@ def _places(name: str, rows: npt.ArrayLike, n: int) -> Ints:
 
 
 def _nearest(
-    q: _Units, used: Ints, g: _Units, top: int, themselves: bool, block_rows: int = 1024
+    q: Units, used: Ints, g: Units, top: int, themselves: bool, block_rows: int = 1024
 ) -> Iterator[tuple[Ints, Ints, Ints]]:
     """Some of the queries ``used``, their ``top`` nearest gallery rows, nearest first, and the
     similarities of these, until all have been.

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from ..errors import needing
 from .metrics import unit_rows
 
 __all__ = ["NEAR_TEXTS", "NEAR_VECTORS", "NearDuplicates", "near_duplicates"]
@@ -103,12 +104,8 @@ def near_duplicates(
 
 def _weights(texts: list[str]) -> csr_array[np.float32]:
     """(N, n-grams) rows of length 1."""
-    try:
+    with needing("near-duplicates need scikit-learn", "text"):
         from sklearn.feature_extraction.text import TfidfVectorizer
-    except ImportError as error:
-        raise ImportError(
-            "near-duplicates need scikit-learn: pip install 'dtgcnn[text]'"
-        ) from error
     vectorizer = TfidfVectorizer(
         analyzer="char_wb", ngram_range=(4, 4), sublinear_tf=True, dtype=np.float32
     )

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..array import limit_threads
+from ..array import give_freed_memory_back, limit_threads
 from ..model import ChosenRows
 from .layout import table_lines
-from .metrics import unit_rows
+from .metrics import Units, unit_rows
 from .projection import stratified_sample
 
 __all__ = ["Rivals", "measure_rivals"]
@@ -29,6 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 _MOST_ROWS = 10_000
 _MOST_WORK = 2_000_000_000  # some 10 to 30 s on one core
+_BLOCK_ROWS = 2048  # asked for at a time
 _COUNTS = ("queries", "lone_queries")
 _HEADS = {
     (1, 1): "Training paid",
@@ -134,8 +135,9 @@ def measure_rivals(
         ways, missing = {}, "scikit-learn is not installed: pip install 'dtgcnn[text]'"
         left_out[f"{CENTROID}, {LOGISTIC} and {DISCRIMINANT}"] = missing
     for i, view in enumerate((INPUT, TRAINED)):
-        q, g = (unit_rows(_some(*of)) for of in ((queries[i], asked), (gallery[i], chosen)))
+        q, g = Units(_some(queries[i], asked), "rows"), unit_rows(_some(gallery[i], chosen)[:])
         for name in ways if view == INPUT else ways.keys() & {CENTROID}:
+            give_freed_memory_back()
             try:
                 _refuse_large(name, len(g), g.shape[1], len(np.unique(known)))
                 found = _predicted(ways[name], g, known[chosen], q) == labels[asked]
@@ -147,8 +149,10 @@ def measure_rivals(
     return Rivals(len(asked), len(known), len(chosen), accuracy, left_out, verdict)
 
 
-def _some(rows: npt.ArrayLike | ChosenRows, places: Any) -> Any:
-    return (rows if isinstance(rows, ChosenRows) else np.asarray(rows))[places]
+def _some(rows: npt.ArrayLike | ChosenRows, places: Any) -> ChosenRows:
+    if isinstance(rows, ChosenRows):
+        return ChosenRows(rows.rows, rows.items[places])
+    return ChosenRows(np.asarray(rows), places)
 
 
 def _ways() -> dict[str, Any]:
@@ -171,13 +175,15 @@ def _refuse_large(name: str, rows: int, width: int, classes: int) -> None:
         raise ValueError(f"it takes long on {rows:,} rows of {width:,} in {classes:,} classes")
 
 
-def _predicted(classifier: Any, x: Floats, y: Any, queries: Floats) -> Any:
+def _predicted(classifier: Any, x: Floats, y: Any, queries: Units) -> Any:
     # Logistic regression's steps are so short that a second thread makes them twice as long.
     with warnings.catch_warnings(), limit_threads(1):
         warnings.simplefilter("ignore")  # of classes of one row, whose spread counts as 0
         if not np.isfinite(getattr(classifier.fit(x, y), "coef_", 0.0)).all():
             raise ValueError("its coefficients are not finite")
-        return classifier.predict(queries)
+        starts = range(0, len(queries), _BLOCK_ROWS)
+        found = [classifier.predict(queries[start : start + _BLOCK_ROWS]) for start in starts]
+        return np.concatenate(found)
 
 
 def _verdict(

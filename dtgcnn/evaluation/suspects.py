@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..array import limit_threads
+from ..errors import needing
 from .metrics import unit_rows
 
 __all__ = ["LabelSuspects", "suspect_labels"]
@@ -96,11 +97,9 @@ def suspect_labels(vectors: npt.ArrayLike, labels: npt.ArrayLike, seed: int = 0)
 
 def _out_of_fold(x: Floats, own: Ints, folds: int, seed: int) -> Floats:
     """(M, C) mean log-probabilities from the rows of other folds."""
-    try:
+    with needing("labels need scikit-learn", "text"):
         from sklearn.linear_model import LogisticRegression
         from sklearn.model_selection import StratifiedKFold
-    except ImportError as error:
-        raise ImportError("labels need scikit-learn: pip install 'dtgcnn[text]'") from error
     width = int(own.max()) + 1
     divisions = DIVISIONS if x.size * width <= _QUICK else 1
     total = np.zeros((len(x), width))

@@ -16,7 +16,7 @@ from .classifier import VOTES, Answers, Classifier, check_k
 from .encoding import Encodes
 from .graph import Graph
 from .saving import SavedModel
-from .voters import Voters, probabilities, two_best, voters_of
+from .voters import SCOPE_ROWS, Voters, probabilities, two_best, voters_of
 
 if TYPE_CHECKING:
     from ..storage import Checkpoint
@@ -110,8 +110,9 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
         voters, ops, found = self.voters(), self.ops, []
         for rows in self._blocks(len(host_x)):
             z = numerics.l2_normalize(ops, ops.asarray(f[rows]))
-            scope = voters.scope(ops, self.unit_inputs(host_x[rows]), z)
-            found.append((*voters.nearest(ops, z, k), scope))
+            near = voters.nearest(ops, z, max(k, SCOPE_ROWS))
+            scope = voters.scope(ops, self.unit_inputs(host_x[rows]), near[2])
+            found.append((*(of_voters[:, :k] for of_voters in near), scope))
             ops.evaluate(found[-1])
         parts = map(ops.concat, zip(*found, strict=True))
         return Neighbors(*(ops.to_numpy(part)[: len(host_x)] for part in parts))
@@ -139,6 +140,11 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
             ops.evaluate(made.rows, made.labels, made.x, made.z, made.means)
             self._voters = [*now, known], made
         return self._voters[1]
+
+    def forget_rows(self) -> None:
+        """Let go of the bank, the start, and what answers are made of, which hold rows: it cannot
+        encode from then on."""
+        self.bank = self.start = self._voters = None
 
     @override
     def class_names(self) -> list[str]:

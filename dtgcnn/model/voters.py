@@ -94,13 +94,13 @@ class Voters:
         cosines, near = numerics.top_k(ops, _cosines(ops, z, self.z), min(k, len(self)))
         return ops.take(self.rows, near), ops.take(self.labels, near), cosines
 
-    def scope(self, ops: ArrayOps, x: Array, z: Array) -> Array:
+    def scope(self, ops: ArrayOps, x: Array, cosines: Array) -> Array:
         """What tells whether rows are of any class that is known, (N, 3): of inputs ``x`` (N, D)
         at unit length the cosine to the nearest voter, and to the nearest mean of a class; of their
-        embeddings ``z`` (N, E) the mean cosine to the five nearest voters."""
+        embeddings' ``cosines`` to five nearest voters or more the mean of the first five."""
         row = ops.max(_cosines(ops, x, self.x), axis=1, keepdims=True)
         means = _cosines(ops, x, self.means)
-        nearest = self.nearest(ops, z, SCOPE_ROWS)[2]
+        nearest = cosines[:, :SCOPE_ROWS]
         close = ops.sum(nearest, axis=1, keepdims=True) / nearest.shape[1]
         return ops.concat([row, ops.max(means, axis=1, keepdims=True), close], axis=1)
 

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import needing
 from ..storage import replace_file
 
 if TYPE_CHECKING:
@@ -50,10 +51,8 @@ def new_figure(**options: Any) -> Figure:
     Raises:
         ImportError: without matplotlib.
     """
-    try:
+    with needing("plots need matplotlib", "plot"):
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("plots need matplotlib: pip install 'dtgcnn[plot]'") from error
     return Figure(layout="constrained", **options)
 
 

@@ -227,11 +227,7 @@ def read_arrays(path: Path, form: str | None = None) -> tuple[dict[str, Any], di
     """
     header, arrays = _read(path, with_arrays=True)
     _check(path, header, arrays)
-    metadata = _parse(path, header["dtgcnn"])
-    found = metadata.get("format")
-    if form is not None and found != form:
-        raise CheckpointError(f"{path}: the format must be {form!r}, it is {found!r}")
-    return metadata, arrays
+    return _parse(path, header["dtgcnn"], form), arrays
 
 
 def check_arrays(path: Path, arrays: Mapping[str, Any]) -> None:
@@ -248,13 +244,14 @@ def _check(path: Path, header: Mapping[str, str], arrays: Mapping[str, Any]) -> 
         raise CheckpointError(f"{path}: damaged: its content does not agree with its checksum")
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
-    """The metadata alone, unchecked.
+def read_metadata(path: Path, form: str | None = None) -> dict[str, Any]:
+    """The metadata alone, unchecked but for their ``format``, where ``form`` is given.
 
     Raises:
-        CheckpointError: the file cannot be read, or another program wrote it.
+        CheckpointError: the file cannot be read, another program wrote it, or the format is not
+            ``form``.
     """
-    return _parse(path, _read(path, with_arrays=False)[0]["dtgcnn"])
+    return _parse(path, _read(path, with_arrays=False)[0]["dtgcnn"], form)
 
 
 def read_checksum(path: Path) -> str:
@@ -279,13 +276,16 @@ def _read(path: Path, with_arrays: bool) -> tuple[dict[str, str], dict[str, Any]
     return header, arrays
 
 
-def _parse(path: Path, text: str) -> dict[str, Any]:
+def _parse(path: Path, text: str, form: str | None) -> dict[str, Any]:
     try:
         metadata = json.loads(text)
     except ValueError as error:
         raise CheckpointError(f"{path}: its metadata are not valid JSON: {error}") from None
     if not isinstance(metadata, dict):
         raise CheckpointError(f"{path}: its metadata must be an object")
+    if form is not None and metadata.get("format") != form:
+        found = metadata.get("format")
+        raise CheckpointError(f"{path}: the format must be {form!r}, it is {found!r}")
     return metadata
 
 

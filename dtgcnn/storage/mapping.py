@@ -27,11 +27,7 @@ def map_arrays(path: Path, form: str) -> tuple[dict[str, Any], dict[str, Any]]:
         CheckpointError: the file cannot be read, another program wrote it, it is damaged, or the
             ``format`` that its metadata name is not ``form``.
     """
-    metadata = read_metadata(path)
-    if metadata.get("format") != form:
-        raise CheckpointError(
-            f"{path}: the format must be {form!r}, it is {metadata.get('format')!r}"
-        )
+    metadata = read_metadata(path, form)
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
         entries: dict[str, Any] = json.loads(file.read(size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..array import HostArray
+from ..array import HostArray, numerics
 from ..model import DTGCNN, Calibration, ChosenRows, judged
 
 __all__ = ["calibrate"]
@@ -30,6 +30,7 @@ def calibrate(
     """
     from ..evaluation import Held, fit_calibration, measured
 
+    numerics.clear_cache(model.ops)  # training takes arrays of other sizes
     model.calibration = Calibration()
     known = model.trained_bank().labels
     if model.classes_ is None or known is None:

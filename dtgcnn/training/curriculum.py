@@ -147,22 +147,18 @@ class CurriculumScheduler(Callback):
         Raises:
             ValueError: there is neither a trainer nor a dataset.
         """
-        from ..data import stage_rows, subset
+        from ..data import subset
 
         if trainer is None:
             dataset = self._given()
             if self._own is None:
                 self._own = self.compute_triplet_difficulties()
-            return subset(dataset, self._stage(stage_rows, self._own, dataset))
-        assert trainer.train_loader is not None
-        if trainer.train_loader.triplets is None:
-            return self._stage(stage_rows, self.difficulties, trainer.train_loader)
-        ops, stage = trainer.model.ops, max(self.current_stage, 0)
-        order = ops.to_numpy(ops.argsort(ops.asarray(self.difficulties)))
-        bounds = [round(len(order) * i / self.num_stages) for i in range(self.num_stages + 1)]
-        return order[0 if self.cumulative else bounds[stage] : bounds[stage + 1]]
+            return subset(dataset, self._stage(self._own, dataset))
+        return self._stage(self.difficulties, trainer.train_loader)
 
-    def _stage(self, stage_rows: Any, scores: HostArray, side: Any) -> HostArray:
+    def _stage(self, scores: HostArray, side: Any) -> HostArray:
+        from ..data import stage_rows
+
         labels = side.labels if side.triplets is None else None
         place = (max(self.current_stage, 0), self.num_stages)
         return stage_rows(scores, *place, cumulative=self.cumulative, labels=labels)

@@ -80,7 +80,7 @@ def fit_rows(
     if trainer.best_epoch is None:
         return trainer.model, whole.num_epochs
     fresh = None if texts is None else _unfitted(encoder, whole)
-    return train_on_all(trainer, dataset, fresh).model, trainer.best_epoch
+    return train_on_all(trainer, dataset, fresh, keep=False).model, trainer.best_epoch
 
 
 def _unfitted(given: str | Encoder | None, config: DTGCNNConfig) -> Encoder:

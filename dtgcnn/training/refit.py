@@ -33,18 +33,22 @@ def train_on_all(
     dataset: TripletDataset,
     encoder: Encoder | None = None,
     advance: Callable[[int], None] | None = None,
+    *,
+    keep: bool = True,
 ) -> Trainer:
     """Train a new model as ``trainer`` did up to its best epoch, on the held-out rows as well.
 
     Where its model was loaded, the new one goes on from what that was then.
 
     Args:
-        trainer: trained, with held-out rows; its model stays as it is.
+        trainer: trained, with held-out rows.
         dataset: what its loaders were made of.
         encoder: of texts, not fitted yet: it is fitted on all texts that are trained on. The
             model's own where not given, as it must be of a model that was loaded; and where a
             corpus was trained on too, which that one knows, of more rows than were held out.
         advance: told of each of the ``trainer.best_epoch`` epochs.
+        keep: whether the model of ``trainer`` stays as it is. Without, it lets go of its rows
+            before those of the new one are there too; see ``DTGCNN.forget_rows``.
 
     Returns:
         The trainer of the new model, which has no held-out rows, and the calibration of the one
@@ -74,6 +78,8 @@ def train_on_all(
     if model.origin is not None:
         again.go_on_from(model.origin)
     again.frozen = model.frozen
+    if not keep:
+        model.forget_rows()
     if unlabelled:
         vectors = again.vectors(dataset.inputs)
         loader, _ = with_pseudo_labels(

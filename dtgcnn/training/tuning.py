@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import MissingExtraError, TrainingError
+from ..errors import TrainingError, needing
 from ..model import DTGCNN
 from .best_epoch import chosen_by
 from .state_keeper import hold
@@ -188,11 +188,9 @@ def tune(
 
 def _study(path: Path, space: Mapping[str, Any], about: str) -> tuple[Any, Any, dict[str, Any]]:
     """Optuna, the search that is kept at ``path``, and what it draws from."""
-    try:
+    with needing("tuning needs optuna", "tune"):
         optuna = import_module("optuna")
         journal = import_module("optuna.storages.journal")
-    except ImportError as error:
-        raise MissingExtraError("tuning needs optuna: pip install 'dtgcnn[tune]'") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path.parent.mkdir(parents=True, exist_ok=True)
     storage = optuna.storages.JournalStorage(journal.JournalFileBackend(str(path)))

@@ -470,7 +470,7 @@ def test_an_interrupt_is_told_though_quiet(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dtgcnn.cli.train.compare", interrupt)
+    monkeypatch.setattr("dtgcnn.cli.outcome.compare", interrupt)
     done = train(text_file, tmp_path / "m", "--quiet")
     assert (done.exit_code, done.output.count("\n")) == (130, 2)
     assert "interrupted: " in done.output

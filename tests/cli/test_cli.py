@@ -442,8 +442,8 @@ def test_ctrl_c_anywhere_ends_with_130(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for command in ("train", "evaluate"):
-        monkeypatch.setattr(f"dtgcnn.cli.{command}.compare", interrupt)
+    for module in ("outcome", "evaluate"):
+        monkeypatch.setattr(f"dtgcnn.cli.{module}.compare", interrupt)
     measured = run("evaluate", model, text_file)
     assert (measured.exit_code, measured.output) == (130, "\ninterrupted\n")
     trained = train(text_file, model, "--overwrite")
@@ -595,7 +595,7 @@ def test_an_interrupt_of_the_second_training_leaves_the_first_ones_model(
     whole, model = tmp_path / "whole", tmp_path / "m"
     assert train(text_file, whole).exit_code == 0
 
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

@@ -40,13 +40,13 @@ PAUSED = textwrap.dedent(
         import importlib
 
         module = importlib.import_module("dtgcnn.cli.train")
-        report = module._report
+        report = module.write_outcome
 
         def late(*arguments, **options):
             wait()
             report(*arguments, **options)
 
-        module._report = late
+        module.write_outcome = late
     main()
     """
 )

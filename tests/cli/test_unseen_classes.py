@@ -117,7 +117,7 @@ def test_an_interrupt_tells_which_classes_are_missing(
     done = run("train", file, "--output", tmp_path / "m", *QUICK, "--resume")
     assert done.exit_code == 0, done.output
     with monkeypatch.context() as patch:
-        patch.setattr("dtgcnn.cli.train.compare", interrupt)
+        patch.setattr("dtgcnn.cli.outcome.compare", interrupt)
         whole = run("train", file, "--output", tmp_path / "w", *QUICK)
     assert whole.exit_code == 130
     assert "has not seen" not in whole.output

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn.data import closed_form, fit_closed_form, linear_maps
+from dtgcnn.data import closed_form, fit_closed_form, kernel_ridge, linear_maps
 
 sklearn = pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
@@ -179,7 +179,7 @@ def test_class_codes_are_kernel_ridge_regression() -> None:
     np.testing.assert_allclose(found.arrays["coefficients"], weighed, atol=1e-4)
     made = closed_form._Views(*views)
     targets = closed_form.class_targets(labels, CLASSES)
-    own, _ = closed_form.ridge_regression(made.kernel(made), targets, found.ridge)
+    own, _ = closed_form.ridge_regression(made.block, targets, found.ridge)
     np.testing.assert_allclose(own, peer.dual_coef_, atol=1e-10)
     scale = BETA / float(found.arrays["code_norm"]) ** 2
     assert float(found.arrays["code_scale"]) == pytest.approx(scale, rel=1e-5)
@@ -263,7 +263,7 @@ def test_rows_are_looked_at_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(closed_form, "CROSS_FITTED_ROWS", 30)
     x, labels = data()
     whole = fit_closed_form(x, labels, OUTPUT)
-    monkeypatch.setattr(closed_form, "KERNEL_BLOCK", 7)
+    monkeypatch.setattr(kernel_ridge, "KERNEL_BLOCK", 7)
     monkeypatch.setattr(linear_maps, "_BLOCK", 11)
     again = fit_closed_form(x, labels, OUTPUT)
     assert whole.left_out is not None

@@ -210,9 +210,11 @@ def test_streamed_it_is_the_same_dataset(tmp_path: Path, make: Any) -> None:
 def test_texts_that_differ_in_case_stay_together_though_they_are_gone(tmp_path: Path) -> None:
     rows = [[word if i % 2 else f" {word.upper()} ", i % 4 // 2] for i, word in
             enumerate(f"word {i // 2}" for i in range(200))]  # fmt: skip
-    dataset = TripletDataset.stream(table(tmp_path / "a.csv", ["text", "label"], rows), Lengths(),
-                                    tmp_path)  # fmt: skip
+    path = table(tmp_path / "a.csv", ["text", "label"], rows)
+    dataset = TripletDataset.stream(path, Lengths(), tmp_path)
     train, validation = dataset.create_dataloaders(16, 0.7)
+    whole = TripletDataset(path).create_dataloaders(16, 0.7)[1]
+    np.testing.assert_array_equal(validation.items, whole.items)
     assert len(validation.items) > 40
     assert not set(train.items // 2) & set(validation.items // 2)
 

@@ -433,5 +433,8 @@ def test_training_anew_on_all_rows(best: int) -> None:
     again.train(callbacks=[StopAfter(best)])
     assert weights(final.model) == weights(alone)
     assert final.best_epoch is None
+    assert weights(train_on_all(trainer, dataset, keep=False).model) == weights(alone)
+    with pytest.raises(ValueError, match="the model has no bank"):
+        trainer.model.encode(X[:1])
     with pytest.raises(TrainingError, match="must have a best epoch"):
         train_on_all(final, dataset)

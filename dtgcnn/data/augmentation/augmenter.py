@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..checks import check_whole
 from ..dataset import TripletDataset
 from ..reading.raw import FloatArray
 from ..reading.source import Source
@@ -99,9 +100,7 @@ class TripletAugmenter:
         self.change_rate = _share("change_rate", change_rate)
         if not 0.0 < mixup_alpha < float("inf"):
             raise ValueError(f"mixup_alpha must be above 0 and finite, received {mixup_alpha}")
-        if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-            raise ValueError(f"seed must be a whole number of at least 0, received {seed!r}")
-        self.mixup_alpha, self.seed = float(mixup_alpha), int(seed)
+        self.mixup_alpha, self.seed = float(mixup_alpha), check_whole("seed", seed, 0)
         self.report: AugmentationReport | None = None
         rewrites = {
             "paraphrase": _needed("paraphrase", paraphrase, self.strategies),

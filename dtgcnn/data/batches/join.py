@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..reading.raw import IntArray
-from .loader import Batch, count_triplets
+from .loader import Batch, batch_of
 
 __all__ = ["halves", "join"]
 
@@ -20,7 +20,7 @@ def join(batches: Sequence[Batch]) -> Batch:
     items = np.concatenate([batch.items for batch in batches])
     labels = np.concatenate([batch.labels for batch in batches])
     if batches[0].triplets is None:
-        return Batch(items, labels, None, count_triplets(items, labels))
+        return batch_of(items, labels, by_triplet=False)
     starts = np.cumsum([0, *(len(batch.items) for batch in batches)])[:-1]
     triplets = [
         batch.triplets + np.int32(start)
@@ -36,9 +36,10 @@ def halves(batch: Batch) -> list[Batch]:
 
     Fewer than two where a half would hold no triplet.
     """
+    parts: list[NDArray[Any]]
     if batch.triplets is not None:
         middle = len(batch.triplets) // 2
-        parts = [_of_triplets(batch, part) for part in np.split(batch.triplets, [middle])]
+        parts = [part.T.reshape(-1) for part in np.split(batch.triplets, [middle])]
     else:
         classes = np.unique(batch.labels)
         if len(classes) >= 4:
@@ -49,17 +50,7 @@ def halves(batch: Batch) -> list[Batch]:
                 rows = np.flatnonzero(batch.labels == label)
                 place[rows] = 2 * np.arange(len(rows)) // len(rows)
             first = place == 0
-        parts = [_of_rows(batch, np.flatnonzero(side)) for side in (first, ~first)]
-    return parts if all(part.valid_triplets for part in parts) else []
-
-
-def _of_triplets(batch: Batch, triplets: NDArray[np.int32]) -> Batch:
-    rows = triplets.T.reshape(-1)
-    positions = np.arange(len(rows), dtype=np.int32).reshape(3, -1).T
-    own = np.ascontiguousarray(positions)
-    return Batch(batch.items[rows], batch.labels[rows], own, len(triplets))
-
-
-def _of_rows(batch: Batch, rows: IntArray) -> Batch:
-    items, labels = batch.items[rows], batch.labels[rows]
-    return Batch(items, labels, None, count_triplets(items, labels))
+        parts = [np.flatnonzero(side) for side in (first, ~first)]
+    by_triplet = batch.triplets is not None
+    found = [batch_of(batch.items[rows], batch.labels[rows], by_triplet) for rows in parts]
+    return found if all(half.valid_triplets for half in found) else []

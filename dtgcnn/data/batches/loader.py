@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_part, check_share, check_whole
 from ..items import Items
 from ..reading.raw import IntArray
-from ..splits.divide import LEAST_CLASSES, Division, check_part, check_share, check_whole
+from ..splits.divide import LEAST_CLASSES, Division
 from .prefetch import Prefetcher
 from .sampler import ClassBalancedSampler, TripletSampler
 
@@ -104,22 +105,23 @@ class TripletLoader:
         self.training = training
         self._epoch = 0
         self.pseudo = self.nodes = np.array([], np.int64)
-        self.triplets: IntArray | None = None
-        self._sampler: _Sampler
-        if dataset.triplets is None:
-            self.items = np.sort(chosen)
-            self._sampler = ClassBalancedSampler(
-                self._labels[self.items], batch_size, samples_per_class, seed
-            )
-        else:
-            self.triplets = dataset.triplets[chosen]
-            self.items = np.unique(self.triplets)
-            self._sampler = TripletSampler(len(chosen), batch_size, seed, training)
-        self.labels = self._labels[self.items]
+        self._hold(np.sort(chosen) if dataset.triplets is None else dataset.triplets[chosen], seed)
 
     def __len__(self) -> int:
         """Batches an epoch."""
         return self._sampler.num_batches
+
+    def _hold(self, rows: IntArray, seed: int) -> None:
+        """Draw from triplets ``rows`` (T, 3), or from items (N,), sorted."""
+        self.triplets = rows if rows.ndim == 2 else None
+        self.items = rows if self.triplets is None else np.unique(rows)
+        self.labels = self._labels[self.items]
+        self._sampler: _Sampler
+        if self.triplets is None:
+            sizes = self.batch_size, self.samples_per_class
+            self._sampler = ClassBalancedSampler(self.labels, *sizes, seed)
+        else:
+            self._sampler = TripletSampler(len(rows), self.batch_size, seed, self.training)
 
     @property
     def seed(self) -> int:
@@ -161,11 +163,7 @@ class TripletLoader:
         other._labels, other._epoch = self._labels.copy(), 0
         other._labels[items] = labels
         other.pseudo, other.nodes = np.sort(items), np.sort(nodes)
-        other.items = np.union1d(self.items, items)
-        other.labels = other._labels[other.items]
-        other._sampler = ClassBalancedSampler(
-            other.labels, self.batch_size, self.samples_per_class, self.seed
-        )
+        other._hold(np.union1d(self.items, items), self.seed)
         return other
 
     def without(self, items: Sequence[int]) -> TripletLoader:
@@ -173,18 +171,10 @@ class TripletLoader:
         positive."""
         other = copy.copy(self)
         if self.triplets is None:
-            other.items = np.setdiff1d(self.items, items)
-            other.labels = self._labels[other.items]
-            other._sampler = ClassBalancedSampler(
-                other.labels, self.batch_size, self.samples_per_class, self.seed
-            )
-            return other
-        other.triplets = self.triplets[~np.isin(self.triplets[:, :2], items).any(axis=1)]
-        other.items = np.unique(other.triplets)
-        other.labels = self._labels[other.items]
-        other._sampler = TripletSampler(
-            len(other.triplets), self.batch_size, self.seed, self.training
-        )
+            other._hold(np.setdiff1d(self.items, items), self.seed)
+        else:
+            known = np.isin(self.triplets[:, :2], items).any(axis=1)
+            other._hold(self.triplets[~known], self.seed)
         return other
 
     def restrict(self, rows: IntArray | None) -> None:
@@ -202,19 +192,18 @@ class TripletLoader:
         self._sampler.restrict(rows)
 
     def _assemble(self, picked: IntArray) -> Batch:
-        if self.triplets is None:
-            return self._labelled_batch(self.items[picked])
-        return self._triplet_batch(self.triplets[picked])
+        by_triplet = self.triplets is not None
+        rows = self.items[picked] if self.triplets is None else self.triplets[picked].T.reshape(-1)
+        return batch_of(rows, self._labels[rows].astype(np.int32), by_triplet)
 
-    def _triplet_batch(self, triplets: IntArray) -> Batch:
-        items = triplets.T.reshape(-1)
-        positions = np.arange(len(items), dtype=np.int32).reshape(3, -1).T
-        labels = self._labels[items].astype(np.int32)
-        return Batch(items, labels, np.ascontiguousarray(positions), len(triplets))
 
-    def _labelled_batch(self, items: IntArray) -> Batch:
-        labels = self._labels[items].astype(np.int32)
+def batch_of(items: IntArray, labels: NDArray[np.int32], by_triplet: bool) -> Batch:
+    """A batch of items, and their classes; with ``by_triplet`` all anchors come first, then
+    positives, then negatives."""
+    if not by_triplet:
         return Batch(items, labels, None, count_triplets(items, labels))
+    positions = np.arange(len(items), dtype=np.int32).reshape(3, -1).T
+    return Batch(items, labels, np.ascontiguousarray(positions), len(positions))
 
 
 def count_triplets(items: IntArray, labels: NDArray[np.int32]) -> int:
@@ -229,9 +218,8 @@ def count_triplets(items: IntArray, labels: NDArray[np.int32]) -> int:
 
 def usual_split(dataset: Items) -> float:
     """The share that trains where none is named; triplets between both sides are lost to either."""
-    if dataset.triplets is None:
-        return max(0.8, 1 - MOST_HELD_OUT / len(dataset.training_items()))
-    return max(0.9, 1 - MOST_HELD_OUT / len(dataset.triplets))
+    least = 0.8 if dataset.triplets is None else 0.9
+    return max(least, 1 - MOST_HELD_OUT / len(dataset.training_rows()))
 
 
 def usual_classes(dataset: Items) -> float:

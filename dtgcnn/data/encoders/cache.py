@@ -94,7 +94,7 @@ class EncoderCache:
         damaged = 0
         for start in range(0, len(texts), _ASKED):
             keys = [_key(text) for text in texts[start : start + _ASKED]]
-            known = self._look_up(keys)
+            known = dict(self._ask("SELECT text, row FROM rows WHERE text IN", keys))
             for i, key in enumerate(keys, start):
                 row = None if key not in known else self._unpack(known[key])
                 damaged += key in known and row is None
@@ -128,9 +128,6 @@ class EncoderCache:
                 self._connection.executemany("INSERT OR IGNORE INTO cut VALUES (?)", keys)
         except sqlite3.Error as error:
             self._give_up(error)
-
-    def _look_up(self, keys: list[bytes]) -> dict[bytes, bytes]:
-        return dict(self._ask("SELECT text, row FROM rows WHERE text IN", keys))
 
     def _ask(self, question: str, keys: list[bytes]) -> list[Any]:
         """The rows that a question about some keys finds."""

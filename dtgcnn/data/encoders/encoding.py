@@ -22,7 +22,6 @@ from ..reading.raw import FloatArray
 from ..reading.source import Source, shorten
 
 __all__ = [
-    "checked_dim",
     "checked_texts",
     "digest",
     "equal_shapes",
@@ -42,17 +41,6 @@ _BATCH = 4096
 _LONG = 1.0  # seconds
 
 _PACKAGES = {"sklearn": "scikit-learn"}
-
-
-def checked_dim(dim: int) -> int:
-    """``dim`` as an int.
-
-    Raises:
-        ValueError: it is not a whole number of at least 1.
-    """
-    if isinstance(dim, bool) or not isinstance(dim, int | np.integer) or dim < 1:
-        raise ValueError(f"dim must be a whole number of at least 1, received {dim!r}")
-    return int(dim)
 
 
 def checked_texts(caller: str, texts: Iterable[str]) -> list[str]:

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.sparse import csr_array, hstack
 
 from ...errors import DataError
+from ..checks import check_whole
 from ..reading.raw import FloatArray
 from .encoding import (
-    checked_dim,
     checked_texts,
     digest,
     read_description,
@@ -52,7 +52,7 @@ class HashingEncoder:
     name: str = "hashing"
 
     def __init__(self, dim: int = 384) -> None:
-        self.dim: int = checked_dim(dim)
+        self.dim: int = check_whole("dim", dim, 1)
         self.progress = True
 
     @property

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ...storage import replace_file, write_json
+from ..checks import check_whole
 from ..items import Items
 from ..writing.files import write_file
 from ..writing.triplets import Triplet, read_triplets, write_triplets
@@ -56,8 +57,8 @@ class DataPreprocessor:
                 f"tokenizer must be one of {', '.join(TOKENIZERS)}, received {tokenizer!r}"
             )
         self.tokenizer = tokenizer
-        self.max_length = _whole("max_length", max_length, 1)
-        self.vocab_size = _whole("vocab_size", vocab_size, 3)
+        self.max_length = check_whole("max_length", max_length, 1)
+        self.vocab_size = check_whole("vocab_size", vocab_size, 3)
         self._model: bytes | None = None
         self._processor: Any = None
 
@@ -241,9 +242,3 @@ class DataPreprocessor:
                 "or DataPreprocessor.load(directory)"
             )
         return self._processor
-
-
-def _whole(name: str, value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, received {value!r}")
-    return int(value)

@@ -16,8 +16,9 @@ from scipy.sparse import csr_array, hstack
 
 from ...errors import DataError
 from ...storage import replace_file
+from ..checks import check_whole
 from ..reading.raw import FloatArray
-from .encoding import checked_dim, checked_texts, digest, require, unit_batches, write_description
+from .encoding import checked_texts, digest, require, unit_batches, write_description
 from .ngrams import NGrams
 
 __all__ = ["TfidfEncoder"]
@@ -53,7 +54,7 @@ class TfidfEncoder:
     name: str = "tfidf"
 
     def __init__(self, dim: int = 384) -> None:
-        self.dim: int = checked_dim(dim)
+        self.dim: int = check_whole("dim", dim, 1)
         self.progress = True
         self._blocks: list[NGrams] = []
         self._components: FloatArray = np.zeros((0, 0), np.float32)  # (n-grams, rank)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...array.distributed import ALONE, World
 from ...errors import DataError
+from ..checks import check_whole
 from ..encoders.encoder import Encoder
 from ..encoders.encoding import progress_bar
 from ..encoders.registry import make_encoder
@@ -92,7 +93,7 @@ class TripletGenerator:
             make_encoder(encoder)  # which refuses a name that it does not know
         self.encoder = encoder
         self.balance_classes = balance_classes
-        self.seed = _whole("seed", seed, 0)
+        self.seed = check_whole("seed", seed, 0)
         self.world = world
 
     def generate_triplets(
@@ -196,7 +197,7 @@ class TripletGenerator:
     def _labelled(
         self, method: str, sentences: Any, labels: Any, count: int, vectors: NDArray[Any] | None
     ) -> _Task:
-        _whole("num_triplets_per_anchor", count, 1)
+        check_whole("num_triplets_per_anchor", count, 1)
         report = GenerationReport()
         source = Source(f"TripletGenerator.{method}")
         relations = LabelRelations(source, sentences, labels, report)
@@ -213,7 +214,7 @@ class TripletGenerator:
     def _paired(
         self, pairs: PairSource, count: int, positive: float | None, negative: float | None
     ) -> _Task:
-        _whole("num_triplets_per_anchor", count, 1)
+        check_whole("num_triplets_per_anchor", count, 1)
         report = GenerationReport()
         relations = PairRelations(as_pairs(pairs), positive, negative, report)
         return _Task(relations, report, count)
@@ -253,9 +254,3 @@ def _cosine(name: str, value: float | None) -> float | None:
     if value is not None and not (number and -1 <= value <= 1):
         raise ValueError(f"{name} must be a cosine from -1 to 1, or None, received {value!r}")
     return None if value is None else float(value)
-
-
-def _whole(name: str, value: object, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, received {value!r}")
-    return int(value)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ...errors import DataError, MissingExtraError
+from ...errors import DataError, needing
 from .limits import unpacked_limit
 from .raw import Record
 from .source import Source
@@ -28,12 +28,8 @@ def pyarrow_of(source: Source, what: str) -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
+    with needing(f"{source.name}: reading {what} needs pyarrow", "parquet"):
         import pyarrow
-    except ImportError as error:
-        raise MissingExtraError(
-            f"{source.name}: reading {what} needs pyarrow: pip install 'dtgcnn[parquet]'"
-        ) from error
     return pyarrow
 
 

@@ -93,6 +93,24 @@ class RawData:
         if self.labels is not None and not any(self.labels):
             raise no_label(self.source)
 
+    def only(self, items: Iterable[int], rows: Iterable[int]) -> RawData:
+        """Some items, and of ``rows`` and ``groups`` those at ``rows``; triplets stay as they are,
+        to be numbered anew."""
+        items, rows = list(items), list(rows)
+
+        def at(places: list[int], values: Sequence[Any] | None) -> list[Any] | None:
+            return None if values is None else [values[place] for place in places]
+
+        return replace(
+            self,
+            rows=[self.rows[row] for row in rows],
+            texts=at(items, self.texts),
+            features=None if self.features is None else self.features[items],
+            labels=at(items, self.labels),
+            splits=at(items, self.splits),
+            groups=at(rows, self.groups),
+        )
+
 
 def no_label(source: Source) -> DataError:
     """The error where no row has a label."""

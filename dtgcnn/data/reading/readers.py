@@ -219,10 +219,6 @@ def _tsv(source: Source, file: BinaryIO) -> _Found:
     return read_table(source, file, "\t", lambda: open_bytes(source, path, packed))
 
 
-def _json(source: Source, file: BinaryIO) -> _Found:
-    return read_json(source, file)
-
-
 def _jsonl(source: Source, file: BinaryIO) -> _Found:
     return source, read_jsonl(source, file)
 
@@ -234,7 +230,7 @@ def _txt(source: Source, file: BinaryIO) -> _Found:
 _RECORDS: dict[str, tuple[Callable[[Source, BinaryIO], _Found], str]] = {
     ".csv": (_csv, "line"),
     ".tsv": (_tsv, "line"),
-    ".json": (_json, "record"),
+    ".json": (read_json, "record"),
     ".jsonl": (_jsonl, "line"),
     ".ndjson": (_jsonl, "line"),
     ".txt": (_txt, "line"),

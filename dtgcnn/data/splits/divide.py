@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import check_share, check_whole
 from ..items import Items
 from ..reading.arrays import column
 from ..reading.equality import equal_groups
@@ -17,7 +18,7 @@ from ..reading.source import Source
 from .groups import held_out_shares, join_groups, split_grouped
 from .split import single_rows, split_labelled, split_triplets
 
-__all__ = ["LEAST_CLASSES", "Division", "check_part", "check_share", "check_whole", "split_dataset"]
+__all__ = ["LEAST_CLASSES", "Division", "split_dataset"]
 
 _log = logging.getLogger("dtgcnn")
 
@@ -75,9 +76,8 @@ class Division:
         groups: Sequence[str | int | float] | NDArray[Any] | None = None,
         notes: dict[str, str] | None = None,
     ) -> None:
-        items = dataset.training_items()
         self._dataset, self._notes = dataset, notes
-        self.everything = items if dataset.triplets is None else np.arange(len(dataset.triplets))
+        self.everything = dataset.training_rows()
         equal = dataset.equal
         self._equal = equal_groups(dataset.texts, dataset.features) if equal is None else equal
         names = dataset.groups
@@ -223,23 +223,3 @@ class Division:
             worst if names is None else repr(names[worst]),
             100 * shares[worst],
         )
-
-
-def check_part(name: str, value: object) -> None:
-    """Raise ``ValueError`` unless ``value`` is a number in [0, 1)."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not 0 <= value < 1:  # type: ignore[operator]
-        raise ValueError(f"{name} must be in [0, 1), received {value!r}")
-
-
-def check_whole(name: str, value: object, least: int) -> None:
-    """Raise ``ValueError`` unless ``value`` is a whole number of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}, received {value!r}")
-
-
-def check_share(name: str, value: object) -> None:
-    """Raise ``ValueError`` unless ``value`` is a number in (0, 1]."""
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not 0 < value <= 1:  # type: ignore[operator]
-        raise ValueError(f"{name} must be in (0, 1], received {value!r}")

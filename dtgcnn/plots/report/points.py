@@ -13,7 +13,7 @@ from ...data import Items
 from ...evaluation import Method, choose_method, nearest_rows, project, stratified_sample
 from ...model import Answers
 
-__all__ = ["Points", "sample_of", "shorten_text"]
+__all__ = ["Points", "sample_of", "text_of"]
 
 NEAR = 10
 """Neighbours of a row."""
@@ -70,7 +70,7 @@ class Points:
         columns = {
             "x": plane[:, 0].astype(np.float32),
             "y": plane[:, 1].astype(np.float32),
-            "text": [_text_of(dataset, int(row)) for row in rows],
+            "text": [text_of(dataset, int(row)) for row in rows],
             "label": label,
             "told": told,
             "split": [dataset.splits[row] if dataset.splits else "" for row in rows],
@@ -99,8 +99,10 @@ def sample_of(dataset: Items, most: int, seed: int) -> npt.NDArray[np.intp]:
     return stratified_sample(labels, most, seed)
 
 
-def _text_of(dataset: Items, row: int) -> str:
-    return dataset.place(row) if dataset.texts is None else shorten_text(dataset.texts[row])
+def text_of(dataset: Items, row: int) -> str:
+    """A row's text, without the end of a long one, or what messages call it."""
+    text = dataset.place(row) if dataset.texts is None else dataset.texts[row]
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _about(columns: Mapping[str, Any], i: int, known: bool, sure: float) -> str:
@@ -110,8 +112,3 @@ def _about(columns: Mapping[str, Any], i: int, known: bool, sure: float) -> str:
     said += [f"answer {told} ({sure:.0%})"] if told else []
     said += ["out of scope"] if columns["outside"][i] else []
     return "; ".join([*said, *([f"split {split}"] if split else [])])
-
-
-def shorten_text(text: str) -> str:
-    """A text without the end of a long one."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from ...config import DTGCNNConfig
 from ...data import Items
-from ...errors import MissingExtraError
+from ...errors import MissingExtraError, needing
 from ...evaluation import (
     Classification,
     Comparison,
@@ -29,7 +29,7 @@ from ...evaluation import (
 from ...model import Embedder
 from ...storage import replace_file
 from .charts import BARS, bars_of, confusions_of, curves_of, map_of, worst_first
-from .points import Points, sample_of, shorten_text
+from .points import Points, sample_of, text_of
 
 __all__ = ["Reported", "write_report"]
 
@@ -100,10 +100,8 @@ def write_report(
 
 
 def _need_bokeh() -> None:
-    try:
+    with needing("reports need bokeh", "report"):
         import_module("bokeh.plotting")
-    except ImportError as error:
-        raise MissingExtraError("reports need bokeh: pip install 'dtgcnn[report]'") from error
 
 
 def _found(
@@ -224,10 +222,7 @@ def _told(dataset: Items, row: WorstRow) -> dict[str, Any]:
     """A row with its neighbours in words."""
     rows = [row.item, *row.near[:5]]
     names = dataset.names_of(rows)
-    texts = [
-        dataset.place(item) if dataset.texts is None else shorten_text(dataset.texts[item])
-        for item in rows
-    ]
+    texts = [text_of(dataset, item) for item in rows]
     near = zip(names[1:], texts[1:], row.cosines)
     return {"label": names[0], "text": texts[0], "share": row.share, "near": list(near)}
 

@@ -116,6 +116,12 @@ in_the_core(
                 "layers/scope_by_definition",
             ),
             (
+                "all that are given",
+                "cosines[:, :SCOPE_ROWS]",
+                "cosines",
+                "layers/scope_by_definition",
+            ),
+            (
                 "the sum of the nearest",
                 "/ nearest.shape[1]",
                 "",
