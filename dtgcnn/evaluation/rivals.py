@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..array import limit_threads
 from ..model import ChosenRows
 from .layout import table_lines
-from .metrics import unit_rows
+from .metrics import COUNTS, unit_rows
 from .projection import stratified_sample
 
 __all__ = ["Rivals", "measure_rivals"]
@@ -29,7 +29,6 @@ Floats = npt.NDArray[np.float64]
 
 _MOST_ROWS = 10_000
 _MOST_WORK = 2_000_000_000  # some 10 to 30 s on one core
-_COUNTS = ("queries", "lone_queries")
 _HEADS = {
     (1, 1): "Training paid",
     (1, 0): "Training paid for telling classes, not for ranking",
@@ -199,7 +198,7 @@ def _verdict(
         f"{100 * ranks[0]:.1f} to {100 * ranks[1]:.1f}"
         f"{', level within one standard error' if ranking == 0 else ''}."
     )
-    fell = [name for name in after if name not in _COUNTS and after[name] < before[name]]
+    fell = [name for name in after if name not in COUNTS and after[name] < before[name]]
     return f"{said} Below the input vectors: {', '.join(fell)}." if fell else said
 
 
