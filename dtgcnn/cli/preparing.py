@@ -6,24 +6,36 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
 from ..array import ArrayOps
 from ..config import DTGCNNConfig, read_settings, suggest, unused_with
 from ..data import (
     Encoder,
+    Items,
     PieceEncoder,
     TripletDataset,
     TripletLoader,
     default_encoder,
+    equal_groups,
     fit_encoder,
     make_encoder,
     with_pseudo_labels,
 )
-from ..model import DTGCNN
+from ..model import DTGCNN, ChosenRows
 from ..training import TEXT_INPUT_DIM
 from .options import parse_settings
 
-__all__ = ["PIECES", "by_size", "chosen_settings", "inputs_of", "prepared", "with_unlabelled"]
+__all__ = [
+    "PIECES",
+    "by_size",
+    "chosen_settings",
+    "count_distinct",
+    "inputs_of",
+    "prepared",
+    "with_unlabelled",
+]
 
 PIECES = {"vocab_size": 8000, "max_length": 64, "input_dim": 256}
 """The embedding layer that ``--encoder pieces`` makes, where the user names no other."""
@@ -110,8 +122,16 @@ def by_size(
     suits = cautious or suggest(rows, len(loader), started=config.has_start, triplets=triplets)
     if "loss" in suits and chosen.keys() & {"loss", *unused_with("loss", suits["loss"])}:
         suits = {n: value for n, value in suits.items() if n not in ("loss", "temperature")}
-    nearest = max(1, min(config.graph_k_neighbors, len(loader.items) - 1))
+    distinct = count_distinct(loader.dataset, loader.items)
+    nearest = max(1, min(config.graph_k_neighbors, distinct - 1))
     return suits | {"graph_k_neighbors": nearest}
+
+
+def count_distinct(dataset: Items, items: NDArray[np.int64]) -> int:
+    """How many of some rows differ: texts but for case and white space."""
+    texts = None if dataset.texts is None else [dataset.texts[item] for item in items]
+    rows = None if dataset.features is None else ChosenRows(dataset.features, items)
+    return len(np.unique(equal_groups(texts, rows)))
 
 
 def with_unlabelled(

@@ -20,7 +20,7 @@ from ..plots import plot_tuning
 from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, content_of, tune
 from .main import main
 from .options import backend_option, config_option, dataset_of, device_named, file_argument
-from .preparing import chosen_settings, prepared
+from .preparing import chosen_settings, count_distinct, prepared
 from .streams import InputFile
 
 __all__ = ["tune_command"]
@@ -97,7 +97,8 @@ def tune_command(
         raise ValueError(f"--train-split must be below 1: rows must be held out, received {split}")
     placed = config.replace(device=device_named() or config.device)
     ops = load_ops(backend, **device_option(placed))
-    space = _space(chosen, config, rows, dataset.triplets is not None)
+    trained = int(split * count_distinct(dataset, dataset.training_items()))
+    space = _space(chosen, config, trained, dataset.triplets is not None)
 
     def make(found: dict[str, Any]) -> Made:
         return prepared(dataset, chosen | found, encoder_spec, ops, {}, split)
@@ -111,6 +112,9 @@ def tune_command(
         f"{sorted(chosen.items())}"
     )
     defaults = {name: getattr(config, name) for name in space}
+    nearest = space.get("graph_k_neighbors")
+    if isinstance(nearest, Range):
+        defaults["graph_k_neighbors"] = min(config.graph_k_neighbors, int(nearest.high))
     found = tune(
         make, output, space=space, first=defaults, trials=trials, seed=seed, about=about, told=told
     )
@@ -130,13 +134,17 @@ def _digest(dataset: TripletDataset) -> str:
 def _space(
     chosen: dict[str, Any], config: DTGCNNConfig, rows: int, triplets: bool
 ) -> dict[str, Range | tuple[Any, ...]]:
-    """What is searched: no setting that has a value or is of no use."""
+    """What is searched: no setting that has a value or is of no use. ``rows`` differ of those that
+    train; where they are few, how many neighbours a row has is no question."""
     unused = set() if config.has_start else {"code_weight", "start_weight"}
     unused |= {"loss", "code_weight"} if triplets else set()
     space = {n: own for n, own in SPACE.items() if n not in chosen and n not in unused}
     nearest = space.get("graph_k_neighbors")
     if isinstance(nearest, Range):
-        space["graph_k_neighbors"] = replace(nearest, high=max(3, min(30, rows // 4)))
+        most = min(nearest.high, rows // 4)
+        space["graph_k_neighbors"] = replace(nearest, high=most)
+        if most <= nearest.low:
+            del space["graph_k_neighbors"]
     if not space:
         raise ValueError("--set and --config name all that is searched: nothing is left")
     return space

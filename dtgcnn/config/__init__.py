@@ -6,7 +6,7 @@ from .continued import continued
 from .contradictions import unused_with
 from .description import describe_settings
 from .files import parse_value, read_settings, write_settings
-from .rules import refuse_unless
+from .rules import refuse_unless, to_python
 from .templates import TEMPLATES, suggest, template_of
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "refuse_unless",
     "suggest",
     "template_of",
+    "to_python",
     "unused_with",
     "write_settings",
 ]

@@ -45,6 +45,9 @@ CALIBRATION_ROWS, CHECKED_ROWS = 4_000, 1_000
 LEAST_ROWS, MOST_CLASSES = 4, 1_000
 """Rows a class, on average, and classes, that a class code makes sense for."""
 
+LEAST_NORM = 1e-5
+"""Length of a usual class code, below which it is what rounding in float32 makes of 0."""
+
 
 Started = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Rows (N, D) of an embedding, and their gates (N, 1)."""
@@ -92,7 +95,8 @@ def fit_closed_form(
         labels: (N,) their classes.
         output_dim: columns of the embedding.
         code_weight: β; 0 leaves the class code out. So do fewer rows than four a class on average,
-            a single class, and more than 1,000 classes.
+            a single class, more than 1,000 classes, and rows that tell nothing of their classes, as
+            where all lie in one direction.
         seed: of what is drawn: folds, and rows where there are too many.
     """
     rows = UnitRows(x)
@@ -100,15 +104,17 @@ def fit_closed_form(
     rng = np.random.Generator(np.random.PCG64(seed))
     whitening = Whitening.of(rows, labels)
     arrays: dict[str, Real] = {"mean": whitening.mean, "whitening": whitening.matrix}
-    if not (code_weight > 0.0 and has_usable_classes(labels)):
+    usable = has_usable_classes(labels)
+    calibrated = _calibrated(rows, labels, rng) if code_weight > 0.0 and usable else None
+    if calibrated is None or _usual_norm(calibrated[1]) < LEAST_NORM:
         projection = None
-        if not has_usable_classes(labels):
+        if not usable:
             projection = discriminants(rows[:], labels, whitening, output_dim, seed)
         if projection is None:
             some = sample_evenly(labels, SPREAD_ROWS, rng)
             projection = leading(whitening(rows[some]), output_dim)
         return ClosedForm(_single({**arrays, "projection": projection}))
-    ridge, unseen, unseen_white = _calibrated(rows, labels, rng)
+    ridge, unseen, unseen_white = calibrated
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
     kept = _Views.of(rows[chosen], whitening)
     classes = int(labels.max()) + 1
@@ -122,7 +128,7 @@ def fit_closed_form(
     balance = _balance(loo)
     for scores in (unseen, coefficients, own, loo):
         scores *= balance
-    norm = float(np.median(np.linalg.norm(unseen, axis=1)))
+    norm = _usual_norm(unseen)
     scale = code_weight / norm**2
     some = sample_evenly(labels, SPREAD_ROWS, rng)
     given = (whitening, kept, coefficients)
@@ -262,6 +268,10 @@ def _balance(left_out: Floats) -> Floats:
     size = np.sqrt(np.mean(left_out**2, axis=0) + np.finfo(np.float64).eps)
     balance: Floats = (size / size.mean()) ** -0.5
     return balance
+
+
+def _usual_norm(codes: Floats) -> float:
+    return float(np.median(np.linalg.norm(codes, axis=1)))
 
 
 def folds(labels: Ints, rng: np.random.Generator) -> Ints:

@@ -25,6 +25,9 @@ QUANTILES = 1001
 LIMITS = ((np.log(0.01), np.log(2.0)), (np.log(1e-6), np.log(100.0)))
 """Of ln τ and of ln ε: with the least ε a class without a vote still has a probability."""
 
+_ROUNDING = 1e-5
+"""By which a probability in float32 may be above 1."""
+
 _BEGINNINGS = (0.05, 0.2)
 _BLOCK_ELEMENTS = 1 << 23
 
@@ -82,9 +85,12 @@ def fit_calibration(held: Held, classes: int) -> dict[str, Floats]:
 def measured(
     arrays: Mapping[str, Floats], answers: Answers, labels: npt.ArrayLike
 ) -> dict[str, Floats]:
-    """The arrays of ``fit_calibration`` and ``error``, of what they make of the held-out rows."""
+    """The arrays of ``fit_calibration`` and ``error``, of what they make of the held-out rows; NaN
+    where the weights, and so the answers, are not finite."""
     right = np.asarray(answers.best)[:, 0] == np.asarray(labels)
-    error = expected_calibration_error(np.asarray(answers.sure)[:, 0], right)
+    sure = np.asarray(answers.sure)[:, 0]
+    finite = np.isfinite(sure).all()
+    error = expected_calibration_error(sure, right) if finite else float("nan")
     return {**arrays, "error": np.array(error)}
 
 
@@ -129,7 +135,8 @@ def expected_calibration_error(
         bins: B.
 
     Raises:
-        ValueError: there are no rows, or not as many of both.
+        ValueError: there are no rows, or not as many of both; a confidence is not in [0, 1], or
+            ``bins`` is below 1.
     """
     sure, right = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
     if sure.ndim != 1 or sure.shape != right.shape or not len(sure):
@@ -137,6 +144,13 @@ def expected_calibration_error(
             "confidence and correct must be of one length, 1 or more, received shapes "
             f"{sure.shape} and {right.shape}"
         )
+    inside = (sure >= 0.0) & (sure <= 1.0 + _ROUNDING)
+    if not inside.all():
+        raise ValueError(f"confidence must be in [0, 1], received {sure[~inside][0]:g}")
+    if not ((right == 0.0) | (right == 1.0)).all():
+        raise ValueError("correct must be true or false, 1 or 0")
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1, received {bins}")
     places = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
     gaps = np.bincount(places, weights=right - sure, minlength=bins)
     return float(np.abs(gaps).sum() / len(sure))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from ..array import HostArray
     from ..model import Embedder
 
-__all__ = ["Discovery", "Group", "discover"]
+__all__ = ["Discovery", "Group", "clusters_may_be_fewer", "discover"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -104,9 +107,9 @@ def discover(
     Args:
         model: a trained model or ensemble; without classes all groups are new.
         x: N texts or vectors (N, input_dim). Those whose vectors are zero are in no group.
-        groups: how many there are to be. None takes, of numbers from 2 to 200 (a quarter of the
-            rows at most) in even ratios, that of the largest mean silhouette by cosine
-            (Rousseeuw 1987), on 3,000 rows at most.
+        groups: how many there are to be, or fewer where embeddings coincide. None takes, of numbers
+            from 2 to 200 (a quarter of the rows at most) in even ratios, that of the largest mean
+            silhouette by cosine (Rousseeuw 1987), on 3,000 rows at most.
         seed: decides the starts and the sample.
 
     Raises:
@@ -123,9 +126,9 @@ def discover(
             f"x must have {least} distinct rows or more that are not zero, for the graph, it has "
             f"{distinct}"
         )
-    if groups is not None and not 2 <= groups <= distinct:
+    if groups is not None and not (isinstance(groups, Integral) and 2 <= groups <= distinct):
         raise ValueError(
-            f"groups must be between 2 and the {distinct} distinct rows, received {groups}"
+            f"groups must be between 2 and the {distinct} distinct rows, received {groups!r}"
         )
     indexed = model.index(host_x[some])
     z = unit_rows(indexed.bank_embeddings()[indexed.bank_rows_of(host_x[some])])
@@ -192,7 +195,8 @@ def _k_means(z: Floats, seeds: Floats, number: int, seed: int) -> tuple[Ints, Fl
                 z, number - len(first), sample_weight=distance, random_state=seed + start
             )
             centres = np.concatenate([first, drawn])
-        found = cluster.KMeans(number, init=centres, n_init=1, random_state=seed + start).fit(z)
+        with clusters_may_be_fewer():
+            found = cluster.KMeans(number, init=centres, n_init=1, random_state=seed + start).fit(z)
         if best is None or found.inertia_ < best.inertia_:
             best = found
     return np.asarray(best.labels_, np.int64), unit_rows(best.cluster_centers_)
@@ -209,7 +213,8 @@ def _silhouettes(z: Floats, distinct: int, seed: int) -> dict[int, float]:
     most = max(2, min(MOST_GROUPS, len(sample) // 4, distinct - 1))
     found: dict[int, float] = {}
     for number in np.unique(np.geomspace(2, most, _TRIED).round().astype(int)).tolist():
-        own = cluster.KMeans(number, n_init=1, random_state=seed).fit_predict(sample)
+        with clusters_may_be_fewer():
+            own = cluster.KMeans(number, n_init=1, random_state=seed).fit_predict(sample)
         if 1 < len(np.unique(own)) < len(sample):
             found[number] = float(silhouette_score(distances, own, metric="precomputed"))
     return found or {2: 0.0}
@@ -231,6 +236,17 @@ def _named(z: Floats, own: Ints, centres: Floats, known: Floats, labels: Ints) -
         if most and len(members) and np.median(theirs) >= np.percentile(members, _EDGE):
             names[int(cluster)] = label
     return names
+
+
+@contextmanager
+def clusters_may_be_fewer() -> Iterator[None]:
+    """Without scikit-learn's warning of rows that differ in fewer points than there are to be
+    clusters, such as those that differ in length alone."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def _sklearn() -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import needing
+from .discovery import clusters_may_be_fewer
 from .metrics import unit_rows
 from .near_duplicates import NEAR_VECTORS
 
@@ -129,6 +130,7 @@ def _groups(unit: Floats, weights: Floats, count: int, seed: int) -> tuple[Ints,
     with needing("groups need scikit-learn", "text"):
         from sklearn.cluster import KMeans
     model: Any = KMeans(count, n_init=STARTS, random_state=seed)
-    groups = np.asarray(model.fit(unit, sample_weight=weights).labels_, np.int64)
+    with clusters_may_be_fewer():
+        groups = np.asarray(model.fit(unit, sample_weight=weights).labels_, np.int64)
     distance = ((unit - model.cluster_centers_[groups]) ** 2).sum(axis=1)
     return groups, np.argsort(distance, kind="stable")

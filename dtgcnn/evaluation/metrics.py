@@ -167,12 +167,19 @@ def pair_auc(
         anchor, positive: (T,) row numbers.
 
     Raises:
-        ValueError: there is no pair, or an anchor with no row of another class.
+        ValueError: arrays do not fit together, there is no pair, or an anchor with no row of
+            another class.
     """
-    unit, classes = unit_rows(embeddings, name="embeddings"), np.asarray(labels)
-    a, p = np.asarray(anchor, np.int64), np.asarray(positive, np.int64)
-    if not len(a):
-        raise ValueError("anchor and positive must name one pair or more")
+    unit = unit_rows(embeddings, name="embeddings")
+    classes = _labels("labels", labels, len(unit))
+    a, p = (_places(*given, len(unit)) for given in (("anchor", anchor), ("positive", positive)))
+    if a.shape != p.shape or not len(a):
+        raise ValueError(
+            "anchor and positive must name one pair or more, received shapes "
+            f"{a.shape} and {p.shape}"
+        )
+    if len(np.unique(classes)) < 2:
+        raise ValueError("each anchor needs a row of another class")
     shares = []
     for start in range(0, len(a), max(1, _BLOCK_ELEMENTS // len(unit))):
         rows = slice(start, start + max(1, _BLOCK_ELEMENTS // len(unit)))
@@ -181,10 +188,7 @@ def pair_auc(
         others = classes[a[rows], None] != classes[None, :]
         below = ((steps < own) + 0.5 * (steps == own)) * others
         shares.append(below.sum(axis=1) / others.sum(axis=1))
-    values = np.concatenate(shares)
-    if not np.isfinite(values).all():
-        raise ValueError("each anchor needs a row of another class")
-    return float(values.mean())
+    return float(np.concatenate(shares).mean())
 
 
 def pair_correlations(first: Rows, second: Rows, scores: npt.ArrayLike) -> dict[str, float]:
@@ -374,6 +378,15 @@ def _labels(name: str, labels: npt.ArrayLike, n: int) -> npt.NDArray[Any]:
     if array.dtype.kind not in "biuU":
         raise ValueError(f"{name} must be integers or strings, received {array.dtype}")
     return array
+
+
+def _places(name: str, rows: npt.ArrayLike, n: int) -> Ints:
+    """Row numbers (T,), of ``n`` rows."""
+    array = np.asarray(rows)
+    whole = array.ndim == 1 and (array.dtype.kind in "iu" or not len(array))
+    if not whole or (len(array) and not (array.min() >= 0 and array.max() < n)):
+        raise ValueError(f"{name} must be row numbers (T,), from 0 to {n - 1}, received {rows!r}")
+    return array.astype(np.int64)
 
 
 def _nearest(

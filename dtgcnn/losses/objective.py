@@ -35,6 +35,10 @@ LossFunction: TypeAlias = Callable[[ArrayOps, Array, Tree], Array | Result]
 """``(ops, embeddings, batch)`` to a loss, a scalar, or to it and metrics."""
 
 _OF_PAIRS = (BatchAllTripletLoss, CircleLoss, InfoNCELoss, MultiSimilarityLoss, SupConLoss)
+_TAKEN = {"epoch", "gradient_norm", "learning_rate", "loss", "loss_scale", "margin"}
+_TAKEN |= {"seconds", "skipped_steps"}
+"""Names of figures that training itself gives."""
+
 _OF_TRIPLETS = (FocalTripletLoss, TripletLoss)
 
 NamedLoss: TypeAlias = (
@@ -97,7 +101,8 @@ def as_objective(loss: LossFunction | NamedLoss, config: DTGCNNConfig | None = N
     ``FocalTripletLoss`` are mined.
 
     Raises:
-        ValueError: when called, the loss or a metric is no array of shape ().
+        ValueError: when called, the loss or a metric is no array of shape (), or a metric has a
+            name that training gives to a figure of its own.
     """
     settings = DTGCNNConfig() if config is None else config
 
@@ -106,6 +111,8 @@ def as_objective(loss: LossFunction | NamedLoss, config: DTGCNNConfig | None = N
         value, metrics = result if isinstance(result, tuple) else (result, {})
         _require_scalar("the loss", value)
         for name, figure in metrics.items():
+            if name in _TAKEN:
+                raise ValueError(f"the loss's metric {name!r} must have another name: it is taken")
             _require_scalar(f"the loss's metric {name!r}", figure)
         return value, metrics
 

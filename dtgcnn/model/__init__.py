@@ -2,6 +2,7 @@
 
 from .answering import Neighbors, judged, probabilities_of
 from .bank import Bank, nodes_of
+from .bank_changes import listed_labels
 from .calibration import Calibration
 from .classifier import VOTES, Answers, Classifier
 from .dtgcnn import DTGCNN, create_model
@@ -36,6 +37,7 @@ __all__ = [
     "graph_figures",
     "judged",
     "knn",
+    "listed_labels",
     "nodes_of",
     "probabilities_of",
 ]

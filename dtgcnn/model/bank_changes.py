@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..array import Array, ArrayOps, HostArray
 from .bank import Bank
 
-__all__ = ["Joining", "joined", "joining", "leaving", "without"]
+__all__ = ["Joining", "joined", "joining", "leaving", "listed_labels", "without"]
+
+T = TypeVar("T")
 
 
 class Joining(NamedTuple):
@@ -23,11 +25,22 @@ class Joining(NamedTuple):
     """The names of the classes: those that there were, and after them new ones."""
 
 
+def listed_labels(labels: Iterable[T]) -> list[T]:
+    """Labels as a list; what gives them once is asked once.
+
+    Raises:
+        ValueError: they are one string, whose letters may be the names of other classes, or none.
+    """
+    if isinstance(labels, str) or not isinstance(labels, Iterable):
+        raise ValueError(f"labels must be a list of names, received {labels!r}")
+    return list(labels)
+
+
 def joining(
     bank: Bank,
     classes: Sequence[str] | None,
     host_x: HostArray,
-    labels: Sequence[str | int | None] | None,
+    labels: Iterable[str | int | None] | None,
     places: Callable[[int], str] = "row {}".format,
 ) -> Joining:
     """Which rows (N, D) join a bank and what classes its rows have then.
@@ -48,10 +61,7 @@ def joining(
     """
     from ..data import Source, class_name
 
-    if labels is None:
-        labels = [None] * len(host_x)
-    if isinstance(labels, str):
-        raise ValueError(f"labels must be a list of names, received {labels!r}")
+    labels = [None] * len(host_x) if labels is None else listed_labels(labels)
     if len(labels) != len(host_x):
         raise ValueError(
             f"labels must be as many as the rows, received {len(labels)} for {len(host_x)}"
@@ -138,6 +148,8 @@ def leaving(
         if not classes:
             raise ValueError(f"the model knows no classes, so none is {name!r}")
         if name not in classes:
+            if not isinstance(name, str):
+                raise ValueError(f"labels must be names of classes, which are texts: {name!r}")
             near = get_close_matches(name, classes, 3, 0.5)
             hint = f"; like it: {', '.join(map(repr, near))}" if near else ""
             raise ValueError(f"there is no class {name!r} among {len(classes)}{hint}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Self
@@ -11,7 +11,7 @@ from typing import Self
 from ..array import Array, HostArray
 from .answering import AnsweringModel
 from .bank import Bank
-from .bank_changes import joined, joining, leaving, without
+from .bank_changes import joined, joining, leaving, listed_labels, without
 
 __all__ = ["ChangingModel"]
 
@@ -35,7 +35,7 @@ class ChangingModel(AnsweringModel):
     def add(
         self,
         x: HostArray | Sequence[str],
-        labels: Sequence[str | int | None] | None = None,
+        labels: Iterable[str | int | None] | None = None,
         *,
         places: Callable[[int], str] = "row {}".format,
     ) -> Self:
@@ -70,7 +70,7 @@ class ChangingModel(AnsweringModel):
         return other
 
     def remove(
-        self, rows: HostArray | Sequence[str] | None = None, labels: Sequence[str] = ()
+        self, rows: HostArray | Sequence[str] | None = None, labels: Iterable[str] = ()
     ) -> Self:
         """A model like this one without some rows of its bank. Nothing is trained, and this model
         stays as it is.
@@ -83,10 +83,9 @@ class ChangingModel(AnsweringModel):
             ValueError: as ``encode``; neither is given; there is no such class; or fewer rows than
                 ``graph_k_neighbors + 1`` would stay.
         """
+        labels = listed_labels(labels)
         if rows is None and not labels:
             raise ValueError("rows or labels must be given, received neither")
-        if isinstance(labels, str):  # whose letters may be the names of other classes
-            raise ValueError(f"labels must be a list of names, received {labels!r}")
         bank, classes = self.trained_bank(), self.classes_ or []
         gone = leaving(bank, classes, None if rows is None else self.vectors(rows), labels)
         kept = without(self.ops, bank, gone, self.config.graph_k_neighbors)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 
 from ..array import HostArray
 
@@ -118,5 +119,5 @@ class Classifier(ABC):
 
 def check_k(k: int) -> None:
     """Refuse a number of neighbours that is none."""
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
         raise ValueError(f"k must be an integer of at least 1, received {k!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -84,7 +85,7 @@ class Encodes(ABC):
             ValueError: the model is not trained yet, ``x`` does not fit it, or there is no such
                 prompt, or no text that it could go before.
         """
-        whole = isinstance(batch_size, int) and not isinstance(batch_size, bool)
+        whole = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
         if not whole or batch_size < 1:
             raise ValueError(f"batch_size must be an integer of at least 1, received {batch_size}")
         if prompt_name is not None and not _are_texts(x):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from typing_extensions import override
 
 from ..array import Array, ArrayOps, HostArray, Tree, derive_key, numerics
-from ..config import DTGCNNConfig
+from ..config import DTGCNNConfig, refuse_unless, to_python
 from ..losses import Objective
 from .dtgcnn import DTGCNN
 from .layers import Linear
@@ -68,11 +68,14 @@ class MultiTaskDTGCNN(DTGCNN):
         super().__init__(config, **rest)
         if num_classes is None and not regression:
             raise ValueError("num_classes or regression must be given: there is no other task")
-        if num_classes is not None and num_classes < 2:
-            raise ValueError(f"num_classes must be at least 2, received {num_classes}")
+        num_classes = to_python(num_classes)
+        if num_classes is not None:
+            whole = type(num_classes) is int and num_classes >= 2
+            rule = "must be a whole number of at least 2"
+            refuse_unless(whole, "num_classes", rule, num_classes)
         heads = {"classification": num_classes, "regression": 1 if regression else None}
         widths = {task: width for task, width in heads.items() if width is not None}
-        self.num_classes, self.regression = num_classes, regression
+        self.num_classes, self.regression = num_classes, bool(regression)
         self.tasks: tuple[str, ...] = ("triplet", *widths)
         self.task_weights = _weights(task_weights, self.tasks)
         self._heads = {t: Linear(self.config.output_dim, width) for t, width in widths.items()}
@@ -102,7 +105,8 @@ class MultiTaskDTGCNN(DTGCNN):
         return self.ops.to_numpy(out if task == "classification" else out[:, 0])
 
     def classify(self, x: HostArray | Sequence[str]) -> HostArray:
-        """The most probable class (N,), int32, of texts or vectors."""
+        """The most probable class (N,), int32, of texts or vectors: the number that it had in
+        training, whatever classes ``add`` and ``remove`` bring and take."""
         logits = self.ops.asarray(self(x, "classification"))
         return self.ops.to_numpy(self.ops.argmax(logits, axis=1))
 

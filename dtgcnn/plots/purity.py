@@ -66,6 +66,11 @@ def plot_purity(
     )
     known = np.flatnonzero(np.isfinite(before) & np.isfinite(after))
     if not len(known):
+        if (ends >= 0).any():
+            raise ValueError(
+                "purity needs links, and no row of the data has one to a row of the bank whose "
+                "class is known: lower graph_similarity_threshold, and train anew"
+            )
         raise ValueError(
             "purity needs the classes of the bank's rows, and the data hold none of the rows that "
             "links end at: give the data that the model was trained on"

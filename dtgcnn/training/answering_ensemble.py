@@ -4,7 +4,7 @@ their banks."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from typing import Any, Self
 
@@ -21,6 +21,7 @@ from ..model import (
     Encodes,
     Neighbors,
     judged,
+    listed_labels,
     probabilities_of,
 )
 
@@ -135,20 +136,22 @@ class AnsweringEnsemble(Classifier, Encodes):
     def add(
         self,
         x: HostArray | Sequence[str],
-        labels: Sequence[str | int | None] | None = None,
+        labels: Iterable[str | int | None] | None = None,
         *,
         places: Callable[[int], str] = "row {}".format,
     ) -> Self:
         """An ensemble like this one with more rows in each model's bank; see ``DTGCNN.add``."""
         rows = self.vectors(x)
+        labels = None if labels is None else listed_labels(labels)
         return self._with([model.add(rows, labels, places=places) for model in self.models])
 
     def remove(
-        self, rows: HostArray | Sequence[str] | None = None, labels: Sequence[str] = ()
+        self, rows: HostArray | Sequence[str] | None = None, labels: Iterable[str] = ()
     ) -> Self:
         """An ensemble like this one without some rows of each model's bank; see
         ``DTGCNN.remove``."""
         gone = None if rows is None else self.vectors(rows)
+        labels = listed_labels(labels)
         return self._with([model.remove(gone, labels) for model in self.models])
 
     def _with(self, models: list[DTGCNN]) -> Self:

@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from ..array import HostArray, numerics
 from ..callbacks import Callback, TrainerView
+from ..config import refuse_unless, to_python
 
 if TYPE_CHECKING:
     from ..data import TripletDataset, TripletLoader
@@ -47,10 +48,12 @@ class CurriculumScheduler(Callback):
         *,
         cumulative: bool = True,
     ) -> None:
+        dataset = to_python(dataset)
         if isinstance(dataset, int):
             num_stages, dataset = dataset, None
-        if num_stages < 1:
-            raise ValueError(f"num_stages must be at least 1, received {num_stages}")
+        num_stages = to_python(num_stages)
+        rule = "must be a whole number of at least 1"
+        refuse_unless(type(num_stages) is int and num_stages >= 1, "num_stages", rule, num_stages)
         self.num_stages = num_stages
         self.cumulative = cumulative
         self.dataset = dataset
@@ -62,6 +65,8 @@ class CurriculumScheduler(Callback):
         self._rows: HostArray = None
         self._loader: TripletLoader | None = None
         if dataset is not None:
+            if not hasattr(dataset, "label_names"):
+                raise ValueError(f"dataset must be a TripletDataset, received {dataset!r}")
             if dataset.label_names is None and dataset.triplets is None:
                 raise ValueError("dataset must hold triplets or labels, it holds single texts")
             self._check_stages(dataset.triplets, dataset.labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -73,6 +73,8 @@ class Ensemble(AnsweringEnsemble):
             bank = self.models[0].bank
             assert bank is not None
             rows = bank.host_x if anchors is None else self.vectors(anchors)
+            if not len(rows):
+                raise ValueError("anchors must hold a row or more, received none")
             self.rotations = aligned([model.encode(rows) for model in self.models])
 
     @classmethod
@@ -82,7 +84,7 @@ class Ensemble(AnsweringEnsemble):
         train_loader: TripletLoader,
         val_loader: TripletLoader | None = None,
         *,
-        seeds: Sequence[int] = (0, 1, 2),
+        seeds: Iterable[int] = (0, 1, 2),
         mode: Mode = "procrustes",
         backend: str = "auto",
         encoder: Encoder | None = None,
@@ -111,8 +113,9 @@ class Ensemble(AnsweringEnsemble):
         Raises:
             ValueError: ``seeds`` are too few or repeat; or as ``Trainer``.
         """
+        seeds = tuple(seeds)
         if len(seeds) < 2 or len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds must be two or more, no two equal, received {tuple(seeds)}")
+            raise ValueError(f"seeds must be two or more, no two equal, received {seeds}")
         models, histories = [], []
         for seed in seeds:
             model = DTGCNN(config.replace(seed=seed), backend=backend, encoder=encoder)

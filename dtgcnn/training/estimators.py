@@ -6,6 +6,7 @@ one of its classes is asked for.
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Self
 
 from ..array import HostArray
@@ -89,6 +90,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
             name = type(self).__name__
             raise ValueError(f"{name} requires y to be passed, but the target y is None")
         inputs = self._rows(X, reset=True)
+        if self.encoder is not None and not isinstance(inputs, list):
+            raise ValueError(f"encoder goes with texts, X holds vectors: {self.encoder!r}")
         y = column_or_1d(y, warn=True)
         check_consistent_length(inputs, y)
         self.classes_, codes = _coded(y)
@@ -138,7 +141,9 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         names = ["output_dim", "num_epochs", "batch_size", "learning_rate", "loss"]
         values = {name: getattr(self, name) for name in [*names, "graph_k_neighbors"]}
         seed = self.random_state
-        if not isinstance(seed, int):
+        if isinstance(seed, Integral):
+            seed = seed if isinstance(seed, bool) else int(seed)
+        else:
             seed = int(check_random_state(seed).randint(2**31 - 1))
         return {name: v for name, v in values.items() if v is not None} | {"seed": seed}
 
@@ -183,7 +188,7 @@ class DTGCNNClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
             after which a model is trained anew on all of them; 1 holds out nothing.
         config: all other settings.
         backend: a registered backend, or ``"auto"``: MLX where it has a GPU, NumPy elsewhere.
-        random_state: source of every random choice: a seed, a generator of NumPy, or None for
+        random_state: source of every random choice: a seed, a ``RandomState`` of NumPy, or None for
             NumPy's own.
 
     Attributes:
@@ -218,13 +223,16 @@ def _coded(y: HostArray) -> tuple[HostArray, list[int]]:
     other = next((label for label in y[known].tolist() if not isinstance(label, str)), None)
     if text is not None and other is not None:
         raise ValueError(f"y must hold texts or numbers, it holds both: {text!r} and {other!r}")
-    check_classification_targets(y[known])
-    found = LabelEncoder().fit(y[known])
+    labels = y[known]
+    if labels.dtype == object and text is None:  # numbers that stood beside None
+        labels = column_or_1d(labels.tolist())
+    check_classification_targets(labels)
+    found = LabelEncoder().fit(labels)
     if len(found.classes_) < 2:
         (only,) = found.classes_.tolist()
         raise ValueError(f"y must have two classes or more, it has 1 class: {only!r}")
     codes = [UNLABELLED] * len(y)
-    for row, code in zip(known, found.transform(y[known]).tolist(), strict=True):
+    for row, code in zip(known, found.transform(labels).tolist(), strict=True):
         codes[row] = code
     return found.classes_, codes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from ..config import DTGCNNConfig
 from ..losses import LossFunction, NamedLoss
 from ..model import DTGCNN
 from ..optim import Optimizer
-from .trainer import Trainer
+from .trainer import Trainer, listed
 
 if TYPE_CHECKING:
     from ..data import TripletLoader
@@ -79,7 +79,7 @@ class ProgressiveTrainer:
         config: DTGCNNConfig | None = None,
         *,
         stages: Sequence[Stage] | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Iterable[Callback] = (),
         progress: bool = True,
         loss: LossFunction | NamedLoss | None = None,
         optimizer: Optimizer | None = None,
@@ -93,7 +93,7 @@ class ProgressiveTrainer:
         self.stages = tuple(guide_stages(self.config) if stages is None else stages)
         if not self.stages:
             raise ValueError("stages must name one stage or more, received none")
-        self.callbacks = list(callbacks)
+        self.callbacks = listed(callbacks)
         self.progress = progress
         self.loss, self.optimizer, self.scheduler = loss, optimizer, scheduler
         self.state_dir = None if state_dir is None else Path(state_dir)

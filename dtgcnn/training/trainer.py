@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from ..array import HostArray, limit_threads
 from ..array.distributed import ALONE, joined, shared_rows
 from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, ProgressBar
-from ..config import DTGCNNConfig, refuse_unless
+from ..config import DTGCNNConfig, refuse_unless, to_python
 from ..errors import TrainingError
 from ..losses import LossFunction, NamedLoss, Objective, as_objective, config_objective
 from ..model import DTGCNN, Calibration, ChosenRows
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dtgcnn")
 
-__all__ = ["AdvancedTrainer", "Trainer"]
+__all__ = ["AdvancedTrainer", "Trainer", "listed"]
 
 LEAST_GAIN = 0.0025
 """What steps must gain on held-out rows, in MAP@R, for the start to be left."""
@@ -94,7 +94,7 @@ class Trainer:
         train_loader: TripletLoader | None = None,
         val_loader: TripletLoader | None = None,
         epochs: int | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Iterable[Callback] = (),
         progress: bool = True,
         keep_best: bool = True,
         loss: LossFunction | NamedLoss | None = None,
@@ -115,17 +115,18 @@ class Trainer:
             f"must be the model's {model.ops.device!r}",
             config.device,
         )
-        if save_every_n_steps is not None and save_every_n_steps < 1:
-            raise ValueError(
-                f"save_every_n_steps must be at least 1, received {save_every_n_steps}"
-            )
+        save_every_n_steps = to_python(save_every_n_steps)
+        if save_every_n_steps is not None:
+            whole = type(save_every_n_steps) is int and save_every_n_steps >= 1
+            rule = "must be a whole number of at least 1"
+            refuse_unless(whole, "save_every_n_steps", rule, save_every_n_steps)
         if save_every_n_steps is not None and state_dir is None:
             raise ValueError("save_every_n_steps needs a state_dir to save in")
         self.model = model
         self.config = config if epochs is None else config.replace(num_epochs=epochs)
         self.train_loader = train_loader
         self.val_loader = val_loader
-        self.callbacks = list(callbacks)
+        self.callbacks = listed(callbacks)
         self.progress = progress
         self.keep_best = keep_best
         self.loss, self.optimizer, self.scheduler = loss, optimizer, scheduler
@@ -155,7 +156,7 @@ class Trainer:
         self,
         train_loader: TripletLoader | None = None,
         val_loader: TripletLoader | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Iterable[Callback] = (),
         *,
         resume: bool = False,
     ) -> list[dict[str, float]]:
@@ -175,6 +176,7 @@ class Trainer:
         if loader is None:
             raise ValueError("train_loader must be given, to Trainer or to train")
         val_loader = self.val_loader if val_loader is None else val_loader
+        callbacks = listed(callbacks)
         _check_kinds(loader, val_loader, [*self.callbacks, *callbacks], self.loss)
         self.train_loader, self.val_loader = loader, val_loader
         for side in (loader, val_loader):
@@ -452,6 +454,13 @@ def _check_own(optimizer: object, scheduler: object) -> None:
     refuse_unless(optimizer is None or all(map(callable, pair)), "optimizer", rule, optimizer)
     rule = "must be a function of the step to its learning rate; names go in config"
     refuse_unless(scheduler is None or callable(scheduler), "scheduler", rule, scheduler)
+
+
+def listed(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Callbacks as a list; what gives them once is asked once."""
+    rule = "must be a list of Callback objects"
+    refuse_unless(isinstance(callbacks, Iterable), "callbacks", rule, callbacks)
+    return list(callbacks)
 
 
 def _check_kinds(loader: object, val_loader: object, hooks: Sequence[object], loss: object) -> None:

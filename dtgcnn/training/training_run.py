@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -287,9 +288,11 @@ class TrainingRun:
     def _rate(self) -> float:
         config, steps = self.config, self.num_steps
         if self._scheduler is not None:
-            rate = float(self._scheduler(self.taken))
+            given, rate = self._scheduler(self.taken), float("nan")
+            with suppress(TypeError, ValueError):
+                rate = float(given)
             rule = "must give rates that are finite and at least 0"
-            refuse_unless(0.0 <= rate < float("inf"), "scheduler", rule, rate)
+            refuse_unless(0.0 <= rate < float("inf"), "scheduler", rule, given)
             return rate
         warmup = config.warmup_steps
         return learning_rate_at(

@@ -442,8 +442,8 @@ def test_ctrl_c_anywhere_ends_with_130(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for command in ("train", "evaluate"):
-        monkeypatch.setattr(f"dtgcnn.cli.{command}.compare", interrupt)
+    for module in ("outcome", "evaluate"):
+        monkeypatch.setattr(f"dtgcnn.cli.{module}.compare", interrupt)
     measured = run("evaluate", model, text_file)
     assert (measured.exit_code, measured.output) == (130, "\ninterrupted\n")
     trained = train(text_file, model, "--overwrite")

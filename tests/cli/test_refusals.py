@@ -51,13 +51,7 @@ UNTRAINABLE: list[tuple[str, str | bytes, str]] = [
     ("text.txt", csv(*sentences()[0]), "no labels"),
     ("x.npy", b"", "empty"),
     ("x.npz", npz(x=X), "no labels"),
-    ("two.csv", csv("text,label", *["hello,greet", "bye,part"] * 6), "k must be below the number"),
-    ("many.csv", csv("text,label", *["hello,greet", "bye,part"] * 600), "k must be below the num"),
-    (
-        "same.csv",
-        csv("text,label", *SAME),
-        "k must be below the number of nodes",
-    ),
+    ("same.csv", csv("text,label", *["hello,greet", "Hello,part"] * 6), "distinct nodes"),
     ("one.csv", csv("text,label", *[f"text {i},x" for i in range(9)]), "at least two classes"),
     ("each.csv", csv("text,label", *[f"text {i},{i}" for i in range(9)]), "two items"),
     ("blank.csv", csv("text,label", *[f"text {i}," for i in range(9)]), "holds no label"),
@@ -90,7 +84,6 @@ UNTRAINABLE: list[tuple[str, str | bytes, str]] = [
     ),
     ("zeros.npz", npz(x=np.zeros((40, 6), np.float32), y=Y), "distinct nodes"),
     ("equal.npz", npz(x=np.ones((40, 6), np.float32), y=Y), "distinct nodes"),
-    ("pair.npz", npz(x=X[Y], y=Y), "distinct nodes|k must be"),
     ("one.npz", npz(x=X, y=np.zeros(40, int)), "at least two classes"),
     ("each.npz", npz(x=X, y=np.arange(40)), "two items"),
     ("single.npz", npz(x=X[:1], y=Y[:1]), "at least two classes"),
@@ -139,6 +132,28 @@ def test_check_refuses_what_train_refuses(
     assert checked.exit_code in (1, 2), checked.output
     assert message in checked.output
     assert "nothing was found" not in checked.output
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "trained_on"),
+    [
+        ("two.csv", csv("text,label", *["hello,greet", "bye,part"] * 6), 2),
+        ("many.csv", csv("text,label", *["hello,greet", "bye,part"] * 600), 2),
+        ("cases.csv", csv("text,label", *SAME), 2),
+        ("pair.npz", npz(x=X[Y], y=Y), 2),
+        ("ten.npz", npz(x=np.repeat(X[:10], 4, axis=0), y=np.arange(40) // 4 % 2), 8),
+    ],
+)
+def test_a_row_has_no_more_neighbours_than_there_are_distinct_ones(
+    tmp_path: Path, name: str, content: str | bytes, trained_on: int
+) -> None:
+    path, model = tmp_path / name, tmp_path / "model"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    done = run("train", path, "--output", model, "--backend", "numpy", "--no-map", "--epochs", 1)
+    assert done.exit_code == 0, done.output
+    config = json.loads((model / "config.json").read_text("utf-8"))["config"]
+    assert config["graph_k_neighbors"] == trained_on - 1
+    assert "not trainable" not in run("check", path).output
 
 
 def test_there_are_many() -> None:

@@ -62,13 +62,23 @@ def some(views: Any, places: Any) -> Any:
 
 
 def predicted(fitted: Any, labels: Any, ridge: float, views: Any, classes: int = CLASSES) -> Any:
-    """The codes of ``views`` by scikit-learn's kernel ridge regression."""
+    """The codes of ``views`` by scikit-learn's kernel ridge regression, not weighed."""
     return ridge_model(fitted, labels, ridge, classes).predict(kernel(views, fitted))
 
 
 def ridge_model(fitted: Any, labels: Any, ridge: float, classes: int = CLASSES) -> Any:
     targets = np.eye(classes)[labels] - 1.0 / classes
     return KernelRidge(alpha=ridge, kernel="precomputed").fit(kernel(fitted, fitted), targets)
+
+
+def weights(fitted: Any, labels: Any, ridge: float) -> Any:
+    """What classes are weighed by: ``(r_c / r̄)^(−1/2)``, r of the codes of leaving a row out."""
+    classes = int(labels.max()) + 1
+    inverse = np.linalg.inv(kernel(fitted, fitted) + ridge * np.eye(len(labels)))
+    targets = np.eye(classes)[labels] - 1.0 / classes
+    left_out = targets - inverse @ targets / np.diag(inverse)[:, None]
+    size = np.sqrt((left_out**2).mean(0))
+    return np.sqrt(size.mean() / size)
 
 
 def views_of(x: Any, found: Any) -> Any:
@@ -114,13 +124,17 @@ def cross_fitted(x: Any, labels: Any, ridge: float, fold: Any, of: Any = range(5
     return white, codes
 
 
-def chosen_ridge(x: Any, labels: Any, fold: Any, of: Any = range(5)) -> tuple[float, float]:
-    """The smallest ridge within a quarter of a point of the best, and the usual norm."""
+def chosen_ridge(x: Any, labels: Any, fold: Any, of: Any = range(5)) -> tuple[float, Any]:
+    """The smallest ridge within a quarter of a point of the best, and its codes."""
     seen = np.isin(fold, list(of))
     found = {r: cross_fitted(x, labels, r, fold, of)[1][seen] for r in (0.1, 0.3, 1.0, 3.0)}
     right = {r: float((p.argmax(1) == labels[seen]).mean()) for r, p in found.items()}
     ridge = min(r for r in right if right[r] >= max(right.values()) - 0.0025)
-    return ridge, float(np.median(np.linalg.norm(found[ridge], axis=1)))
+    return ridge, found[ridge]
+
+
+def usual_norm(codes: Any) -> float:
+    return float(np.median(np.linalg.norm(codes, axis=1)))
 
 
 def test_the_scatter_within_classes_by_loops() -> None:
@@ -161,7 +175,8 @@ def test_class_codes_are_kernel_ridge_regression() -> None:
     assert found.ridge in closed_form.RIDGES
     views = views_of(x, found)
     peer = ridge_model(views, labels, found.ridge)
-    np.testing.assert_allclose(found.arrays["coefficients"], peer.dual_coef_, atol=1e-4)
+    weighed = peer.dual_coef_ * weights(views, labels, found.ridge)
+    np.testing.assert_allclose(found.arrays["coefficients"], weighed, atol=1e-4)
     made = closed_form._Views(*views)
     targets = closed_form.class_targets(labels, CLASSES)
     own, _ = closed_form.ridge_regression(made.kernel(made), targets, found.ridge)
@@ -175,15 +190,17 @@ def test_left_out_rows_of_few_are_of_five_folds() -> None:
     found = fit_closed_form(x, labels, OUTPUT)
     assert found.left_out is not None
     assert found.ridge is not None
+    views = views_of(x, found)
+    weighed = weights(views, labels, found.ridge)
     white, codes = cross_fitted(x, labels, found.ridge, folds(labels))
+    codes *= weighed
     rows, own, numbers = found.left_out
     np.testing.assert_array_equal(numbers, np.arange(len(x)))
     assert rows.dtype == own.dtype == np.float32
     np.testing.assert_allclose(rows, embedded(white, codes, found), atol=2e-5)
     np.testing.assert_allclose(own, gates(codes, found), atol=1e-5)
     assert 0.0 < own.min() < own.max() == 1.0
-    views = views_of(x, found)
-    seen = predicted(views, labels, found.ridge, views)
+    seen = weighed * predicted(views, labels, found.ridge, views)
     assert np.abs(rows - embedded(views[1], seen, found)).max() > 0.01, "the label is to be missed"
 
 
@@ -206,7 +223,7 @@ def test_left_out_rows_of_many_are_refitted_without_themselves(
             )
             for i in range(60)
         ]
-    )
+    ) * weights(views, labels, found.ridge)
     np.testing.assert_allclose(found.left_out[0], embedded(views[1], codes, found), atol=2e-5)
     np.testing.assert_allclose(found.left_out[1], gates(codes, found), atol=1e-5)
     monkeypatch.setattr(closed_form, "CROSS_FITTED_ROWS", 60)
@@ -227,13 +244,15 @@ def test_rows_beyond_the_kernels_have_their_plain_codes(monkeypatch: pytest.Monk
     assert len(set(places)) == 24
     assert np.bincount(labels[places]).tolist() == [8, 8, 8]
     others = np.setdiff1d(np.arange(len(x)), places)
+    weighed = weights(some(views, places), labels[places], found.ridge)
     codes = predicted(some(views, places), labels[places], found.ridge, some(views, others))
+    codes *= weighed
     assert found.started is not None
     np.testing.assert_allclose(
         found.started[0][others], embedded(views[1][others], codes, found), atol=2e-5
     )
     np.testing.assert_array_equal(found.left_out[2], np.sort(places))
-    codes = predicted(some(views, places), labels[places], found.ridge, views)
+    codes = weighed * predicted(some(views, places), labels[places], found.ridge, views)
     np.testing.assert_allclose(found.started[0], embedded(views[1], codes, found), atol=2e-5)
     known = found.started[0][found.left_out[2]]
     assert np.abs(found.left_out[0] - known).max(axis=1).min() > 1e-4, "the label is to be missed"
@@ -263,7 +282,8 @@ def test_the_projection_is_of_the_leading_eigenvectors(weight: float) -> None:
     z = views[1]
     if weight:
         assert found.ridge is not None
-        codes = predicted(views, labels, found.ridge, views)
+        weighed = weights(views, labels, found.ridge)
+        codes = weighed * predicted(views, labels, found.ridge, views)
         gated = BETA / float(found.arrays["code_norm"]) ** 2 * codes
         z = unit(np.hstack([z, gated * np.linalg.norm(codes, axis=1)[:, None]]))
     _, _, vectors = randomized_svd(z, 4, n_oversamples=6, n_iter=200, random_state=0)
@@ -329,9 +349,10 @@ def noisy(seed: int, rows: int = 480) -> Any:
 @pytest.mark.parametrize("seed", range(4))
 def test_the_smallest_ridge_near_the_best_is_taken(seed: int) -> None:
     x, labels = noisy(seed)
-    ridge, norm = chosen_ridge(x, labels, folds(labels))
+    ridge, codes = chosen_ridge(x, labels, folds(labels))
     found = fit_closed_form(x, labels, 5)
     assert found.ridge == ridge
+    norm = usual_norm(codes * weights(views_of(x, found), labels, ridge))
     assert float(found.arrays["code_norm"]) == pytest.approx(norm, rel=1e-5)
 
 
@@ -339,9 +360,10 @@ def test_of_many_rows_one_fold_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(closed_form, "CROSS_FITTED_ROWS", 400)
     for seed in range(2):
         x, labels = noisy(seed)
-        ridge, norm = chosen_ridge(x, labels, folds(labels), [0])
+        ridge, codes = chosen_ridge(x, labels, folds(labels), [0])
         found = fit_closed_form(x, labels, 5)
         assert found.ridge == ridge
+        norm = usual_norm(codes * weights(views_of(x, found), labels, ridge))
         assert float(found.arrays["code_norm"]) == pytest.approx(norm, rel=1e-5)
 
 
@@ -371,6 +393,14 @@ def test_which_classes_have_codes(labels: Any, usable: bool) -> None:
     assert all(np.isfinite(array).all() for array in found.arrays.values())
     if usable:
         assert float(found.arrays["code_norm"]) > 0.0
+
+
+def test_rows_that_tell_nothing_of_their_classes_have_no_code() -> None:
+    """What is left of it would be rounding."""
+    x = np.linspace(0.1, 3.0, 60, dtype=np.float32)[:, None] * np.eye(WIDTH, dtype=np.float32)[0]
+    found = fit_closed_form(x, np.arange(60) % CLASSES, OUTPUT)
+    assert found.arrays.keys() == {"mean", "whitening", "projection"}
+    assert found.left_out is None
 
 
 def test_no_weight_is_whitening_alone() -> None:

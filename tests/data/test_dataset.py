@@ -266,6 +266,16 @@ def test_left_out_triplets_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert f"{len(train)} train and {len(validation)} validate" in caplog.text
 
 
+@pytest.mark.parametrize("train_split", [0.8, 1])
+def test_splits_of_the_data_drop_no_triplet(train_split: float) -> None:
+    splits = ["train"] * 12 + ["val"] * 4
+    dataset = TripletDataset.from_table(
+        {"text": [f"t{i}" for i in range(16)], "label": [i % 2 for i in range(16)], "split": splits}
+    )
+    for loader in dataset.create_dataloaders(8, train_split):
+        assert loader.dropped == 0
+
+
 def test_two_triplets_are_one_for_each_side() -> None:
     rows = [("a", "b", "c"), ("d", "e", "f")]
     train, validation = TripletDataset.from_triplets(rows).create_dataloaders()

@@ -170,6 +170,12 @@ def test_fit_checks_its_texts(texts: Any, message: str, fitted: TfidfEncoder) ->
             fitted.encode(texts)
 
 
+def test_texts_may_come_from_what_gives_them_once() -> None:
+    texts = corpus(30)
+    whole, once = (TfidfEncoder(4).fit(given) for given in (texts, iter(texts)))
+    np.testing.assert_array_equal(once.encode(iter(texts)), whole.encode(texts))
+
+
 @pytest.mark.parametrize("dim", [0, -1, 2.5, True, "8"])
 def test_dim_is_checked(dim: Any) -> None:
     with pytest.raises(ValueError, match=r"dim must be a whole number of at least 1, received"):

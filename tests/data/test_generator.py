@@ -281,6 +281,10 @@ def test_wrong_data() -> None:
         ((["a", ""], [0, 1]), r"record 1 .*'text': must not be blank"),
         ((["a", "b"], [0, []]), r"record 1 .*'label': must be a string or a number"),
         ((["a", "b"], [0, 0]), "needs texts of two labels at least, found 1"),
+        (
+            (["a", "b", "a", "b"], [0, 1, 2, 0]),
+            "two labels at least, found 0 of 3: texts with several are left out",
+        ),
         ((["a", "b"], [0, 1]), "needs a label with two different texts at least, found none"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -433,7 +433,7 @@ ARRAYS = [
         "pickle in .npz",
         "a.npz",
         npz(x=X, y=np.array([1, None, "a", 2], object)),
-        r"not a readable",
+        r"'y': must hold numbers or strings, it holds Python's objects",
     ),
     Case("no zip", "a.npz", b"PK\x03\x04rubbish", r"is not a readable NumPy file"),
     Case("cut zip", "a.npz", npz(x=X)[:-40], r"is not a readable NumPy file"),

@@ -515,6 +515,18 @@ def test_bad_tables_in_memory(table: Any, message: str) -> None:
         TripletDataset.from_table(table)
 
 
+def test_a_table_that_is_not_collected_is_named() -> None:
+    polars = pytest.importorskip("polars")
+    with pytest.raises(DataError, match="must be a table that was collected, received a LazyFrame"):
+        TripletDataset.from_table(polars.DataFrame({"text": ["a"]}).lazy())
+
+
+def test_a_value_of_many_lines_is_told_on_one() -> None:
+    series = pytest.importorskip("pandas").Series(["a", "b"])
+    with pytest.raises(DataError, match="'texts': must be a list or an array, received 0 a 1 b"):
+        TripletDataset.from_labelled(series, [0, 1])
+
+
 # -- Formats that stay refused
 
 

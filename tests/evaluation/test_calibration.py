@@ -86,6 +86,15 @@ def test_calibration_error_is_that_of_its_bins() -> None:
         expected_calibration_error([0.5, 0.5], [True])
     with pytest.raises(ValueError, match="1 or more"):
         expected_calibration_error([], [])
+    for sure, right, bins, message in (
+        ([0.5, float("nan")], [1, 0], 15, r"confidence must be in \[0, 1\], received nan"),
+        ([50.0, 70.0], [1, 0], 15, r"confidence must be in \[0, 1\], received 50"),
+        ([0.5], [float("nan")], 15, "correct must be true or false"),
+        ([0.5], [1], 0, "bins must be at least 1, received 0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            expected_calibration_error(sure, right, bins)
+    assert expected_calibration_error([np.nextafter(np.float32(1), np.float32(2))], [True]) < 1e-6
 
 
 def test_the_score_weighs_what_tells_unseen_classes() -> None:

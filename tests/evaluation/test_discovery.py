@@ -117,11 +117,21 @@ def test_rows_of_zeros_are_in_no_group() -> None:
     assert sum(len(group.rows) for group in found.groups) == 58
 
 
+@pytest.mark.parametrize("groups", [None, 6])
+def test_rows_that_differ_in_length_alone_are_grouped_together(groups: int | None) -> None:
+    axes, lengths = np.eye(WIDTH, dtype=np.float32)[:3], 2.0 ** np.arange(7)
+    x = (axes[:, None] * lengths[:, None]).reshape(-1, WIDTH).astype(np.float32)
+    found = discover(known_model([0, 1, 2, 3]), x, groups)
+    assert metrics.adjusted_rand_score(np.repeat(range(3), 7), found.assigned) == 1.0
+
+
 def test_what_is_refused() -> None:
     model = known_model([0, 1, 2, 3])
     x, _ = blobs([0, 1], 5, 1)
     with pytest.raises(ValueError, match="groups must be between 2 and the 10 distinct rows, rec"):
         discover(model, x, 11)
+    with pytest.raises(ValueError, match=r"groups must be between 2 and .*, received 2\.5"):
+        discover(model, x, 2.5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"5 distinct rows or more that are not zero, .* it has 1"):
         discover(model, np.repeat(x[:1], 9, axis=0), 2)
     with pytest.raises(ValueError, match="received"):

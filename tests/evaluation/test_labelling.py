@@ -42,6 +42,13 @@ def test_the_rule(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (one.first, one.second) == tuple(str(place) for place in order[one.row, :2])
 
 
+def test_of_rows_that_differ_in_length_alone_one_is_chosen() -> None:
+    axes, lengths = np.eye(WIDTH, dtype=np.float32)[[5, 6]], 2.0 ** np.arange(7)
+    x = (axes[:, None] * lengths[:, None]).reshape(-1, WIDTH).astype(np.float32)
+    found = next_rows(known_model([0, 1, 2, 3]), x, 4)
+    assert sorted(one.row // 7 for one in found) == [0, 1]
+
+
 def test_what_is_unsure_comes_first() -> None:
     found = next_rows(known_model([0, 1, 2, 3]), pool(), 4)
     assert all(one.row >= 60 for one in found[:2])

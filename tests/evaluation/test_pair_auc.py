@@ -33,5 +33,14 @@ def test_a_tie_counts_half() -> None:
 def test_what_has_no_answer_is_refused() -> None:
     with pytest.raises(ValueError, match="one pair or more"):
         pair_auc([[1.0]], [0], [], [])
-    with np.errstate(invalid="ignore"), pytest.raises(ValueError, match="row of another class"):
+    with pytest.raises(ValueError, match="row of another class"):
         pair_auc([[1.0], [2.0]], [0, 0], [0], [1])
+    for labels, anchor, positive, message in (
+        ([0, 1], [0], [2], "positive must be row numbers .* from 0 to 1, received"),
+        ([0, 1], [-1], [0], "anchor must be row numbers"),
+        ([0, 1], [0.5], [1], "anchor must be row numbers"),
+        ([0, 1], [0], [1, 0], r"one pair or more, received shapes \(1,\) and \(2,\)"),
+        ([0], [0], [1], "labels must have one label a row"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pair_auc([[1.0], [2.0]], labels, anchor, positive)

@@ -148,6 +148,18 @@ def test_a_class_leaves_and_the_others_keep_their_labels(model: DTGCNN) -> None:
     assert fewer.encode(new) == pytest.approx(expected, abs=2e-5)
 
 
+def test_labels_may_come_from_what_gives_them_once(model: DTGCNN) -> None:
+    fewer, named = (
+        model.remove(labels=given) for given in ((name for name in NAMES[:2]), NAMES[:2])
+    )
+    assert fewer.classes_ == named.classes_ == NAMES[2:]
+    assert fewer.trained_bank().labels == named.trained_bank().labels
+    x = blobs(6, 1, seed=5)[0]
+    assert model.add(x, ("new" for _ in x)).untrained_classes == ["new"]
+    with pytest.raises(ValueError, match="labels must be names of classes, which are texts: 0"):
+        model.remove(labels=[0])  # type: ignore[list-item]
+
+
 def test_what_cannot_be_removed_is_refused(model: DTGCNN) -> None:
     with pytest.raises(ValueError, match="rows or labels must be given"):
         model.remove()

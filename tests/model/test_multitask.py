@@ -300,12 +300,22 @@ def test_a_killed_run_is_resumed(tmp_path: Path) -> None:
     assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
 
 
+def test_numbers_of_numpy_are_saved(tmp_path: Path) -> None:
+    dataset, x, labels, _ = data()
+    model = make(num_classes=labels.max() + 1, regression=np.bool_(True))
+    train(model, dataset)
+    loaded = DTGCNN.load(model.save(tmp_path / "model"), backend="numpy")
+    assert isinstance(loaded, MultiTaskDTGCNN)
+    np.testing.assert_array_equal(loaded.classify(x), model.classify(x))
+
+
 def test_what_does_not_fit_is_refused() -> None:
     dataset, x, labels, _ = data()
     with pytest.raises(ValueError, match="num_classes or regression must be given"):
         MultiTaskDTGCNN(CONFIG)
-    with pytest.raises(ValueError, match="num_classes must be at least 2, received 1"):
-        make(num_classes=1)
+    for count in (1, 3.0, "3", True):
+        with pytest.raises(ValueError, match="num_classes must be a whole number of at least 2"):
+            make(num_classes=count)
     with pytest.raises(
         ValueError, match="must name triplet, classification, received 'regression'"
     ):

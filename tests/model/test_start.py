@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, CheckpointError, Trainer, TripletDataset, load_ops
+from dtgcnn import DTGCNN, CheckpointError, DTGCNNConfig, Trainer, TripletDataset, load_ops
 from dtgcnn.array.tree import flatten, tree_map
 from dtgcnn.data import fit_closed_form
 from dtgcnn.model import start as start_module
@@ -317,6 +317,19 @@ def test_backends_agree(hops: int, backend: str) -> None:
     other.build_bank(model.bank.host_x, model.bank.labels or [])
     np.testing.assert_allclose(other.encode(NEW), folder_arrays, atol=1e-5)
     np.testing.assert_allclose(other.bank_embeddings(), model.bank_embeddings(), atol=1e-5)
+
+
+def test_rows_of_one_direction_give_what_numpy_gives(backend: str) -> None:
+    """There a class code would be rounding, which no two backends do alike."""
+    x = np.linspace(0.1, 3.0, 60, dtype=np.float32)[:, None]
+    asked = np.array([[1.0], [-1.0], [0.0]], np.float32)
+    found = []
+    for name in ("numpy", backend):
+        config = DTGCNNConfig(input_dim=1, hidden_dims=(8,), output_dim=4, graph_k_neighbors=4)
+        model = DTGCNN(config, backend=name)
+        model.fit_start(x, np.arange(60) % 2)
+        found.append(model.ops.to_numpy(model.started(model.vectors(asked))[0]))
+    np.testing.assert_allclose(*found, atol=1e-6)
 
 
 def test_the_bank_knows_its_classes_and_embeddings() -> None:

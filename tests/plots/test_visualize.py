@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, Trainer, TripletDataset, visualize_embeddings
+from dtgcnn import DTGCNN, EfficientGraphConstructor, Trainer, TripletDataset, visualize_embeddings
 from dtgcnn.evaluation.links import (
     bank_items,
     bank_labels,
@@ -172,6 +174,13 @@ def test_the_purity_of_few_and_of_77_classes_can_be_read(
     assert len(figure.axes) == 2
     shares = np.concatenate([axes.collections[-1].get_offsets()[:, 0] for axes in figure.axes])
     assert (np.diff(shares) >= 0).all()
+
+
+def test_purity_of_a_graph_without_links_says_so(trained: DTGCNN, labelled: TripletDataset) -> None:
+    unlinked = copy(trained)
+    unlinked.network = replace(trained.network, constructor=EfficientGraphConstructor(4, 1.0))
+    with pytest.raises(ValueError, match=r"purity needs links, and no row .* has one"):
+        plot_purity(unlinked, labelled)
 
 
 def test_purity_shows_graph_and_embedding(trained: DTGCNN, labelled: TripletDataset) -> None:

@@ -167,8 +167,12 @@ def test_advance_stage_stays_at_the_last() -> None:
 
 
 def test_what_is_out_of_range_is_refused() -> None:
-    with pytest.raises(ValueError, match="num_stages must be at least 1, received 0"):
-        CurriculumScheduler(0)
+    for wrong in (0, 2.5, "4"):
+        with pytest.raises(ValueError, match="num_stages must be a whole number of at least 1, r"):
+            CurriculumScheduler(num_stages=wrong)  # type: ignore[arg-type]
+    assert CurriculumScheduler(np.int64(3)).num_stages == 3  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="dataset must be a TripletDataset, received"):
+        CurriculumScheduler(["a", "b"])  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="at most the number of epochs, 2, received 3"):
         train(num_stages=3, epochs=2)
     with pytest.raises(ValueError, match="at most the number of triplets, 120, received 121"):

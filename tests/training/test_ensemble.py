@@ -284,6 +284,9 @@ def test_members_that_do_not_fit_are_refused(labelled: TripletDataset) -> None:
     Ensemble([member(encoder=encoders[0]), member(encoder=equal)])
     with pytest.raises(ValueError, match="mode must be one of procrustes, mean, concat, received"):
         Ensemble([trained, trained], "median")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="anchors must hold a row or more, received none"):
+        Ensemble([trained, trained], anchors=blobs()[0][:0])
+    assert len(train(labelled, seeds=iter((0, 1))).models) == 2
     for seeds in [(), (1,), (1, 2, 1)]:
         with pytest.raises(ValueError, match="seeds must be two or more, no two equal, received"):
             train(labelled, seeds=seeds)

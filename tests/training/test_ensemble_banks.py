@@ -116,6 +116,14 @@ def test_rows_join_and_leave_every_model(backend: str) -> None:
         more.remove(labels=["colour"])
 
 
+def test_labels_that_are_given_once_reach_every_model() -> None:
+    ensemble = Ensemble(members())
+    more = ensemble.add(far_rows(), ("far" for _ in far_rows()))
+    assert [model.classes_ for model in more.models] == [[*NAMES, "far"]] * 2
+    fewer = more.remove(labels=iter(["0", "far"]))
+    assert [model.classes_ for model in fewer.models] == [NAMES[1:]] * 2
+
+
 def test_groups_are_those_of_the_ensembles_embedding() -> None:
     model, other = known_model([0, 1, 2, 3]), known_model([0, 1, 2, 3])
     other.start = None

@@ -114,6 +114,16 @@ def test_blank_labels_are_no_class(blank: object) -> None:
     assert np.mean(fitted.predict(x) == np.array(y)) > 0.7
 
 
+@pytest.mark.parametrize("kind", [int, float, bool])
+def test_numbers_beside_none_stay_numbers(kind: type) -> None:
+    x, y = blobs(2)
+    hidden: Any = [None if row % 3 == 0 else kind(label) for row, label in enumerate(y)]
+    fitted = quick().fit(x, hidden)
+    assert fitted.classes_.tolist() == [kind(0), kind(1)]
+    assert fitted.predict(x).dtype == np.dtype(kind)
+    assert fitted.score(x, y.astype(kind)) > 0.9
+
+
 def test_minus_one_is_a_class_beside_one_other() -> None:
     x, y = blobs(2)
     fitted = quick().fit(x, np.where(y == 0, -1, 1))
@@ -135,6 +145,7 @@ def test_random_state_decides() -> None:
     first, same, other = (quick(random_state=s).fit(x, y).transform(x) for s in (3, 3, 4))
     np.testing.assert_array_equal(first, same)
     assert (first != other).any()
+    np.testing.assert_array_equal(quick(random_state=np.int64(3)).fit(x, y).transform(x), first)
     drawn = quick(random_state=np.random.RandomState(1)).fit(x, y)
     assert drawn.model_.config.seed == np.random.RandomState(1).randint(2**31 - 1)
 
@@ -209,5 +220,7 @@ def test_an_encoder_and_labels_of_no_kind_are_named() -> None:
         quick().fit(X, np.array([["a", 1][i % 2] for i in range(len(y))], object))
     with pytest.raises(ValueError, match="encoder must be a name or an Encoder, received 3"):
         quick(encoder=3).fit(*texts())
+    with pytest.raises(ValueError, match="encoder goes with texts, X holds vectors: 'hashing'"):
+        quick(encoder="hashing").fit(X, y)
     with pytest.raises(ValueError, match="row 0 is None"):
         quick().fit(X, y).predict([None])

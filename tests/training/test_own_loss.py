@@ -124,6 +124,10 @@ def test_it_sees_what_the_documentation_names(backend: str) -> None:
             lambda ops, z: (ops.sum(z), {"norms": ops.sum(z * z, axis=1)}),
             r"the loss's metric 'norms' must be an array of shape \(\), received shape \(24,\)",
         ),
+        (
+            lambda ops, z: (ops.sum(z), {"loss": ops.sum(z)}),
+            "the loss's metric 'loss' must have another name: it is taken",
+        ),
     ],
 )
 def test_what_is_no_scalar_is_refused_by_name(result: Any, message: str, backend: str) -> None:

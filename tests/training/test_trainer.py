@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +17,7 @@ from dtgcnn import (
     DTGCNNConfig,
     EarlyStopping,
     ModelCheckpoint,
+    StopAfter,
     Trainer,
     TrainingError,
     TripletDataset,
@@ -312,6 +314,12 @@ def test_callbacks_are_called_in_order(labelled: TripletDataset) -> None:
     assert calls == ["begin", *epochs[0], *epochs[1], "end"]
 
 
+def test_callbacks_of_a_generator_are_called(labelled: TripletDataset) -> None:
+    loader, _ = labelled.create_dataloaders(batch_size=24)
+    trainer = Trainer(DTGCNN(backend="numpy", **PLAIN), train_loader=loader, epochs=3)
+    assert len(trainer.train(callbacks=filter(None, [None, StopAfter(1)]))) == 1
+
+
 def test_what_is_no_loader_callback_or_loss_is_refused(labelled: TripletDataset) -> None:
     loader, _ = labelled.create_dataloaders(batch_size=24)
     model = DTGCNN(backend="numpy", **PLAIN)
@@ -321,6 +329,10 @@ def test_what_is_no_loader_callback_or_loss_is_refused(labelled: TripletDataset)
     for given in (print, EarlyStopping):
         with pytest.raises(ValueError, match="callbacks must be Callback objects, received"):
             Trainer(model).train(loader, callbacks=[given])
+    given = StopAfter(1)
+    for refused in (Trainer(model).train, partial(Trainer, model)):
+        with pytest.raises(ValueError, match="callbacks must be a list of Callback objects, rec"):
+            refused(train_loader=loader, callbacks=given)
     given = "supcon"
     with pytest.raises(ValueError, match="loss must be a function, received 'supcon'"):
         Trainer(model, loss=given).train(loader)

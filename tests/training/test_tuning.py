@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -15,7 +16,7 @@ from dtgcnn import DTGCNN, Trainer, TrainingError, TripletDataset
 from dtgcnn.cli import main
 from dtgcnn.training import Made, Range, Trial, tune
 
-from ..conftest import PLAIN
+from ..conftest import PLAIN, blobs
 
 optuna = pytest.importorskip("optuna")
 pytestmark = pytest.mark.filterwarnings("default")
@@ -185,6 +186,20 @@ def test_from_the_command_line_to_a_model(text_file: Path, tmp_path: Path) -> No
         done = run(*asked, *more)
         assert done.exit_code == 2
         assert said in done.output
+
+
+@pytest.mark.parametrize(("copies", "searched"), [(1, True), (3, False)])
+def test_few_rows_that_differ_have_few_neighbours(
+    copies: int, searched: bool, tmp_path: Path
+) -> None:
+    x, y = (np.repeat(rows[::copies], copies, axis=0) for rows in blobs(3, 10))
+    np.savez(tmp_path / "few.npz", x=x.astype(np.float32), y=y)
+    named = ("--epochs", 1, "--trials", 2, "--backend", "numpy")
+    done = run("tune", tmp_path / "few.npz", "--output", tmp_path / "s", *named)
+    assert done.exit_code == 0, done.output
+    assert "out of range" not in done.output
+    best = tomllib.loads((tmp_path / "s" / "best.toml").read_text())
+    assert ("graph_k_neighbors" in best) == searched
 
 
 def test_test_rows_take_no_part(text_file: Path, tmp_path: Path) -> None:

@@ -111,6 +111,11 @@ def test_names_and_bad_rates_are_refused() -> None:
         train("numpy", scheduler="cosine")
     with pytest.raises(ValueError, match="scheduler must give rates that are finite"):
         train("numpy", scheduler=lambda step: float("nan"))
+    with pytest.raises(ValueError, match=r"scheduler must give rates that .*, received None"):
+        train("numpy", scheduler=lambda step: None)
+    for steps in (0, 2.5, "3"):
+        with pytest.raises(ValueError, match="save_every_n_steps must be a whole number of at"):
+            Trainer(DTGCNN(backend="numpy", **PLAIN), save_every_n_steps=steps, state_dir="s")  # type: ignore[arg-type]
 
 
 def test_a_run_resumes_with_the_same_optimiser_only(tmp_path: Path) -> None:

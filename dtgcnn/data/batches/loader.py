@@ -249,11 +249,13 @@ def make_loaders(
     check_part("held_out_classes", held_out_classes)
     division = Division(dataset, groups, notes)
     rng = np.random.Generator(np.random.PCG64(seed))
+    count = len(division.everything)
     if division.validation is None:
         train, validation = division.divide(division.everything, train_split, rng)
     else:
         train, validation = division.everything, division.validation
         validation = validation[:0] if train_split == 1 else validation
+        count += len(validation)
     if held_out_classes and dataset.triplets is None:
         train, validation = division.hold_classes_out(train, validation, held_out_classes, rng)
 
@@ -265,7 +267,7 @@ def make_loaders(
             samples_per_class=samples_per_class,
             seed=seed,
             training=training,
-            dropped=len(division.everything) - len(train) - len(validation),
+            dropped=count - len(train) - len(validation),
         )
 
     if train_split < 1:  # those who train again on all have told it before

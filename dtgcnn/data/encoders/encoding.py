@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import groupby
@@ -43,7 +43,7 @@ _LONG = 1.0  # seconds
 _PACKAGES = {"sklearn": "scikit-learn"}
 
 
-def checked_texts(caller: str, texts: Sequence[str]) -> list[str]:
+def checked_texts(caller: str, texts: Iterable[str]) -> list[str]:
     """``texts`` as a list, every one a string that is not blank.
 
     Raises:
@@ -52,11 +52,12 @@ def checked_texts(caller: str, texts: Sequence[str]) -> list[str]:
     source = Source(caller)
     if isinstance(texts, str):
         raise source.error(f"must be a list of texts, received {shorten(texts)}", field="texts")
+    texts = list(texts)
     for i, text in enumerate(texts):
         if not isinstance(text, str) or not text.strip():
             message = f"must be a string that is not blank, received {shorten(text)}"
             raise source.error(message, i, "texts")
-    return list(texts)
+    return texts
 
 
 def unit_batches(

@@ -80,8 +80,10 @@ class LabelRelations:
         self.classes: IntArray = codes.astype(np.int64)
         self.class_names: list[str] | None = names.tolist()
         counts = np.bincount(self.classes, minlength=len(names))
-        if (counts > 0).sum() < 2:
-            raise source.error(f"needs texts of two labels at least, found {len(names)}")
+        left = np.count_nonzero(counts)
+        if left < 2:
+            why = f" of {len(names)}: texts with several are left out" if left < len(names) else ""
+            raise source.error(f"needs texts of two labels at least, found {left}{why}")
         if counts.max() < 2:
             raise source.error("needs a label with two different texts at least, found none")
         report.single = [str(name) for name in names[counts < 2]]

@@ -85,14 +85,27 @@ def _load_numpy(source: Source, file: BinaryIO) -> Any:
         content = np.load(file, allow_pickle=False)
         if isinstance(content, np.ndarray):
             return content
-        arrays = dict(content)
-        for name, array in arrays.items():
-            _check_array(source, name, array)
-        return arrays
+        return {name: _member(source, content, name) for name in content}
     except DataError:
         raise
     except Exception as error:  # NumPy raises seven kinds of error on damaged bytes
         raise source.error(f"is not a readable NumPy file: {error}") from None
+
+
+def _member(source: Source, archive: Any, name: str) -> NDArray[Any]:
+    """An array of an archive."""
+    try:
+        array = archive[name]
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        raise source.error(
+            "must hold numbers or strings, it holds Python's objects, which are pickled: save "
+            'strings as array.astype("U")',
+            field=name,
+        ) from None
+    _check_array(source, name, array)
+    return array  # type: ignore[no-any-return]
 
 
 def _check_array(source: Source, name: str, array: object) -> None:

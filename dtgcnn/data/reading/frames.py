@@ -50,6 +50,8 @@ def _is_table(value: Any) -> bool:
 
 
 def _columns(source: Source, table: Any) -> dict[str, Any]:
+    if hasattr(table, "collect_schema") and hasattr(table, "lazy") and hasattr(table, "collect"):
+        raise source.error("must be a table that was collected, received a LazyFrame of polars")
     names = getattr(table, "column_names", None)  # PyArrow and datasets
     if names is None:
         names = table.keys() if isinstance(table, Mapping) else getattr(table, "columns", None)

@@ -14,8 +14,8 @@ _log = logging.getLogger("dtgcnn")
 
 
 def shorten(value: object, limit: int = 60) -> str:
-    """``repr(value)``, cut to ``limit`` characters."""
-    text = repr(value)
+    """``repr(value)`` on one line, cut to ``limit`` characters."""
+    text = " ".join(repr(value).split()) if not isinstance(value, str) else repr(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
