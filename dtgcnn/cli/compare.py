@@ -9,15 +9,13 @@ import click
 
 from ..array import ArrayOps
 from ..data import Pairs, TripletDataset
-from ..evaluation import table_lines
+from ..evaluation import COUNTS, table_lines
 from .evaluate import measured, rows_or_pairs
 from .main import main
 from .options import backend_option, check_file, file_argument, ops_of, write_figures
 from .streams import InputFile, output_option
 
 __all__ = ["compare"]
-
-COUNTS = ("queries", "lone_queries")
 
 
 @main.command()

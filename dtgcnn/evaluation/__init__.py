@@ -22,6 +22,7 @@ from .links import (
     skewness,
 )
 from .metrics import (
+    COUNTS,
     comparison_rows,
     findable,
     nearest_rows,
@@ -39,6 +40,7 @@ from .suspects import LabelSuspects, suspect_labels
 from .worst import WorstRow, worst_neighbors
 
 __all__ = [
+    "COUNTS",
     "Classification",
     "Comparison",
     "Discovery",

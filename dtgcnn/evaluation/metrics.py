@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..model import ChosenRows
 from .layout import table_lines
 
-__all__ = ["comparison_rows", "comparison_table", "findable", "nearest_rows", "pair_auc"]
+__all__ = ["COUNTS", "comparison_rows", "comparison_table", "findable", "nearest_rows", "pair_auc"]
 __all__ += [
     "Units",
     "pair_correlations",
@@ -27,6 +27,9 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+COUNTS = ("queries", "lone_queries")
+"""The metrics that are no shares."""
+
 # A neighbour is one int64: its cosine distance in steps of 2⁻³⁰ above, its gallery row below.
 # Sorting these ranks by distance and then by row, and a tie is a tie whatever BLAS does to the
 # last bit of a product. The largest key is 2 · 2³⁰ · 2³¹ + 2³¹ − 1, well inside an int64.
@@ -40,7 +43,6 @@ _BLOCK_ELEMENTS = 1 << 22  # keys, or similarities, held at once: 32 MiB in floa
 _GALLERY_ROWS = 2048  # compared at once
 _BLOCK_ROWS = 4096  # brought to unit length at once, which bounds what is held beside them
 _TINY = np.finfo(np.float64).tiny
-_COUNTS = ("queries", "lone_queries")
 
 
 def retrieval_metrics(
@@ -248,7 +250,7 @@ def comparison_rows(
     input_metrics: Mapping[str, float], trained_metrics: Mapping[str, float]
 ) -> list[tuple[str, ...]]:
     """The cells of ``comparison_table``, its heads first."""
-    names = [n for n in dict.fromkeys((*input_metrics, *trained_metrics)) if n not in _COUNTS]
+    names = [n for n in dict.fromkeys((*input_metrics, *trained_metrics)) if n not in COUNTS]
     rows: list[tuple[str, ...]] = [("metric", "input vectors", "trained", "change")]
     return rows + [(n, *_cells(input_metrics.get(n), trained_metrics.get(n))) for n in names]
 

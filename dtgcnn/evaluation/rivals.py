@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..array import give_freed_memory_back, limit_threads
 from ..model import ChosenRows
 from .layout import table_lines
-from .metrics import Units, unit_rows
+from .metrics import COUNTS, Units, unit_rows
 from .projection import stratified_sample
 
 __all__ = ["Rivals", "measure_rivals"]
@@ -30,7 +30,6 @@ Floats = npt.NDArray[np.float64]
 _MOST_ROWS = 10_000
 _MOST_WORK = 2_000_000_000  # some 10 to 30 s on one core
 _BLOCK_ROWS = 2048  # asked for at a time
-_COUNTS = ("queries", "lone_queries")
 _HEADS = {
     (1, 1): "Training paid",
     (1, 0): "Training paid for telling classes, not for ranking",
@@ -205,7 +204,7 @@ def _verdict(
         f"{100 * ranks[0]:.1f} to {100 * ranks[1]:.1f}"
         f"{', level within one standard error' if ranking == 0 else ''}."
     )
-    fell = [name for name in after if name not in _COUNTS and after[name] < before[name]]
+    fell = [name for name in after if name not in COUNTS and after[name] < before[name]]
     return f"{said} Below the input vectors: {', '.join(fell)}." if fell else said
 
 

@@ -4,20 +4,18 @@ and a report, which needs Bokeh."""
 from .curves import plot_curves
 from .degrees import plot_degrees
 from .embeddings import plot_embedding_map, visualize_embeddings
-from .figure import new_figure, picture_path, save_figure
+from .figure import new_figure
 from .purity import plot_purity
 from .report import write_report
 from .tuning import plot_tuning
 
 __all__ = [
     "new_figure",
-    "picture_path",
     "plot_curves",
     "plot_degrees",
     "plot_embedding_map",
     "plot_purity",
     "plot_tuning",
-    "save_figure",
     "visualize_embeddings",
     "write_report",
 ]

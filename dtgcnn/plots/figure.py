@@ -27,7 +27,6 @@ __all__ = [
     "give_glyphs",
     "new_figure",
     "picture_path",
-    "save_figure",
     "shorten_name",
 ]
 
@@ -57,14 +56,11 @@ def new_figure(**options: Any) -> Figure:
 
 
 def finish(figure: Figure, path: Path | None) -> None:
-    """Give a drawn figure the fonts that its texts need, and save it where ``path`` is given."""
+    """Give a drawn figure the fonts that its texts need, and save it where ``path`` is given, whole
+    or not at all."""
     give_glyphs(figure)
-    if path is not None:
-        save_figure(figure, path)
-
-
-def save_figure(figure: Figure, path: Path) -> None:
-    """Write the figure beside ``path`` first, then move it there in one step."""
+    if path is None:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
     with boxes():
