@@ -221,7 +221,7 @@ def test_the_effect_on_what_adds_to_a_start(name: str, monkeypatch: pytest.Monke
     its own layers are."""
     shared, one, two, expected = EFFECTS[name]
     if name == "triplet_swap":  # which is to find triplets that are not settled already
-        shared = {"triplet_margin": 1.0}
+        shared = {"triplet_margin": 1.5}
     first, second = (outcome(monkeypatch, **{**STARTED, **shared, name: v}) for v in (one, two))
     assert expected in differing(first, second)
 
