@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from typing_extensions import override
 
-from ..array import HostArray, numerics
+from ..array import ArrayOps, HostArray, numerics
 from ..callbacks import Callback, TrainerView
 from ..config import refuse_unless, to_python
 
@@ -120,14 +120,13 @@ class CurriculumScheduler(Callback):
             dataset = self._given()
             assert dataset.labels is not None
             return difficulties(input_vectors(dataset), dataset.labels, dataset.triplets)
-        loader, ops = trainer.train_loader, trainer.model.ops
+        loader = trainer.train_loader
         assert loader is not None
+        rows = trainer.embed_side(loader)
         if loader.triplets is None:
-            return difficulties(trainer.embed_side(loader), loader.labels)
-        unit = numerics.l2_normalize(ops, ops.asarray(trainer.embed_side(loader)))
+            return difficulties(rows, loader.labels)
         places = loader.items.searchsorted(loader.triplets)
-        a, p, n = (ops.take(unit, ops.asarray(places[:, i], "int32")) for i in range(3))
-        return ops.to_numpy(ops.sum(a * n, axis=1) - ops.sum(a * p, axis=1))
+        return _difficulties(trainer.model.ops, rows, places)
 
     def _given(self) -> TripletDataset:
         if self.dataset is None:
@@ -173,3 +172,10 @@ class CurriculumScheduler(Callback):
         self.current_stage, self._rows = state["current_stage"], state["rows"]
         if self._loader is not None:
             self._loader.restrict(self._rows)
+
+
+def _difficulties(ops: ArrayOps, rows: HostArray, places: HostArray) -> HostArray:
+    """``cos(a, n) − cos(a, p)`` of triplets (T, 3) of rows."""
+    unit = numerics.l2_normalize(ops, ops.asarray(rows))
+    a, p, n = (ops.take(unit, ops.asarray(places[:, i], "int32")) for i in range(3))
+    return ops.to_numpy(ops.sum(a * n, axis=1) - ops.sum(a * p, axis=1))

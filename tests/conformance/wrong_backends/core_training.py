@@ -259,5 +259,13 @@ in_the_core(
                 "training/rows_of_any_length",
             ),
         ],
+        "dtgcnn.training.curriculum:_difficulties": [
+            (
+                "negatives count for nothing",
+                "ops.sum(a * n, axis=1) - ops.sum(a * p, axis=1)",
+                "-ops.sum(a * p, axis=1)",
+                "training/difficulties_of_triplets",
+            ),
+        ],
     }
 )

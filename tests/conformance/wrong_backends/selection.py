@@ -164,7 +164,7 @@ class LastAxisAlone(NumpyOps):
         return super().take_along_axis(x, indices if axis else 0 * indices, axis)
 
 
-@rejected_by("ops/argsort", "training/difficulties_of_triplets")
+@rejected_by("ops/argsort")
 class UnstableSort(NumpyOps):
     """``argsort`` changes the order of equal values."""
 
