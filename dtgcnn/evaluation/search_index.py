@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -120,8 +121,8 @@ class SearchIndex:
             ValueError: an argument is out of its range, a query is blank, or its vector is zero, as
                 that of a text of which the encoder knows no word is.
         """
-        if top < 1:
-            raise ValueError(f"top must be at least 1, received {top}")
+        if isinstance(top, bool) or not isinstance(top, Integral) or top < 1:
+            raise ValueError(f"top must be a whole number of at least 1, received {top!r}")
         if by not in get_args(Ranking):
             raise ValueError(f"by must be one of {', '.join(get_args(Ranking))}, received {by!r}")
         named = [queries] if isinstance(queries, str) else queries

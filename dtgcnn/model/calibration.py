@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from ..array import HostArray
@@ -90,7 +91,7 @@ class Calibration:
         Raises:
             ValueError: it is not in (0, 1), or no rows were held out.
         """
-        if isinstance(reject, bool) or not 0.0 < reject < 1.0:
+        if not isinstance(reject, Real) or not 0.0 < reject < 1.0:
             raise ValueError(f"reject must be a share in (0, 1), received {reject!r}")
         if not self.arrays:
             raise ValueError(

@@ -192,8 +192,9 @@ def test_arrays_that_do_not_fit_are_refused(
 
 
 def test_arguments_out_of_range_are_refused(index: SearchIndex) -> None:
-    with pytest.raises(ValueError, match="top must be at least 1, received 0"):
-        index.search(ROWS[:1], 0)
+    for top in (0, 2.5):
+        with pytest.raises(ValueError, match=f"top must be a whole number .* received {top}"):
+            index.search(ROWS[:1], top)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="by must be one of both, embedding, input, received 'x'"):
         index.search(ROWS[:1], by="x")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"query 33 has a zero vector, near to no row$"):

@@ -174,9 +174,9 @@ def test_a_rate_refuses_that_share_of_the_held_out_rows(trainer: Trainer) -> Non
         refused.append(model.predict(FAR, reject=rate).count(None))
     assert refused == sorted(refused)
     assert refused[0] > 0.5 * len(FAR)  # rows of no class are refused rather than those
-    for rate in (0.0, 1.0, -0.1, float("nan"), True):
+    for rate in (0.0, 1.0, -0.1, float("nan"), True, "a"):
         with pytest.raises(ValueError, match=r"reject must be a share in \(0, 1\)"):
-            model.predict(TEST, reject=rate)
+            model.predict(TEST, reject=rate)  # type: ignore[arg-type]
 
 
 def test_calibration_stays_with_the_model(trainer: Trainer, tmp_path: Path) -> None:
