@@ -14,7 +14,6 @@ from .kernel_ridge import (
     Real,
     blocks_of,
     class_targets,
-    in_memory,
     kernel,
     kernel_type,
     ridge_regression,
@@ -122,7 +121,7 @@ def fit_closed_form(
     classes = int(labels.max()) + 1
     targets = class_targets(labels[chosen], classes)
     give_freed_memory_back()
-    coefficients, loo = ridge_regression(kept.block, targets, ridge, left_out=True)
+    coefficients, loo = ridge_regression(kept.own_kernel(), targets, ridge, left_out=True)
     assert loo is not None
     # K A = Y − λ A: what the code is of its own rows takes no kernel.
     place = np.full(len(rows), -1)
@@ -183,10 +182,15 @@ class _Views(NamedTuple):
         total *= 0.5
         return total
 
-    def block(self, rows: slice, columns: slice) -> Real:
-        """Some rows and columns of the kernel of the rows among each other."""
-        one, other = (_Views(*(view[part] for view in self)) for part in (rows, columns))
-        return one.kernel(other)
+    def own_kernel(self) -> Real:
+        """That of the rows among each other."""
+        count = len(self.rows)
+        out = np.empty((count, count), self.rows.dtype)
+        for rows in blocks_of(count):
+            block, before = (_Views(*(v[of] for v in self)) for of in (rows, slice(rows.stop)))
+            out[rows, : rows.stop] = block.kernel(before)
+            out[: rows.start, rows] = out[rows, : rows.start].T
+        return out
 
 
 def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> Floats:
@@ -195,7 +199,7 @@ def class_scores(rows: Floats, labels: Ints, classes: int, queries: Floats) -> F
     chosen = sample_evenly(labels, CALIBRATION_ROWS, np.random.Generator(np.random.PCG64(0)))
     kept = rows[chosen].astype(kernel_type(len(chosen)))
     targets = class_targets(labels[chosen], classes)
-    a, _ = ridge_regression(lambda of, by: kernel(kept[of], kept[by]), targets, RIDGES[0])
+    a, _ = ridge_regression(kernel(kept, kept), targets, RIDGES[0])
     return np.concatenate([kernel(queries[block], kept) @ a for block in blocks_of(len(queries))])
 
 
@@ -238,9 +242,11 @@ def _calibrated(
         if everything:
             white[held] = asked.white
         k, targets = asked.kernel(fitted), class_targets(labels[rest], classes)
-        among = in_memory(fitted.block, len(rest))
+        among = fitted.own_kernel()
+        scratch = np.empty_like(among)
         for ridge, codes_of in found.items():
-            a, _ = ridge_regression(among, targets, ridge, exact=False)
+            np.copyto(scratch, among)
+            a, _ = ridge_regression(scratch, targets, ridge, exact=False)
             codes_of += [k[block] @ a for block in blocks_of(len(held))]
         checked.append(held)
     seen = np.concatenate(checked)

@@ -179,7 +179,7 @@ def test_class_codes_are_kernel_ridge_regression() -> None:
     np.testing.assert_allclose(found.arrays["coefficients"], weighed, atol=1e-4)
     made = closed_form._Views(*views)
     targets = closed_form.class_targets(labels, CLASSES)
-    own, _ = closed_form.ridge_regression(made.block, targets, found.ridge)
+    own, _ = closed_form.ridge_regression(made.own_kernel(), targets, found.ridge)
     np.testing.assert_allclose(own, peer.dual_coef_, atol=1e-10)
     scale = BETA / float(found.arrays["code_norm"]) ** 2
     assert float(found.arrays["code_scale"]) == pytest.approx(scale, rel=1e-5)

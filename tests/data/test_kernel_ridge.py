@@ -22,10 +22,6 @@ def rows_of(count: int, copies: int = 1) -> Any:
     return np.repeat(x, copies, axis=0), np.repeat(labels, copies)
 
 
-def blocks_of(k: Any) -> kernel_ridge.Block:
-    return lambda rows, columns: k[rows, columns]
-
-
 def solved(k: Any, targets: Any, ridge: float) -> Any:
     """``A`` and the predictions of one row left out, by the inverse."""
     inverse = np.linalg.inv(k + ridge * np.eye(len(k)))
@@ -45,19 +41,14 @@ def test_it_is_the_solution_of_the_whole_kernel(
     targets = kernel_ridge.class_targets(labels, CLASSES)
     expected = solved(k, targets, 0.1)
     views = closed_form._Views(x.astype(dtype), x.astype(dtype))
-    made = views.block(slice(None), slice(None))
+    made = views.own_kernel()
     assert made.dtype == dtype
     np.testing.assert_allclose(made, k, atol=close / 10)
-    found, own = kernel_ridge.ridge_regression(
-        views.block, targets, 0.1, left_out=True, dtype=dtype
-    )
+    found, own = kernel_ridge.ridge_regression(made, targets, 0.1, left_out=True)
     assert own is not None
     for one, other in zip((found, own), expected, strict=True):
         np.testing.assert_allclose(one, other, atol=close * np.abs(other).max())
-    held = kernel_ridge.in_memory(views.block, len(x))
-    again, none = kernel_ridge.ridge_regression(held, targets, 0.1, dtype=dtype)
-    np.testing.assert_array_equal(again, found)
-    assert none is None
+    assert kernel_ridge.ridge_regression(views.own_kernel(), targets, 0.1)[1] is None
 
 
 def test_single_precision_is_refined() -> None:
@@ -70,24 +61,24 @@ def test_single_precision_is_refined() -> None:
     size = np.linalg.norm(expected)
     shifted, once = k + np.float32(0.01) * np.eye(900, dtype=np.float32), targets.astype("f")
     unrefined = np.linalg.norm(linalg.solve(shifted, once, assume_a="pos") - expected)
-    found, _ = kernel_ridge.ridge_regression(blocks_of(k), targets, 0.01, dtype=np.float32)
+    found, _ = kernel_ridge.ridge_regression(k, targets, 0.01)
     refined = np.linalg.norm(found - expected)
     assert refined < 1e-6 * size
     assert refined < 1e-2 * unrefined
 
 
 def test_what_single_precision_cannot_solve_is_solved_in_double() -> None:
-    ones: Any = np.ones((300, 300), np.float32)
+    ones = np.ones((300, 300), np.float32)
     targets = kernel_ridge.class_targets(np.arange(300) % CLASSES, CLASSES)
-    found, _ = kernel_ridge.ridge_regression(blocks_of(ones), targets, 1e-8, dtype=np.float32)
+    found, _ = kernel_ridge.ridge_regression(ones, targets, 1e-8)
     np.testing.assert_allclose(found, targets / 1e-8, rtol=1e-4)  # each column sums to 0
 
 
 def test_what_is_no_kernel_is_refused() -> None:
-    wrong: Any = np.zeros((4, 4)) - 1.0
+    wrong = np.zeros((4, 4)) - 1.0
     targets = kernel_ridge.class_targets(np.arange(4) % 2, 2)
     with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
-        kernel_ridge.ridge_regression(blocks_of(wrong), targets, 0.1)
+        kernel_ridge.ridge_regression(wrong, targets, 0.1)
 
 
 def test_large_kernels_are_of_single_precision() -> None:
