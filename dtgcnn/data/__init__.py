@@ -7,6 +7,7 @@ from .batches.join import halves, join
 from .batches.loader import Batch, TripletLoader, usual_classes, usual_split
 from .batches.prefetch import Prefetcher
 from .batches.sampler import ClassBalancedSampler
+from .checks import check_whole
 from .closed_form import ClosedForm, fit_closed_form
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
@@ -84,6 +85,7 @@ __all__ = [
     "check_format",
     "check_table",
     "check_vectors",
+    "check_whole",
     "class_name",
     "default_encoder",
     "difficulties",

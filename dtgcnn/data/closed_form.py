@@ -247,7 +247,7 @@ def _calibrated(
         for ridge, codes_of in found.items():
             np.copyto(scratch, among)
             a, _ = ridge_regression(scratch, targets, ridge, exact=False)
-            codes_of += [k[block] @ a for block in blocks_of(len(held))]
+            codes_of.append(k @ a)
         checked.append(held)
     seen = np.concatenate(checked)
     codes = {ridge: np.concatenate(of) for ridge, of in found.items()}

@@ -93,20 +93,18 @@ def ridge_regression(
         return a, None
     inverse = invert(u, lower=0, overwrite_c=1)[0].T
     own = np.zeros(len(k))
-    for start in range(0, len(k), KERNEL_BLOCK):
-        stop = start + KERNEL_BLOCK
-        block = np.tril(inverse[start:stop, :stop], start)
-        own[:stop] += np.einsum("ij,ij->j", block, block)
+    for rows in blocks_of(len(k)):
+        block = np.tril(inverse[rows, : rows.stop], rows.start)
+        own[: rows.stop] += np.einsum("ij,ij->j", block, block)
     return a, targets - a / own[:, None]
 
 
 def _product(k: Real, diagonal: Floats, a: Floats) -> Floats:
     """``M a``, in double precision, of what is left of M: its diagonal and ``k`` above it."""
     out: Floats = diagonal[:, None] * a
-    for start in range(0, len(k), KERNEL_BLOCK):
-        stop = start + KERNEL_BLOCK
-        block = k[start:stop, start:].astype(np.float64)
+    for rows in blocks_of(len(k)):
+        block = k[rows, rows.start :].astype(np.float64)
         block[:, : len(block)] = np.triu(block[:, : len(block)], 1)
-        out[start:stop] += block @ a[start:]
-        out[start:] += block.T @ a[start:stop]
+        out[rows] += block @ a[rows.start :]
+        out[rows.start :] += block.T @ a[rows]
     return out

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..array import HostArray
-from ..data import Items
+from ..data import Items, check_whole
 from ..errors import CheckpointError
 from ..model import DTGCNN, Bank, Embedder
 from ..storage import IndexFile, PackedTexts, holds_ensemble, main_file, packed, read_index
@@ -121,8 +120,7 @@ class SearchIndex:
             ValueError: an argument is out of its range, a query is blank, or its vector is zero, as
                 that of a text of which the encoder knows no word is.
         """
-        if isinstance(top, bool) or not isinstance(top, Integral) or top < 1:
-            raise ValueError(f"top must be a whole number of at least 1, received {top!r}")
+        top = check_whole("top", top, 1)
         if by not in get_args(Ranking):
             raise ValueError(f"by must be one of {', '.join(get_args(Ranking))}, received {by!r}")
         named = [queries] if isinstance(queries, str) else queries
