@@ -7,7 +7,7 @@ from .batches.join import halves, join
 from .batches.loader import Batch, TripletLoader, usual_classes, usual_split
 from .batches.prefetch import Prefetcher
 from .batches.sampler import ClassBalancedSampler
-from .checks import check_whole
+from .checks import check_seed, check_whole
 from .closed_form import ClosedForm, fit_closed_form
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
@@ -35,7 +35,7 @@ from .label_spreading import SpreadLabels, smoothed, spread_labels
 from .pseudo_labels import PseudoLabels, fit_encoder, with_pseudo_labels
 from .reading.blocks import Block, read_blocks
 from .reading.equality import equal_groups
-from .reading.inputs import as_inputs, texts_of
+from .reading.inputs import as_inputs, in_single, texts_of
 from .reading.pairs import Pairs, holds_pairs, read_pairs
 from .reading.raw import class_name
 from .reading.readers import SUFFIXES, RawData, is_data_path, read_file, read_records
@@ -83,6 +83,7 @@ __all__ = [
     "as_inputs",
     "available_encoders",
     "check_format",
+    "check_seed",
     "check_table",
     "check_vectors",
     "check_whole",
@@ -95,6 +96,7 @@ __all__ = [
     "fit_encoder",
     "halves",
     "holds_pairs",
+    "in_single",
     "input_vectors",
     "is_data_path",
     "join",

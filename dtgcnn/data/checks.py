@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["check_part", "check_share", "check_whole"]
+__all__ = ["check_part", "check_seed", "check_share", "check_whole"]
 
 
 def check_part(name: str, value: object) -> None:
     """Raise ``ValueError`` unless ``value`` is a number in [0, 1)."""
     if not _is_number(value) or not 0 <= value < 1:  # type: ignore[operator]
         raise ValueError(f"{name} must be in [0, 1), received {value!r}")
+
+
+def check_seed(value: object) -> None:
+    """Raise ``ValueError`` unless ``value`` is a seed that scikit-learn takes."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or not 0 <= value < 2**32:  # type: ignore[operator]
+        raise ValueError(f"seed must be from 0 to {2**32 - 1}, received {value!r}")
 
 
 def check_share(name: str, value: object) -> None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .classes import consistent, names_in_order
 from .reading.equality import components
+from .reading.inputs import in_single
 from .reading.raw import UNLABELLED, FloatArray, IntArray, Kind, RawData, listed, unread
 from .reading.source import Source
 
@@ -122,14 +123,14 @@ class Items:
         """
         source = Source(f"{self.source}: targets")
         try:
-            values = np.asarray(targets, np.float32)
+            values = in_single(np.asarray(targets))
         except (TypeError, ValueError) as error:
             raise source.error(f"must be numbers: {error}") from None
         if values.shape != (self.num_items,):
             raise source.error(f"must have shape ({self.num_items},), received {values.shape}")
         infinite = np.flatnonzero(np.isinf(values))
         if len(infinite):
-            raise source.error(f"must be finite or NaN; row {infinite[0]} is infinite")
+            raise source.error(f"must be finite in float32 or NaN; row {infinite[0]} is not")
         if np.isnan(values).all():
             raise source.error("must hold one number or more, all are NaN")
         self.targets = values

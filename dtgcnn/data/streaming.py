@@ -15,6 +15,7 @@ from ..storage import replacing
 from .encoders.encoder import Encoder
 from .reading.blocks import Block, read_blocks
 from .reading.equality import text_key
+from .reading.inputs import in_single
 from .reading.raw import TRIPLET_FIELDS, FloatArray, IntArray, RawData
 from .reading.shapes import Columns
 from .reading.source import Source
@@ -61,7 +62,8 @@ def _encode(encoder: Encoder, source: Source, rows: list[int], texts: list[str])
     given, wanted = np.asarray(encoder.encode(texts)), (len(texts), encoder.dim)
     if given.shape != wanted:
         raise ValueError(f"the encoder must give an array of shape {wanted}, not {given.shape}")
-    x = given.astype("<f4") + np.float32(0)  # −0.0 becomes 0.0: equal rows have equal bytes
+    # −0.0 becomes 0.0: equal rows have equal bytes.
+    x = in_single(given).astype("<f4") + np.float32(0)
     finite = np.isfinite(x).all(axis=1)
     if not finite.all():
         raise source.error("the encoder gives nan or infinity", rows[int(np.argmin(finite))])

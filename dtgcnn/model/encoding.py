@@ -126,7 +126,7 @@ class Encodes(ABC):
         Raises:
             ValueError: the shapes do not fit, or a number is not finite.
         """
-        from ..data import as_inputs
+        from ..data import as_inputs, in_single
 
         ops, units = self.ops, []
         for name, given in (("a", a), ("b", b)):
@@ -137,7 +137,7 @@ class Encodes(ABC):
             rows: Any = as_inputs(given)
             if isinstance(rows, list) or rows.ndim != 2:
                 raise ValueError(f"{name} must be embeddings of shape (N, D) or (D,)")
-            on_device = ops.asarray(rows.astype("float32"))
+            on_device = ops.asarray(in_single(rows))
             if ops.to_numpy(ops.sum(~ops.isfinite(on_device), axis=1)).any():
                 raise ValueError(f"{name} must be finite, it holds nan or infinity")
             units.append(numerics.l2_normalize(ops, on_device))

@@ -55,7 +55,7 @@ def checked_rows(
 ) -> HostArray:
     """Float32 host rows of texts or vectors; see ``DTGCNN.vectors``."""
     width = config.row_width
-    from ..data import as_inputs
+    from ..data import as_inputs, in_single
 
     rows: Any = [x] if isinstance(x, str) else as_inputs(x)
     if isinstance(rows, list):
@@ -72,7 +72,7 @@ def checked_rows(
     if rows.ndim != 2 or rows.shape[1] != width:
         name = config.width_name
         raise ValueError(f"x must have shape (N, {name} = {width}), received {rows.shape}")
-    rows = _without_negative_zeros(rows.astype("float32", copy=False))
+    rows = _without_negative_zeros(in_single(rows))
     for start in range(0, len(rows), DEVICE_ROWS):
         finite = ops.isfinite(ops.asarray(rows[start : start + DEVICE_ROWS]))
         bad = ops.to_numpy(ops.sum(~finite, axis=1)).nonzero()[0]

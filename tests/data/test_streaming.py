@@ -253,6 +253,7 @@ def test_nothing_is_left_of_a_stream_that_fails(tmp_path: Path) -> None:
             DataError,
             "line 9: the encoder gives nan or infinity",
         ),
+        (lambda n: np.full((n, 3), 1e39), DataError, "line 2: the encoder gives nan or infinity"),
     ],
 )
 def test_what_an_encoder_gives_is_checked(

@@ -107,6 +107,8 @@ def test_equal_rows_are_kept_once_and_too_few_are_refused(known: DTGCNN) -> None
         known.index(np.empty((0, 16)))
     with pytest.raises(ValueError, match="must be finite; row 1"):
         known.index(np.array([[0.0] * 16, [np.nan] * 16]))
+    with pytest.raises(ValueError, match="must be finite; row 1"):
+        known.index(np.array([[0.0] * 16, [1e39] * 16]))
 
 
 def test_a_model_without_a_start_can_be_indexed(corpus: tuple[np.ndarray, np.ndarray]) -> None:

@@ -11,6 +11,7 @@ from dtgcnn_numpy import NumpyOps
 
 from dtgcnn import DTGCNN, Callback, DTGCNNConfig, MultiTaskDTGCNN, Trainer, TripletDataset
 from dtgcnn.array.tree import flatten, refill
+from dtgcnn.errors import DataError
 from dtgcnn.evaluation.metrics import retrieval_metrics
 from dtgcnn.losses.objective import config_objective
 from dtgcnn.model.multitask import cross_entropy, masked_squared_error
@@ -329,6 +330,8 @@ def test_what_does_not_fit_is_refused() -> None:
     bare = TripletDataset.from_arrays(x, labels)
     with pytest.raises(ValueError, match="regression needs targets: call set_targets"):
         train(make(), bare)
+    with pytest.raises(DataError, match="finite in float32 or NaN; row 0 is not"):
+        bare.set_targets(np.full(len(x), 1e39))
     only_held_out = np.full(len(x), np.nan)
     only_held_out[HELD_OUT] = 1.0
     dataset.set_targets(only_held_out)

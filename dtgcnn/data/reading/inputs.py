@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_inputs", "texts_of"]
+__all__ = ["as_inputs", "in_single", "texts_of"]
 
 
 def texts_of(x: Any) -> list[str] | None:
@@ -64,6 +64,13 @@ def as_inputs(x: Any) -> list[str] | NDArray[Any]:
             f"x must be an array of vectors or a list of texts, received {type(x).__name__}"
         )
     return rows
+
+
+def in_single(array: NDArray[Any]) -> NDArray[np.float32]:
+    """``array`` in float32, itself where it is, and without a warning: beyond the range is
+    infinity."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.astype(np.float32, copy=False)
 
 
 def _values(x: Any) -> Any:
