@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ..data import smoothed
+from ..data import check_seed, smoothed
 from ..errors import needing
 from .metrics import unit_means, unit_rows
 from .projection import stratified_sample
@@ -42,7 +43,8 @@ class Group:
     """Rows that belong together.
 
     Attributes:
-        name: that of a class of the model, or ``"new 1"`` and so on, the largest first.
+        name: that of a class of the model, or ``"new 1"`` and so on, the largest first,
+            of the names that no class has.
         known: whether it is a class of the model.
         rows: (n,) its rows, the nearest to its centre first.
     """
@@ -110,13 +112,14 @@ def discover(
         groups: how many there are to be, or fewer where embeddings coincide. None takes, of numbers
             from 2 to 200 (a quarter of the rows at most) in even ratios, that of the largest mean
             silhouette by cosine (Rousseeuw 1987), on 3,000 rows at most.
-        seed: decides the starts and the sample.
+        seed: decides the starts and the sample, below 2³².
 
     Raises:
         ImportError: scikit-learn is not installed.
         ValueError: ``groups`` is not between 2 and the number of distinct rows, there are too few
-            rows for the model's graph, or as ``encode``.
+            rows for the model's graph, ``seed`` is out of range, or as ``encode``.
     """
+    check_seed(seed)
     host_x = model.vectors(x)
     some = np.flatnonzero(np.asarray(host_x).any(axis=1))
     distinct = len(np.unique(np.asarray(host_x)[some], axis=0))
@@ -145,13 +148,13 @@ def discover(
     names = _named(z, own, centres, known, labels)
     assigned = np.full(len(host_x), -1)
     made: list[Group] = []
-    new = 0
+    taken = set(model.classes_ or [])
+    free = (name for number in count(1) if (name := f"new {number}") not in taken)
     sizes = np.bincount(own, minlength=len(centres))
     for cluster in np.argsort(-sizes, kind="stable")[: np.count_nonzero(sizes)]:
         rows = some[own == cluster]
         assigned[rows] = len(made)
-        new += cluster not in names
-        name = (model.classes_ or [])[names[cluster]] if cluster in names else f"new {new}"
+        name = (model.classes_ or [])[names[cluster]] if cluster in names else next(free)
         order = np.argsort(-cosines[rows], kind="stable")
         made.append(Group(name, cluster in names, rows[order]))
     return Discovery(made, assigned, cosines, tried)
@@ -189,14 +192,15 @@ def _k_means(z: Floats, seeds: Floats, number: int, seed: int) -> tuple[Ints, Fl
     distance = np.maximum(1.0 - near, 1e-9)
     best: Any = None
     for start in range(STARTS if number > len(first) else 1):
+        drawing = (seed + start) % 2**32
         centres = first
         if number > len(first):
             drawn, _ = cluster.kmeans_plusplus(
-                z, number - len(first), sample_weight=distance, random_state=seed + start
+                z, number - len(first), sample_weight=distance, random_state=drawing
             )
             centres = np.concatenate([first, drawn])
         with clusters_may_be_fewer():
-            found = cluster.KMeans(number, init=centres, n_init=1, random_state=seed + start).fit(z)
+            found = cluster.KMeans(number, init=centres, n_init=1, random_state=drawing).fit(z)
         if best is None or found.inertia_ < best.inertia_:
             best = found
     return np.asarray(best.labels_, np.int64), unit_rows(best.cluster_centers_)

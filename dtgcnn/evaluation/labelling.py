@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..data import check_seed
 from ..errors import needing
 from .discovery import clusters_may_be_fewer
 from .metrics import unit_rows
@@ -67,18 +68,19 @@ def next_rows(
         model: a model or ensemble, trained on labelled rows.
         x: N texts or vectors (N, input_dim), without labels.
         count: rows to choose.
-        seed: decides the starts.
+        seed: decides the starts, below 2³².
 
     Returns:
         ``count`` rows, or fewer where groups hold near-duplicates alone; the largest share first.
 
     Raises:
         ImportError: scikit-learn is not installed.
-        ValueError: ``count`` is below 1 or more than the rows there are to choose from, or the
-            model knows no classes, or as ``encode``.
+        ValueError: ``count`` is below 1 or more than the rows there are to choose from,
+            ``seed`` is out of range, or the model knows no classes, or as ``encode``.
     """
     if count < 1:
         raise ValueError(f"count must be at least 1, received {count}")
+    check_seed(seed)
     host_x = model.vectors(x)
     rows = _candidates(model, host_x)
     if not len(rows):

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ..data import check_seed
 from .metrics import unit_rows
 
 __all__ = ["Method", "choose_method", "project", "stratified_sample"]
@@ -40,9 +41,10 @@ def project(vectors: npt.ArrayLike, method: Method = "auto", seed: int = 0) -> F
 
     Raises:
         ImportError: the method's library is not installed.
-        ValueError: for an unknown method, for "tsne" or "umap" of fewer than 10 rows, and for
-            vectors that are not 2-D, are empty or are not finite.
+        ValueError: for an unknown method, for "tsne" or "umap" of fewer than 10 rows, for vectors
+            that are not 2-D, are empty or are not finite, and for a seed that is out of range.
     """
+    check_seed(seed)
     x = unit_rows(vectors, name="vectors")
     chosen = choose_method(method, len(x))
     plane = _pca(x)
@@ -79,6 +81,7 @@ def stratified_sample(labels: npt.ArrayLike, max_points: int, seed: int = 0) -> 
     """
     if max_points < 1:
         raise ValueError(f"max_points must be at least 1, received {max_points}")
+    check_seed(seed)
     order = np.random.default_rng(seed).permutation(np.size(labels))
     shuffled = np.asarray(labels)[order]
     _, of_class, counts = np.unique(shuffled, return_inverse=True, return_counts=True)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..array import limit_threads
+from ..data import check_seed
 from ..errors import needing
 from .metrics import unit_rows
 
@@ -60,13 +61,14 @@ def suspect_labels(vectors: npt.ArrayLike, labels: npt.ArrayLike, seed: int = 0)
     Args:
         vectors: (N, D) what is known of the rows, such as TF-IDF.
         labels: (N,) classes; −1 where there is none, and such rows take no part.
-        seed: decides the divisions.
+        seed: decides the divisions, below 2³².
 
     Raises:
         ImportError: scikit-learn is not installed.
-        ValueError: rows are not 2-D or not finite, labels are not one each, or fewer than two
-            classes have two rows.
+        ValueError: rows are not 2-D or not finite, labels are not one each, fewer than two classes
+            have two rows, or ``seed`` is out of range.
     """
+    check_seed(seed)
     x, y = unit_rows(vectors, name="vectors"), np.asarray(labels, np.int64)
     if y.shape != (len(x),):
         raise ValueError(f"labels must have shape ({len(x)},), received {y.shape}")
@@ -107,7 +109,7 @@ def _out_of_fold(x: Floats, own: Ints, folds: int, seed: int) -> Floats:
     with warnings.catch_warnings(), limit_threads(1):
         warnings.simplefilter("ignore")  # of classes of fewer rows than folds
         for division in range(divisions):
-            parts = StratifiedKFold(folds, shuffle=True, random_state=seed + division)
+            parts = StratifiedKFold(folds, shuffle=True, random_state=(seed + division) % 2**32)
             for others, held in parts.split(x, own):
                 model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)
                 total[held] += model.fit(x[others], own[others]).predict_log_proba(x[held])

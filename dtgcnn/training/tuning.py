@@ -144,10 +144,11 @@ def tune(
         TrainingError: no trial gave a value.
         BlockingIOError: another process searches in the folder.
     """
+    from ..data import check_seed
+
     if trials < 1:
         raise ValueError(f"trials must be at least 1, received {trials}")
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed must be from 0 to {2**32 - 1}, received {seed}")
+    check_seed(seed)
     space = dict(SPACE if space is None else space)
     with hold(Path(folder), _LOCK):
         optuna, study, distributions = _study(Path(folder) / STUDY, space, about)

@@ -107,6 +107,19 @@ def test_a_model_without_classes_finds_new_groups_alone() -> None:
     assert metrics.adjusted_rand_score(y, found.assigned) == 1.0
 
 
+def test_new_groups_have_names_that_no_class_has() -> None:
+    x, _ = blobs([0, 1, 8, 9], 20, 1)
+    model = known_model([0, 1, 2, 3])
+    model.classes_ = ["new 1", "1", "2", "new 3"]
+    found = discover(model, x, 4)
+    assert sorted(group.name for group in found.groups) == ["1", "new 1", "new 2", "new 4"]
+
+
+def test_the_largest_seed() -> None:
+    x, _ = blobs([0, 1, 8], 20, 1)
+    assert len(discover(known_model([0, 1, 2, 3]), x, 3, seed=2**32 - 1).groups) == 3
+
+
 def test_rows_of_zeros_are_in_no_group() -> None:
     x, _ = blobs([0, 1, 8], 20, 1)
     x[[4, 50]] = 0.0
@@ -136,3 +149,5 @@ def test_what_is_refused() -> None:
         discover(model, np.repeat(x[:1], 9, axis=0), 2)
     with pytest.raises(ValueError, match="received"):
         discover(model, x[:, :7], 2)
+    with pytest.raises(ValueError, match="seed must be from 0 to 4294967295, received -1"):
+        discover(model, x, 2, seed=-1)

@@ -85,3 +85,5 @@ def test_what_is_refused() -> None:
         next_rows(known_model(None), x, 3)
     with pytest.raises(ValueError, match="received"):
         next_rows(known_model([0, 1]), x[:, :5], 3)
+    with pytest.raises(ValueError, match="seed must be from 0 to 4294967295, received 4294967296"):
+        next_rows(known_model([0, 1]), x, 3, seed=2**32)

@@ -74,6 +74,13 @@ def test_without_scikit_learn_auto_is_pca(monkeypatch: pytest.MonkeyPatch) -> No
         project(X, "tsne")
 
 
+def test_seeds_that_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"seed must be from 0 to 4294967295, received 1\.5"):
+        project(X, seed=1.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="seed must be from 0 to 4294967295, received True"):
+        stratified_sample(LABELS, 5, seed=True)
+
+
 def test_sample_is_stratified() -> None:
     labels = np.repeat([5, 6, 7, 8], [900, 90, 9, 1])
     rows = stratified_sample(labels, 100)

@@ -78,3 +78,10 @@ def test_what_is_refused() -> None:
         suspect_labels(x, y[1:])
     with pytest.raises(ValueError, match="vectors"):
         suspect_labels(np.full((80, 3), np.nan), y)
+    with pytest.raises(ValueError, match="seed must be from 0 to 4294967295, received -1"):
+        suspect_labels(x, y, seed=-1)
+
+
+def test_the_largest_seed() -> None:
+    x, y = blobs()
+    assert len(suspect_labels(x, y, seed=2**32 - 1).rows) == len(y)
