@@ -15,6 +15,7 @@ import pytest
 
 from dtgcnn import DataError, TripletAugmenter
 from dtgcnn.data import Seq2Seq
+from dtgcnn.data.augmentation import noise
 from dtgcnn.data.augmentation.noise import NoiseInjection
 from dtgcnn.data.augmentation.rewriter import Rewriter, RoundTrip
 from dtgcnn.data.augmentation.thesaurus import SynonymReplacement, read_thesaurus
@@ -80,6 +81,28 @@ def test_the_rate_is_in_slips_per_word() -> None:
         for r in (0.1, 0.5)
     ]
     assert touched[1] > 3 * touched[0] > 3
+
+
+def test_time_grows_with_words_and_slips_are_spread_over_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at = 0
+
+    def counted(word: str) -> bool:
+        nonlocal looked_at
+        looked_at += 1
+        return False
+
+    monkeypatch.setattr(noise, "_is_kept", counted)
+    words = [f"word{'abcdefghij'[i % 10]}ish" for i in range(10_000)]
+    looks = []
+    for count in (1_000, 10_000):
+        looked_at = 0
+        (version,) = set(versions(NoiseInjection(), " ".join(words[:count]), 1))
+        looks.append(looked_at)
+    assert looks[1] < 15 * looks[0]
+    typed = [place / 10_000 for place, word in enumerate(version.split()) if word not in words]
+    assert np.histogram(typed, 5, (0, 1))[0].min() > 80  # of 600 or so
 
 
 def test_scripts_without_a_keyboard_row_get_noise_too() -> None:

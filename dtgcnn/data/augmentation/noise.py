@@ -12,6 +12,9 @@ __all__ = ["NoiseInjection"]
 TRIES = 3
 """Noisy versions proposed of a text, of which the first that will do is taken."""
 
+RUN = 256
+"""Words that a slip is sought among, so that a long text takes time by its words, not their square."""
+
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _LETTERS = re.compile(r"[^\W\d_]{4,}")
 _NEGATIONS = frozenset(["no", "not", "nor", "never", "none", "without", "cannot"])
@@ -45,11 +48,15 @@ class NoiseInjection:
 
     def _noisy(self, text: str, rng: np.random.Generator) -> str:
         words = text.split()
-        for _ in range(max(1, round(self.rate * len(words)))):
-            for edit in rng.permutation(len(_EDITS)):
-                if _EDITS[edit](words, rng):
-                    break
-        return " ".join(words)
+        runs = [words[start : start + RUN] for start in range(0, len(words), RUN)] or [[]]
+        slips = max(1, round(self.rate * len(words)))
+        shares = [len(run) / max(len(words), 1) for run in runs]
+        for run, count in zip(runs, rng.multinomial(slips, shares).tolist(), strict=True):
+            for _ in range(count):
+                for edit in rng.permutation(len(_EDITS)):
+                    if _EDITS[edit](run, rng):
+                        break
+        return " ".join(word for run in runs for word in run)
 
 
 def _is_kept(word: str) -> bool:
