@@ -13,7 +13,7 @@ TRIES = 3
 """Noisy versions proposed of a text, of which the first that will do is taken."""
 
 RUN = 256
-"""Words that a slip is sought among, so that a long text takes time by its words, not their square."""
+"""Words among which a slip is sought: among all of a long text time would grow by their square."""
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _LETTERS = re.compile(r"[^\W\d_]{4,}")
