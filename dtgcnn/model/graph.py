@@ -227,7 +227,7 @@ class EfficientGraphConstructor:
         if self.k > nodes - 1:
             raise ValueError(
                 f"k must be below the number of nodes: {what} has {nodes} nodes, received k = "
-                f"{self.k}; take k at most {nodes - 1}"
+                f"{self.k}; take k (graph_k_neighbors) at most {nodes - 1}"
             )
 
     def construct_graph_batch(self, ops: ArrayOps, embeddings: Array) -> Graph:

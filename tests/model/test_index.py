@@ -101,7 +101,7 @@ def test_equal_rows_are_kept_once_and_too_few_are_refused(known: DTGCNN) -> None
     bank = known.index(np.concatenate([x, x])).bank
     assert bank is not None
     assert len(bank) == 12
-    with pytest.raises(ValueError, match="the bank has 3 nodes, received k = 4"):
+    with pytest.raises(ValueError, match=r"k = 4; take k \(graph_k_neighbors\) at most 2"):
         known.index(x[:3])
     with pytest.raises(ValueError, match="the bank has 0 distinct nodes"):
         known.index(np.empty((0, 16)))
