@@ -8,7 +8,7 @@ true number of groups: by k-means on the input vectors, on the model's embedding
 model indexed over the test rows or over all rows of the file, and by ``discover`` of the test rows
 or of all rows. NMI, ARI and accuracy (one group a class, by the best assignment) in percent, mean
 and deviation; then what number ``discover`` chooses by itself, and how many groups have the right
-name.
+name, also where the rows are of few of the classes.
 """
 
 from __future__ import annotations
@@ -99,17 +99,22 @@ def main() -> None:
             f"draw {draw}, by silhouette {len(own.groups)} groups: NMI {nmi:.1f}, ARI {ari:.1f}, "
             f"accuracy {right:.1f}; {naming(own, y[test], names, set(y[rows]))}"
         )
-        present = np.isin(y[test], np.setdiff1d(np.arange(len(names)), np.unique(y[rows])[::2]))
-        part, number_of = test[present], len(np.unique(y[test][present]))
-        half = discover(model, x[part], number_of, draw)
-        nmi, ari, right = (
-            100 * s for s in scores(np.unique(y[part], return_inverse=True)[1], half.assigned)
-        )
-        said.append(
-            f"draw {draw}, without every second known class, {number_of} groups: NMI {nmi:.1f}, "
-            f"ARI {ari:.1f}, accuracy {right:.1f}; "
-            f"{naming(half, y[part], names, set(y[rows]))}"
-        )
+        known = np.unique(y[rows])
+        new = np.setdiff1d(np.arange(len(names)), known)
+        fewer = {
+            "without every second known class": [*known[1::2], *new],
+            "five known classes and five new ones": [*known[::11][:5], *new[:5]],
+            "five known classes": known[::11][:5],
+        }
+        for what, present in fewer.items():
+            part = test[np.isin(y[test], present)]
+            of_part = np.unique(y[part], return_inverse=True)[1]
+            some = discover(model, x[part], len(present), draw)
+            nmi, ari, right = (100 * score for score in scores(of_part, some.assigned))
+            said.append(
+                f"draw {draw}, {what}, {len(present)} groups: NMI {nmi:.1f}, ARI {ari:.1f}, "
+                f"accuracy {right:.1f}; {naming(some, y[part], names, set(y[rows]))}"
+            )
     print("| groups | NMI | ARI | accuracy |\n|---|---|---|---|")
     for name, run in runs.items():
         print(line(name, run) + " |")

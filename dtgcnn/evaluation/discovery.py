@@ -36,6 +36,8 @@ MOST_GROUPS = 200
 _TRIED = 24
 _EDGE = 10.0
 """The percentile of cosines that counts as the edge of a group or class."""
+_ALIKE = 0.93
+"""The least cosine of a class's mean with the centre of a group that has its name."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,9 @@ def discover(
     k-means++ with each row weighed by its distance to those (Arthur & Vassilvitskii 2007). From
     these groups k-means goes on with the embeddings smoothed over the graph of the rows' vectors
     (see ``dtgcnn.data.smoothed``; a model with an embedding layer has none). A group has the name
-    of a class if most of the class's labelled rows are nearest to it, most of those in it are of
-    the class, and half of these are nearer to its centre than its tenth of outermost rows.
+    of a class if most of the class's labelled rows are nearest to it, half of these nearer to its
+    centre than its tenth of outermost rows, most labelled rows that are so near are of the class,
+    and the cosine of the class's mean with the centre is 0.93 at least.
 
     Args:
         model: a trained model or ensemble; without classes all groups are new.
@@ -231,13 +234,16 @@ def _named(z: Floats, own: Ints, centres: Floats, known: Floats, labels: Ints) -
     cosines = known @ centres.T
     nearest = cosines.argmax(axis=1)
     names = {}
-    for cluster in np.unique(nearest):
-        members = z[own == cluster] @ centres[cluster]
-        counts = np.bincount(labels[nearest == cluster])
+    for cluster in np.intersect1d(nearest, own):
+        edge = np.percentile(z[own == cluster] @ centres[cluster], _EDGE)
+        nearby = nearest == cluster
+        counts = np.bincount(labels[nearby & (cosines[:, cluster] >= edge)], minlength=1)
         label = int(counts.argmax())
-        theirs = cosines[(nearest == cluster) & (labels == label), cluster]
-        most = 2 * len(theirs) > max((labels == label).sum(), counts.sum())
-        if most and len(members) and np.median(theirs) >= np.percentile(members, _EDGE):
+        of_class = labels == label
+        theirs = cosines[nearby & of_class, cluster]
+        most = 2 * len(theirs) > of_class.sum() and 2 * counts[label] > counts.sum()
+        alike = unit_rows(known[of_class].mean(axis=0)[None])[0] @ centres[cluster] >= _ALIKE
+        if most and alike and np.median(theirs) >= edge:
             names[int(cluster)] = label
     return names
 

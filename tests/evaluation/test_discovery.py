@@ -55,6 +55,16 @@ def test_known_classes_are_named_and_others_are_new(backend: str) -> None:
     assert [found.names[row] for row in found.groups[0].rows] == [found.groups[0].name] * 20
 
 
+@pytest.mark.parametrize("present", [[2], [0, 2], [0, 2, 9], [0, 1, 2, 3, 9]])
+def test_names_do_not_depend_on_which_classes_have_rows(present: list[int]) -> None:
+    x, y = blobs(present, 20, 1)
+    found = discover(known_model([0, 1, 2, 3]), x, max(2, len(present)))
+    names = {group.name for group in found.groups if group.known}
+    assert names == {str(label) for label in present if label < 4}
+    for group in found.groups:
+        assert not group.known or set(y[group.rows]) == {int(group.name)}
+
+
 def test_cosines_are_those_of_the_centres() -> None:
     model = known_model([0, 1, 2, 3])
     x, _ = blobs([0, 1, 8], 20, 1)
