@@ -20,6 +20,8 @@ from .streams import InputFile, output_option, written
 
 __all__ = ["augment"]
 
+_SHARE = click.FloatRange(0.0, 1.0, min_open=True)
+
 
 @main.command()
 @file_argument
@@ -34,12 +36,26 @@ __all__ = ["augment"]
     type=click.Choice(STRATEGIES),
     help="Once for each.  [default: noise_injection; of vectors, mixup]",
 )
-@click.option("--probability", default=0.3, show_default=True, help="That an item is augmented.")
 @click.option(
-    "--versions", default=1, show_default=True, help="Of an item that is augmented, at most."
+    "--probability",
+    default=0.3,
+    show_default=True,
+    type=_SHARE,
+    help="That an item is augmented.",
 )
 @click.option(
-    "--change-rate", default=0.1, show_default=True, help="Changes per word; one at least."
+    "--versions",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Of an item that is augmented, at most.",
+)
+@click.option(
+    "--change-rate",
+    default=0.1,
+    show_default=True,
+    type=_SHARE,
+    help="Changes per word; one at least.",
 )
 @click.option(
     "--thesaurus",

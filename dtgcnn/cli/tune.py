@@ -37,7 +37,13 @@ SHOWN = 10
     "--trials", default=30, show_default=True, type=click.IntRange(1), help="How many in all."
 )
 @click.option("--epochs", type=int, help="Passes over the data  [default: by its size]")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Of the search.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of the search.",
+)
 @config_option
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Hold a setting at a value."
