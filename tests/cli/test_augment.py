@@ -117,7 +117,7 @@ def test_functions_of_a_module_in_this_folder_rewrite(
         (["--strategy", "eda"], "'eda' is not one of 'paraphrase'"),
         (["--strategy", "mixup"], "holds texts, and the strategy 'mixup' needs vectors"),
         (["--strategy", "paraphrase"], "'paraphrase' needs the argument paraphrase"),
-        (["--probability", "2"], "'--probability': 2.0 is not in the range 0<x<=1"),
+        (["--probability", "2"], "'--probability': 2.0 is not in the range 0.0<x<=1.0"),
         (["--versions", "0"], "'--versions': 0 is not in the range x>=1"),
         (["--strategy", "synonym_replacement", "--thesaurus", "none.csv"], "no such file"),
         (["--held-out", "none.csv"], "none.csv: no such file"),
