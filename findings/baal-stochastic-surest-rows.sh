@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # BaaL's stochastic heuristics take the score of Margin and Certainty, which is low where a row is uncertain,
-# for one that is high there: what they draw to be labelled are the rows that the model is surest of.
+# for one that is high there: what they draw to be labelled are rows that the model is sure of.
 #
 # Exit code: 0 where it is as told here; 1 where it has changed; 2 where it could not be tried.
 set -euo pipefail
