@@ -63,8 +63,8 @@ def without_gate() -> Iterator[None]:
     def unweighted(self: Start, ops: Any, x: Any, by_rows: bool) -> Any:
         own = self.arrays
         white = unit((x - own["mean"]) @ own["whitening"])
-        white_rows: Any = self.white_rows
-        near = (x @ own["rows"].T, white @ white_rows.T)
+        rows: Any = self.weighed_rows
+        near = (x @ own["rows"].T, unit(white @ own["relevance"]) @ rows.T)
         kernel = sum(0.5 * np.exp(2.0 * (cosines - 1.0)) for cosines in near)
         codes = flat(kernel @ own["coefficients"], own["code_scale"])
         z = unit(np.concatenate([white, codes], axis=1) @ own["projection"])

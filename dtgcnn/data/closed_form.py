@@ -18,7 +18,7 @@ from .kernel_ridge import (
     kernel_type,
     ridge_regression,
 )
-from .linear_maps import UnitRows, Whitening, discriminants, leading, unit
+from .linear_maps import Relevance, UnitRows, Whitening, discriminants, leading, unit
 
 __all__ = ["ClosedForm", "fit_closed_form"]
 
@@ -27,6 +27,9 @@ Ints = NDArray[np.int64]
 
 RIDGES = (0.1, 0.3, 1.0, 3.0)
 """λ, of which held-out rows choose one."""
+
+POWERS, CLEARLY = (0.25, 0.5), 0.005
+"""p of the relevance: the second where held-out rows tell so much more of their classes by it."""
 
 CODE_WEIGHT = 1.5
 """β: the weight of a class code of usual norm beside the whitened row."""
@@ -68,13 +71,14 @@ class ClosedForm:
         left_out: the same of each row with the class code that it would have if its own label were
             not known, and the numbers of these rows, ascending: those that the class code was found
             on. To the others their own label is nothing.
-        ridge: λ that was chosen.
+        ridge, power: λ, and p of the relevance, that were chosen.
     """
 
     arrays: dict[str, NDArray[np.float32]]
     started: Started | None = None
     left_out: LeftOut | None = None
     ridge: float | None = None
+    power: float | None = None
 
 
 def fit_closed_form(
@@ -107,7 +111,7 @@ def fit_closed_form(
     arrays: dict[str, Real] = {"mean": whitening.mean, "whitening": whitening.matrix}
     usable = has_usable_classes(labels)
     calibrated = _calibrated(rows, labels, rng) if code_weight > 0.0 and usable else None
-    if calibrated is None or _usual_norm(calibrated[1]) < LEAST_NORM:
+    if calibrated is None or _usual_norm(calibrated[2]) < LEAST_NORM:
         projection = None
         if not usable:
             projection = discriminants(rows[:], labels, whitening, output_dim, seed)
@@ -115,9 +119,10 @@ def fit_closed_form(
             some = sample_evenly(labels, SPREAD_ROWS, rng)
             projection = leading(whitening(rows[some]), output_dim)
         return ClosedForm(_single({**arrays, "projection": projection}))
-    ridge, unseen, unseen_white = calibrated
+    ridge, power, unseen, unseen_white = calibrated
+    (relevance,) = Relevance.of(rows, labels, whitening, [power])
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
-    kept = _Views.of(rows, chosen, whitening)
+    kept = _Views.of(rows, chosen, whitening, relevance)
     classes = int(labels.max()) + 1
     targets = class_targets(labels[chosen], classes)
     give_freed_memory_back()
@@ -133,10 +138,11 @@ def fit_closed_form(
     norm = _usual_norm(unseen)
     scale = code_weight / norm**2
     some = sample_evenly(labels, SPREAD_ROWS, rng)
-    given = (whitening, kept, coefficients)
+    given = (whitening, relevance, kept, coefficients)
     white, (codes,) = _codes(rows[some], *given, place[some], [own])
     projection = leading(unit(_joined(white, codes, scale)), output_dim)
     arrays |= {"rows": kept.rows, "coefficients": coefficients, "projection": projection}
+    arrays["relevance"] = relevance.matrix
     arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
     places = chosen if unseen_white is None else np.arange(len(rows))
     started, left_out = (_empty(count, output_dim) for count in (len(rows), len(places)))
@@ -156,29 +162,29 @@ def fit_closed_form(
             z[into] = unit(_joined(white, codes, scale) @ projection)[of]
             norms = np.linalg.norm(codes, axis=1, keepdims=True)[of]
             gates[into] = np.minimum(1.0, (norms / norm) ** 4)
-    return ClosedForm(_single(arrays), started, (*left_out, places), ridge)
+    return ClosedForm(_single(arrays), started, (*left_out, places), ridge, power)
 
 
 class _Views(NamedTuple):
-    """Rows at unit length, and whitened."""
+    """Rows at unit length, and whitened and weighed."""
 
     rows: Real
-    white: Real
+    weighed: Real
 
     @classmethod
-    def of(cls, rows: UnitRows, places: Ints, whitening: Whitening) -> _Views:
+    def of(cls, rows: UnitRows, places: Ints, whitening: Whitening, relevance: Relevance) -> _Views:
         """Those of some rows, in the precision of a kernel of so many."""
         shape = (len(places), rows.shape[1])
-        own, white = (np.empty(shape, kernel_type(len(places))) for _ in range(2))
+        own, weighed = (np.empty(shape, kernel_type(len(places))) for _ in range(2))
         for block in blocks_of(len(places)):
             some = rows[places[block]]
-            own[block], white[block] = some, whitening(some)
-        return cls(own, white)
+            own[block], weighed[block] = some, relevance(whitening(some))
+        return cls(own, weighed)
 
     def kernel(self, other: _Views) -> Real:
         """The mean over both views of ``exp(2 (a·b − 1))``, in the precision of the other."""
         total: Real = kernel(self.rows, other.rows)
-        total += kernel(self.white, other.white)
+        total += kernel(self.weighed, other.weighed)
         total *= 0.5
         return total
 
@@ -223,39 +229,46 @@ def sample_evenly(labels: Ints, most: int, rng: np.random.Generator) -> Ints:
 
 def _calibrated(
     rows: UnitRows, labels: Ints, rng: np.random.Generator
-) -> tuple[float, Floats, Floats | None]:
-    """The ridge, and codes that their rows had no part in: of few rows, of all of them in order,
-    which then come whitened as well, by what they had no part in either."""
+) -> tuple[float, float, Floats, Floats | None]:
+    """The ridge, the power of the relevance, and codes that their rows had no part in: of few rows,
+    of all of them in order, which then come whitened as well, by what they had no part in either.
+    """
     fold = folds(labels, rng)
     everything = len(rows) <= CROSS_FITTED_ROWS
     classes = int(labels.max()) + 1
     white = np.empty(rows.shape if everything else (0, 0))
     checked: list[Ints] = []
-    found: dict[float, list[Floats]] = {ridge: [] for ridge in RIDGES}
+    found: dict[tuple[float, float], list[Floats]] = {
+        (power, ridge): [] for power in POWERS for ridge in RIDGES
+    }
     for number in range(FOLDS if everything else 1):
         held, rest = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         if not everything:
             held = held[sample_evenly(labels[held], CHECKED_ROWS, rng)]
             rest = rest[sample_evenly(labels[rest], CALIBRATION_ROWS, rng)]
         whitening = Whitening.of(rows[rest], labels[rest])
-        fitted, asked = (_Views.of(rows, some, whitening) for some in (rest, held))
         if everything:
-            white[held] = asked.white
-        k, targets = asked.kernel(fitted), class_targets(labels[rest], classes)
-        among = fitted.own_kernel()
-        scratch = np.empty_like(among)
-        for ridge, codes_of in found.items():
-            np.copyto(scratch, among)
-            a, _ = ridge_regression(scratch, targets, ridge, exact=False)
-            codes_of.append(k @ a)
+            white[held] = whitening(rows[held])
+        targets = class_targets(labels[rest], classes)
+        given = Relevance.of(rows[rest], labels[rest], whitening, POWERS)
+        for power, relevance in zip(POWERS, given, strict=True):
+            fitted, asked = (_Views.of(rows, some, whitening, relevance) for some in (rest, held))
+            k, among = asked.kernel(fitted), fitted.own_kernel()
+            scratch = np.empty_like(among)
+            for ridge in RIDGES:
+                np.copyto(scratch, among)
+                a, _ = ridge_regression(scratch, targets, ridge, exact=False)
+                found[power, ridge].append(k @ a)
         checked.append(held)
     seen = np.concatenate(checked)
-    codes = {ridge: np.concatenate(of) for ridge, of in found.items()}
-    right = {r: (p.argmax(axis=1) == labels[seen]).mean() for r, p in codes.items()}
-    ridge = min(r for r, share in right.items() if share >= max(right.values()) - 0.0025)
+    codes = {option: np.concatenate(of) for option, of in found.items()}
+    right = {o: float((p.argmax(axis=1) == labels[seen]).mean()) for o, p in codes.items()}
+    usual, more = (max(right[power, ridge] for ridge in RIDGES) for power in POWERS)
+    power, most = (POWERS[1], more) if more >= usual + CLEARLY else (POWERS[0], usual)
+    ridge = min(ridge for ridge in RIDGES if right[power, ridge] >= most - 0.0025)
     if not everything:
-        return ridge, codes[ridge], None
-    return ridge, codes[ridge][np.argsort(seen)], white
+        return ridge, power, codes[power, ridge], None
+    return ridge, power, codes[power, ridge][np.argsort(seen)], white
 
 
 def _balance(left_out: Floats) -> Floats:
@@ -285,6 +298,7 @@ def folds(labels: Ints, rng: np.random.Generator) -> Ints:
 def _codes(
     rows: Floats,
     whitening: Whitening,
+    relevance: Relevance,
     kept: _Views,
     coefficients: Floats,
     place: Ints,
@@ -297,7 +311,8 @@ def _codes(
     sums = np.empty((len(others), coefficients.shape[1]))
     for block in blocks_of(len(others)):
         some = others[block]
-        sums[block] = _Views(rows[some], white[some]).kernel(kept) @ coefficients
+        views = _Views(rows[some], relevance(white[some]))
+        sums[block] = views.kernel(kept) @ coefficients
     found = []
     for own in known:
         codes = np.empty((len(rows), coefficients.shape[1]))

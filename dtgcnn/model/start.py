@@ -36,6 +36,8 @@ def shapes_of(
     )
     shapes |= {"rows": (rows, input_dim), "coefficients": (rows, classes)}
     shapes |= {"code_scale": (), "code_norm": ()}
+    if "relevance" in host_arrays:
+        shapes["relevance"] = (input_dim, input_dim)
     return {**shapes, "projection": (input_dim + classes, output_dim)}
 
 
@@ -45,18 +47,20 @@ class Start:
 
     ``s = unit(W (x − μ))`` is the row, whitened within its classes (Hatch et al. 2006), and
     ``p = Σ_j k_j A_j`` its class code, by kernel ridge regression over rows x_j with
-    ``k_j = ½ exp(2 (x·x_j − 1)) + ½ exp(2 (s·s_j − 1))``. A row unlike any class has a small
-    ``‖p‖`` and falls back to ``s``. V are leading eigenvectors.
+    ``k_j = ½ exp(2 (x·x_j − 1)) + ½ exp(2 (t·t_j − 1))`` and ``t = unit(Ω s)``: directions that
+    tell classes apart count for more. A row unlike any class has a small ``‖p‖`` and falls back to
+    ``s``. V are leading eigenvectors.
 
     Args:
         arrays: on the device: ``mean`` (D,), ``whitening`` (D, D) and ``projection``; and where
-            there are class codes ``rows`` (M, D), ``coefficients`` (M, C), and of shape ()
-            ``code_scale``, β / c², and ``code_norm``, c.
-        white_rows: (M, D), those rows whitened, which ``of`` makes; None without class codes.
+            there are class codes ``rows`` (M, D), ``coefficients`` (M, C), ``relevance`` (D, D),
+            Ω, the identity where it is not there, and of shape () ``code_scale``, β / c², and
+            ``code_norm``, c.
+        weighed_rows: (M, D), t_j of those rows, which ``of`` makes; None without class codes.
     """
 
     arrays: Tree
-    white_rows: Array | None = None
+    weighed_rows: Array | None = None
 
     @classmethod
     def of(cls, ops: ArrayOps, host_arrays: dict[str, HostArray]) -> Start:
@@ -66,6 +70,8 @@ class Start:
             return cls(arrays)
         white = (arrays["rows"] - arrays["mean"]) @ arrays["whitening"]
         white = numerics.l2_normalize(ops, white)
+        if "relevance" in arrays:
+            white = numerics.l2_normalize(ops, white @ arrays["relevance"])
         ops.evaluate(white)  # what is put off, another thread cannot compute
         return cls(arrays, white)
 
@@ -80,7 +86,7 @@ class Start:
     @property
     def has_codes(self) -> bool:
         """Whether there is a class code."""
-        return self.white_rows is not None
+        return self.weighed_rows is not None
 
     def __call__(self, ops: ArrayOps, x: Array, *, by_rows: bool = False) -> tuple[Array, Array]:
         """Of unit rows ``x`` (N, D) the embedding (N, output_dim), at unit length, and the gate
@@ -103,9 +109,11 @@ class Start:
         white = numerics.l2_normalize(ops, product(x - own["mean"], own["whitening"]))
         gate = ops.zeros((x.shape[0], 1)) + 1.0
         if self.has_codes:
-            kernel = ops.zeros(())
-            assert self.white_rows is not None
-            for a, b in ((x, own["rows"]), (white, self.white_rows)):
+            weighed, kernel = white, ops.zeros(())
+            if "relevance" in own:
+                weighed = numerics.l2_normalize(ops, product(white, own["relevance"]))
+            assert self.weighed_rows is not None
+            for a, b in ((x, own["rows"]), (weighed, self.weighed_rows)):
                 cosines = product(a, ops.permute_dims(b, (1, 0)))
                 kernel = kernel + 0.5 * ops.exp(2.0 * (cosines - 1.0))
             codes = _summed(ops, kernel, own["coefficients"], by_rows)

@@ -34,14 +34,17 @@ def by_formula(arrays: dict[str, Any], x: Any) -> tuple[Any, Any]:
     own = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     out, gates = [], []
     known = own.get("rows", np.zeros((0, 12)))
-    views = list(zip(known, unit((known - own["mean"]) @ own["whitening"]), strict=True))
+    relevance = own.get("relevance", np.eye(len(own["mean"])))
+    told = unit(unit((known - own["mean"]) @ own["whitening"]) @ relevance)
+    views = list(zip(known, told, strict=True))
     for row in unit(x):
         s = unit((row - own["mean"])[None] @ own["whitening"])[0]
         gate = 1.0
         if "rows" in own:
+            t = unit((s @ relevance)[None])[0]
             kernel = [
-                0.5 * np.exp(2.0 * (row @ other - 1.0)) + 0.5 * np.exp(2.0 * (s @ white - 1.0))
-                for other, white in views
+                0.5 * np.exp(2.0 * (row @ other - 1.0)) + 0.5 * np.exp(2.0 * (t @ weighed - 1.0))
+                for other, weighed in views
             ]
             p = sum(k * a for k, a in zip(kernel, own["coefficients"], strict=True))
             norm = float(np.sqrt((p**2).sum()))
@@ -135,7 +138,8 @@ def test_classes_are_weighed_by_their_left_out_codes(data: Any) -> None:
     found = fit_closed_form(x, labels, 8)
     assert found.ridge is not None
     white = unit((unit(x) - found.arrays["mean"]) @ found.arrays["whitening"])
-    kernel = 0.5 * sum(np.exp(2.0 * (v @ v.T - 1.0)) for v in (unit(x), white))
+    views = unit(x), unit(white @ found.arrays["relevance"])
+    kernel = 0.5 * sum(np.exp(2.0 * (v @ v.T - 1.0)) for v in views)
     ridged = kernel + found.ridge * np.eye(len(x))
     targets = np.eye(labels.max() + 1)[labels] - 1.0 / (labels.max() + 1)
     left_out = np.empty_like(targets)
@@ -374,6 +378,7 @@ def test_which_arrays_are_saved(tmp_path: Path) -> None:
         "start.whitening": (12, 12),
         "start.rows": (rows, 12),
         "start.coefficients": (rows, 4),
+        "start.relevance": (12, 12),
         "start.code_scale": (),
         "start.code_norm": (),
         "start.projection": (16, 8),
@@ -423,6 +428,21 @@ def test_a_model_of_an_earlier_release_is_as_it_was(backend: str, tmp_path: Path
     assert np.isfinite(back.encode(NEW)).all()
 
 
+def test_a_start_without_a_relevance_counts_all_directions_alike(
+    backend: str, tmp_path: Path
+) -> None:
+    """So had models of earlier releases."""
+    folder = trained(backend, propagation_hops=0, graph_self_weight=1.0).save(tmp_path / "m")
+    rewrite(folder, lambda arrays, _: arrays.pop("start.relevance"))
+    back = DTGCNN.load(folder, backend=backend)
+    found, ops = host(back), back.ops
+    assert back.start is not None
+    z, _ = back.start(ops, ops.asarray(unit(NEW).astype(np.float32)))
+    np.testing.assert_allclose(ops.to_numpy(z), by_formula(found, NEW)[0], atol=1e-5)
+    again = DTGCNN.load(back.save(tmp_path / "n"), backend=backend)
+    np.testing.assert_array_equal(again.encode(NEW), back.encode(NEW))
+
+
 def test_a_model_of_an_earlier_release_has_its_own_width(tmp_path: Path) -> None:
     """Its defaults were written down with it."""
     model = DTGCNN(backend="numpy", **{**PLAIN, "graph_self_weight": None})
@@ -446,7 +466,10 @@ def test_an_array_of_the_start_that_is_missing_is_named(name: str, tmp_path: Pat
 
 @pytest.mark.parametrize(
     "name",
-    [*(f"start.{n}" for n in ARRAYS), "bank.gate", "bank.states.0", "bank.hops.0", "bank.hops.1"],
+    [
+        *(f"start.{n}" for n in (*ARRAYS, "relevance")),
+        *("bank.gate", "bank.states.0", "bank.hops.0", "bank.hops.1"),
+    ],
 )
 def test_an_array_of_the_start_with_another_shape_is_named(name: str, tmp_path: Path) -> None:
     folder = trained(propagation_hops=2).save(tmp_path / "m")

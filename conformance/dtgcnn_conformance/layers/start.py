@@ -33,6 +33,7 @@ ARRAYS: dict[str, HostArray] = {
     "whitening": normal(WIDTH, WIDTH, seed=33),
     "rows": single(unit(normal(ROWS, WIDTH, seed=34))),
     "coefficients": normal(ROWS, CLASSES, seed=35),
+    "relevance": normal(WIDTH, WIDTH, seed=39),
     "projection": normal(WIDTH + CLASSES, OUT, seed=36),
     "code_scale": np.array(0.75),
     "code_norm": np.array(1.25),
@@ -53,10 +54,16 @@ def whitened(x: HostArray, arrays: dict[str, HostArray]) -> HostArray:
     return unit((x - arrays["mean"]) @ arrays["whitening"])
 
 
+def weighed(x: HostArray, arrays: dict[str, HostArray]) -> HostArray:
+    """``t = unit(Ω s)`` of each row; Ω is the identity where it is not there."""
+    white = whitened(x, arrays)
+    return unit(white @ arrays["relevance"]) if "relevance" in arrays else white
+
+
 def codes_of(x: HostArray, arrays: dict[str, HostArray]) -> HostArray:
-    """``p = Σ_j k_j A_j``, ``k_j = ½ exp(2 (x·x_j − 1)) + ½ exp(2 (s·s_j − 1))``, of each row."""
+    """``p = Σ_j k_j A_j``, ``k_j = ½ exp(2 (x·x_j − 1)) + ½ exp(2 (t·t_j − 1))``, of each row."""
     rows, kernel = arrays["rows"], np.zeros((len(x), len(arrays["rows"])))
-    for a, b in ((x, rows), (whitened(x, arrays), whitened(rows, arrays))):
+    for a, b in ((x, rows), (weighed(x, arrays), weighed(rows, arrays))):
         kernel += 0.5 * np.exp(2.0 * (a @ b.T - 1.0))
     codes: HostArray = kernel @ arrays["coefficients"]
     return codes
@@ -85,6 +92,16 @@ def start_by_definition(probe: Probe) -> None:
             what = f"a start of {len(x)} rows, by_rows={by_rows}"
             probe.values(what, z, expected)
             probe.values(f"gates of {what}", gates, wanted)
+
+
+@check("layers")
+def start_without_relevance(probe: Probe) -> None:
+    """Without a relevance all directions of whitened rows count alike."""
+    arrays = {name: array for name, array in ARRAYS.items() if name != "relevance"}
+    z, gates = start_of(probe.ops, arrays)(probe.ops, probe.array(X))
+    expected, wanted = by_definition(X, arrays)
+    probe.values("a start without a relevance", z, expected)
+    probe.values("its gates", gates, wanted)
 
 
 @check("layers")

@@ -37,7 +37,19 @@ in_the_core(
             (
                 "the kernel of whitened rows alone",
                 '(x, own["rows"])',
-                "(white, self.white_rows)",
+                "(weighed, self.weighed_rows)",
+                "layers/start_by_definition",
+            ),
+            (
+                "the relevance of the rows asked for alone",
+                'white = numerics.l2_normalize(ops, white @ arrays["relevance"])',
+                "pass",
+                "layers/start_by_definition",
+            ),
+            (
+                "weighed rows keep their length",
+                'numerics.l2_normalize(ops, product(white, own["relevance"]))',
+                'product(white, own["relevance"])',
                 "layers/start_by_definition",
             ),
             (
