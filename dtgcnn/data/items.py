@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .classes import consistent, names_in_order
 from .reading.equality import components
-from .reading.inputs import in_single
+from .reading.inputs import in_single, unmasked
 from .reading.raw import UNLABELLED, FloatArray, IntArray, Kind, RawData, listed, unread
 from .reading.source import Source
 
@@ -123,7 +123,7 @@ class Items:
         """
         source = Source(f"{self.source}: targets")
         try:
-            values = in_single(np.asarray(targets))
+            values = in_single(unmasked(np.asanyarray(targets)))
         except (TypeError, ValueError) as error:
             raise source.error(f"must be numbers: {error}") from None
         if values.shape != (self.num_items,):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dtgcnn import DTGCNN
 from dtgcnn.data import TripletDataset, TripletLoader, load_sample, sample_path
 from dtgcnn.errors import DataError
 
@@ -345,3 +346,19 @@ def test_the_sample_can_be_trained_on() -> None:
     train, validation = dataset.create_dataloaders()
     assert not texts_of(train) & texts_of(validation)
     assert {"train", "test"} <= set(dataset.splits or [])
+
+
+def test_what_a_mask_hides_is_not_known() -> None:
+    x, y = np.ones((6, 3), np.float32), [0, 1] * 3
+    hidden = np.ma.masked_array(x, np.eye(6, 3, -4, bool))
+    assert TripletDataset.from_arrays(np.ma.masked_array(x), y).num_items == 6
+    with pytest.raises(DataError, match=r"row 4 .*'x': must be finite in float32"):
+        TripletDataset.from_arrays(hidden, y)
+    with pytest.raises(DataError, match=r"row 4 .*'x': must be finite in float32"):
+        TripletDataset.from_table({"x": hidden, "y": y})
+    model = DTGCNN(input_dim=3, hidden_dims=[4], output_dim=2, backend="numpy")
+    with pytest.raises(ValueError, match="x must be finite; row 4 holds nan"):
+        model.vectors(hidden)
+    dataset = TripletDataset.from_arrays(x, y)
+    dataset.set_targets(np.ma.masked_array(y, [i == 2 for i in range(6)]))
+    np.testing.assert_array_equal(dataset.targets, [0, 1, np.nan, 1, 0, 1])

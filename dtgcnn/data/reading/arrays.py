@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .inputs import unmasked
 from .raw import (
     UNLABELLED,
     FloatArray,
@@ -154,6 +155,7 @@ def as_features(source: Source, name: str, array: object, owned: bool = False) -
         raise source.error(
             f"must have the shape (N, D), both at least 1, received {array.shape}", field=name
         )
+    array = unmasked(array)
     with np.errstate(over="ignore", invalid="ignore"):
         features = np.ascontiguousarray(array, dtype=np.float32)
         if np.may_share_memory(features, array) and not (owned and features.flags.writeable):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .inputs import unmasked
 from .raw import Record
 from .source import Source, shorten
 
@@ -70,7 +71,7 @@ def _columns(source: Source, table: Any) -> dict[str, Any]:
 def _values(source: Source, name: str, column: Any) -> Any:
     """The values of a column, as Python has them; of an array of rows, the rows."""
     if isinstance(column, np.ndarray) and column.ndim > 1:
-        return list(column)
+        return list(unmasked(column))
     for method in ("to_pylist", "to_list", "tolist"):
         if hasattr(column, method):
             return getattr(column, method)()

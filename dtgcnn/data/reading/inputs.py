@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["as_inputs", "in_single", "texts_of"]
+__all__ = ["as_inputs", "in_single", "texts_of", "unmasked"]
 
 
 def texts_of(x: Any) -> list[str] | None:
@@ -48,7 +48,7 @@ def as_inputs(x: Any) -> list[str] | NDArray[Any]:
         ValueError: it is neither.
     """
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
-        return x
+        return unmasked(x)
     texts = texts_of(x)
     if texts is not None:
         return texts
@@ -64,6 +64,14 @@ def as_inputs(x: Any) -> list[str] | NDArray[Any]:
             f"x must be an array of vectors or a list of texts, received {type(x).__name__}"
         )
     return rows
+
+
+def unmasked(array: NDArray[Any]) -> NDArray[Any]:
+    """``array``, NaN where NumPy's mask hides a number."""
+    if not np.ma.is_masked(array):
+        return array
+    kept: NDArray[Any] = np.where(np.ma.getmaskarray(array), np.nan, np.ma.getdata(array))
+    return kept
 
 
 def in_single(array: NDArray[Any]) -> NDArray[np.float32]:
