@@ -62,10 +62,9 @@ def without_gate() -> Iterator[None]:
 
     def unweighted(self: Start, ops: Any, x: Any, by_rows: bool) -> Any:
         own = self.arrays
-        white = unit((x - own["mean"]) @ own["whitening"])
-        rows: Any = self.weighed_rows
-        near = (x @ own["rows"].T, unit(white @ own["relevance"]) @ rows.T)
-        kernel = sum(0.5 * np.exp(2.0 * (cosines - 1.0)) for cosines in near)
+        white: Any = self._whitened(ops, x)
+        near = zip(self._views(ops, x, white), self.known, strict=True)
+        kernel = sum(0.5 * np.exp(2.0 * (a @ b.T - 1.0)) for a, b in near)
         codes = flat(kernel @ own["coefficients"], own["code_scale"])
         z = unit(np.concatenate([white, codes], axis=1) @ own["projection"])
         return z.astype(np.float32), np.ones((len(x), 1), np.float32)

@@ -18,7 +18,7 @@ from .kernel_ridge import (
     kernel_type,
     ridge_regression,
 )
-from .linear_maps import Relevance, UnitRows, Whitening, discriminants, leading, unit
+from .linear_maps import UnitRows, Weighing, Whitening, discriminants, leading, unit
 
 __all__ = ["ClosedForm", "fit_closed_form"]
 
@@ -120,9 +120,9 @@ def fit_closed_form(
             projection = leading(whitening(rows[some]), output_dim)
         return ClosedForm(_single({**arrays, "projection": projection}))
     ridge, power, unseen, unseen_white = calibrated
-    (relevance,) = Relevance.of(rows, labels, whitening, [power])
+    (weighing,) = Weighing.of(rows, labels, whitening, [power])
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
-    kept = _Views.of(rows, chosen, whitening, relevance)
+    kept = _Views.of(rows, chosen, weighing)
     classes = int(labels.max()) + 1
     targets = class_targets(labels[chosen], classes)
     give_freed_memory_back()
@@ -138,11 +138,11 @@ def fit_closed_form(
     norm = _usual_norm(unseen)
     scale = code_weight / norm**2
     some = sample_evenly(labels, SPREAD_ROWS, rng)
-    given = (whitening, relevance, kept, coefficients)
+    given = (weighing, kept, coefficients)
     white, (codes,) = _codes(rows[some], *given, place[some], [own])
     projection = leading(unit(_joined(white, codes, scale)), output_dim)
-    arrays |= {"rows": kept.rows, "coefficients": coefficients, "projection": projection}
-    arrays["relevance"] = relevance.matrix
+    arrays |= {"rows": rows[chosen], "coefficients": coefficients, "projection": projection}
+    arrays |= {"row_relevance": weighing.row.matrix, "white_relevance": weighing.white.matrix}
     arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
     places = chosen if unseen_white is None else np.arange(len(rows))
     started, left_out = (_empty(count, output_dim) for count in (len(rows), len(places)))
@@ -166,32 +166,31 @@ def fit_closed_form(
 
 
 class _Views(NamedTuple):
-    """Rows at unit length, and whitened and weighed."""
+    """Rows at unit length and whitened rows, both weighed."""
 
-    rows: Real
-    weighed: Real
+    row: Real
+    white: Real
 
     @classmethod
-    def of(cls, rows: UnitRows, places: Ints, whitening: Whitening, relevance: Relevance) -> _Views:
+    def of(cls, rows: UnitRows, places: Ints, weighing: Weighing) -> _Views:
         """Those of some rows, in the precision of a kernel of so many."""
         shape = (len(places), rows.shape[1])
-        own, weighed = (np.empty(shape, kernel_type(len(places))) for _ in range(2))
+        views = cls(*(np.empty(shape, kernel_type(len(places))) for _ in range(2)))
         for block in blocks_of(len(places)):
-            some = rows[places[block]]
-            own[block], weighed[block] = some, relevance(whitening(some))
-        return cls(own, weighed)
+            views.row[block], views.white[block] = weighing(rows[places[block]])
+        return views
 
     def kernel(self, other: _Views) -> Real:
         """The mean over both views of ``exp(2 (a·b − 1))``, in the precision of the other."""
-        total: Real = kernel(self.rows, other.rows)
-        total += kernel(self.weighed, other.weighed)
+        total: Real = kernel(self.row, other.row)
+        total += kernel(self.white, other.white)
         total *= 0.5
         return total
 
     def own_kernel(self) -> Real:
         """That of the rows among each other."""
-        count = len(self.rows)
-        out = np.empty((count, count), self.rows.dtype)
+        count = len(self.row)
+        out = np.empty((count, count), self.row.dtype)
         for rows in blocks_of(count):
             block, before = (_Views(*(v[of] for v in self)) for of in (rows, slice(rows.stop)))
             out[rows, : rows.stop] = block.kernel(before)
@@ -250,9 +249,9 @@ def _calibrated(
         if everything:
             white[held] = whitening(rows[held])
         targets = class_targets(labels[rest], classes)
-        given = Relevance.of(rows[rest], labels[rest], whitening, POWERS)
-        for power, relevance in zip(POWERS, given, strict=True):
-            fitted, asked = (_Views.of(rows, some, whitening, relevance) for some in (rest, held))
+        given = Weighing.of(rows[rest], labels[rest], whitening, POWERS)
+        for power, weighing in zip(POWERS, given, strict=True):
+            fitted, asked = (_Views.of(rows, some, weighing) for some in (rest, held))
             k, among = asked.kernel(fitted), fitted.own_kernel()
             scratch = np.empty_like(among)
             for ridge in RIDGES:
@@ -297,8 +296,7 @@ def folds(labels: Ints, rng: np.random.Generator) -> Ints:
 
 def _codes(
     rows: Floats,
-    whitening: Whitening,
-    relevance: Relevance,
+    weighing: Weighing,
     kept: _Views,
     coefficients: Floats,
     place: Ints,
@@ -306,12 +304,12 @@ def _codes(
 ) -> tuple[Floats, list[Floats]]:
     """Rows whitened, and their codes as often as there are ``known`` ones: ``known[place]`` where
     ``place`` is not negative, the kernel's where it is."""
-    white, here = whitening(rows), place >= 0
+    white, here = weighing.whitening(rows), place >= 0
     others = np.flatnonzero(~here)
     sums = np.empty((len(others), coefficients.shape[1]))
     for block in blocks_of(len(others)):
         some = others[block]
-        views = _Views(rows[some], relevance(white[some]))
+        views = _Views(weighing.row(rows[some]), weighing.white(white[some]))
         sums[block] = views.kernel(kept) @ coefficients
     found = []
     for own in known:

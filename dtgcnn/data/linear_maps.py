@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 __all__ = [
-    "Relevance",
+    "Weighing",
     "Whitening",
     "discriminants",
     "leading",
@@ -62,31 +63,52 @@ class Whitening:
 
 @dataclass(frozen=True)
 class Relevance:
-    """``unit(Ω s)`` of whitened rows s: directions that tell classes apart count for more, as by a
-    relevance matrix (Schneider, Biehl & Hammer 2009, "Adaptive relevance matrices in learning
-    vector quantization"), here in closed form.
+    """``unit(Ω v)`` of rows v: directions that tell classes apart count for more, as by a relevance
+    matrix (Schneider, Biehl & Hammer 2009, "Adaptive relevance matrices in learning vector
+    quantization"), here in closed form.
 
-    ``Ω = (B / b₁ + f I)^p``, ``B = Σ_c n_c m_c m_cᵀ`` of the classes' means m_c and numbers of rows
-    n_c, b₁ its largest eigenvalue and f = 0.1. Whitened rows have the same spread within classes in
-    all directions, as far as that is known, so that B orders them as Fisher's discriminants do.
+    ``Ω = (B / b₁ + f I)^p``, ``B = Σ_c n_c (m_c − m)(m_c − m)ᵀ`` of the mean m_c of the n_c rows of
+    class c and the mean m of all, b₁ its largest eigenvalue and f = 0.1.
     """
 
     matrix: Floats
 
     @classmethod
-    def of(
-        cls, rows: Floats | UnitRows, labels: Ints, whitening: Whitening, powers: Sequence[float]
-    ) -> list[Relevance]:
-        """Those of rows and their classes, by each p of ``powers``."""
-        sums = _class_sums(rows, labels, whitening)
-        means = sums / np.sqrt(np.maximum(np.bincount(labels), 1))[:, None]
+    def of(cls, sums: Floats, counts: Ints, power: float) -> Relevance:
+        """That of the sums (C, D) of classes' rows and the numbers (C,) of these."""
+        means = sums / np.maximum(counts, 1)[:, None] - sums.sum(axis=0) / counts.sum()
+        means *= np.sqrt(counts)[:, None]
         values, vectors = np.linalg.eigh(means.T @ means)
         shares = np.maximum(values / max(values[-1], np.finfo(float).tiny), 0.0) + LEAST_RELEVANCE
-        return [cls((vectors * shares**power) @ vectors.T) for power in powers]
+        return cls((vectors * shares**power) @ vectors.T)
 
-    def __call__(self, white: Floats) -> Floats:
-        """(N, D) whitened rows, weighed and at unit length."""
-        return _made_unit(white @ self.matrix)
+    def __call__(self, rows: Floats) -> Floats:
+        """(N, D) rows, weighed and at unit length."""
+        return _made_unit(rows @ self.matrix)
+
+
+class Weighing(NamedTuple):
+    """Both views that classes are told by: rows at unit length and whitened rows, each weighed by
+    its own relevance."""
+
+    whitening: Whitening
+    row: Relevance
+    white: Relevance
+
+    @classmethod
+    def of(
+        cls, rows: Floats | UnitRows, labels: Ints, whitening: Whitening, powers: Sequence[float]
+    ) -> list[Weighing]:
+        """Those of rows and their classes, by each p of ``powers``."""
+        counts = np.bincount(labels)
+        sums = [_class_sums(rows, labels), _class_sums(rows, labels, whitening)]
+        return [
+            cls(whitening, *(Relevance.of(of, counts, power) for of in sums)) for power in powers
+        ]
+
+    def __call__(self, rows: Floats) -> tuple[Floats, Floats]:
+        """Both views of rows (N, D)."""
+        return self.row(rows), self.white(self.whitening(rows))
 
 
 def unit(x: Floats) -> Floats:

@@ -17,6 +17,8 @@ hundred times the code, so one sum of 10,000 terms would keep no more of it than
 
 
 _CODES = ("rows", "coefficients", "code_scale", "code_norm")
+_RELEVANCE = ("row_relevance", "white_relevance")
+"""Which models of earlier releases do not have: to them all directions count alike."""
 
 
 def shapes_of(
@@ -36,8 +38,8 @@ def shapes_of(
     )
     shapes |= {"rows": (rows, input_dim), "coefficients": (rows, classes)}
     shapes |= {"code_scale": (), "code_norm": ()}
-    if "relevance" in host_arrays:
-        shapes["relevance"] = (input_dim, input_dim)
+    if host_arrays.keys() & set(_RELEVANCE):
+        shapes |= dict.fromkeys(_RELEVANCE, (input_dim, input_dim))
     return {**shapes, "projection": (input_dim + classes, output_dim)}
 
 
@@ -47,20 +49,20 @@ class Start:
 
     ``s = unit(W (x − μ))`` is the row, whitened within its classes (Hatch et al. 2006), and
     ``p = Σ_j k_j A_j`` its class code, by kernel ridge regression over rows x_j with
-    ``k_j = ½ exp(2 (x·x_j − 1)) + ½ exp(2 (t·t_j − 1))`` and ``t = unit(Ω s)``: directions that
-    tell classes apart count for more. A row unlike any class has a small ``‖p‖`` and falls back to
-    ``s``. V are leading eigenvectors.
+    ``k_j = ½ exp(2 (t·t_j − 1)) + ½ exp(2 (u·u_j − 1))``, ``t = unit(Ω x)``, ``u = unit(Ω' s)``:
+    directions that tell classes apart count for more. A row unlike any class has a small ``‖p‖``
+    and falls back to ``s``. V are leading eigenvectors.
 
     Args:
         arrays: on the device: ``mean`` (D,), ``whitening`` (D, D) and ``projection``; and where
-            there are class codes ``rows`` (M, D), ``coefficients`` (M, C), ``relevance`` (D, D),
-            Ω, the identity where it is not there, and of shape () ``code_scale``, β / c², and
+            there are class codes ``rows`` (M, D), ``coefficients`` (M, C), ``row_relevance`` and
+            ``white_relevance`` (D, D), Ω and Ω', and of shape () ``code_scale``, β / c², and
             ``code_norm``, c.
-        weighed_rows: (M, D), t_j of those rows, which ``of`` makes; None without class codes.
+        known: (M, D) each, t_j and u_j of those rows, which ``of`` makes; none without class codes.
     """
 
     arrays: Tree
-    weighed_rows: Array | None = None
+    known: tuple[Array, ...] = ()
 
     @classmethod
     def of(cls, ops: ArrayOps, host_arrays: dict[str, HostArray]) -> Start:
@@ -68,12 +70,10 @@ class Start:
         arrays = {name: ops.asarray(array) for name, array in host_arrays.items()}
         if "rows" not in arrays:
             return cls(arrays)
-        white = (arrays["rows"] - arrays["mean"]) @ arrays["whitening"]
-        white = numerics.l2_normalize(ops, white)
-        if "relevance" in arrays:
-            white = numerics.l2_normalize(ops, white @ arrays["relevance"])
-        ops.evaluate(white)  # what is put off, another thread cannot compute
-        return cls(arrays, white)
+        start = cls(arrays)
+        known = start._views(ops, arrays["rows"], start._whitened(ops, arrays["rows"]))
+        ops.evaluate(*known)  # what is put off, another thread cannot compute
+        return cls(arrays, known)
 
     def equals(self, ops: ArrayOps, host_arrays: dict[str, HostArray]) -> bool:
         """Whether it is the start of these host arrays, bit for bit."""
@@ -86,7 +86,7 @@ class Start:
     @property
     def has_codes(self) -> bool:
         """Whether there is a class code."""
-        return self.weighed_rows is not None
+        return len(self.known) > 0
 
     def __call__(self, ops: ArrayOps, x: Array, *, by_rows: bool = False) -> tuple[Array, Array]:
         """Of unit rows ``x`` (N, D) the embedding (N, output_dim), at unit length, and the gate
@@ -102,19 +102,12 @@ class Start:
         return ops.concat([z for z, _ in blocks]), ops.concat([gate for _, gate in blocks])
 
     def _block(self, ops: ArrayOps, x: Array, by_rows: bool) -> tuple[Array, Array]:
-        def product(a: Array, b: Array) -> Array:
-            return _product(ops, a, b, by_rows)
-
-        own = self.arrays
-        white = numerics.l2_normalize(ops, product(x - own["mean"], own["whitening"]))
+        own, white = self.arrays, self._whitened(ops, x, by_rows)
         gate = ops.zeros((x.shape[0], 1)) + 1.0
         if self.has_codes:
-            weighed, kernel = white, ops.zeros(())
-            if "relevance" in own:
-                weighed = numerics.l2_normalize(ops, product(white, own["relevance"]))
-            assert self.weighed_rows is not None
-            for a, b in ((x, own["rows"]), (weighed, self.weighed_rows)):
-                cosines = product(a, ops.permute_dims(b, (1, 0)))
+            kernel = ops.zeros(())
+            for a, b in zip(self._views(ops, x, white, by_rows), self.known, strict=True):
+                cosines = _product(ops, a, ops.permute_dims(b, (1, 0)), by_rows)
                 kernel = kernel + 0.5 * ops.exp(2.0 * (cosines - 1.0))
             codes = _summed(ops, kernel, own["coefficients"], by_rows)
             norms = ops.sqrt(ops.sum(codes * codes, axis=1, keepdims=True))
@@ -122,7 +115,25 @@ class Start:
             share = ops.where(share > 1.0, 1.0, share)
             gate = (share * share) * (share * share)
             white = ops.concat([white, codes * (norms * own["code_scale"])], axis=1)
-        return numerics.l2_normalize(ops, product(white, own["projection"])), gate
+        return numerics.l2_normalize(ops, _product(ops, white, own["projection"], by_rows)), gate
+
+    def _whitened(self, ops: ArrayOps, x: Array, by_rows: bool = False) -> Array:
+        """``s`` of rows ``x``."""
+        own = self.arrays
+        white = _product(ops, x - own["mean"], own["whitening"], by_rows)
+        return numerics.l2_normalize(ops, white)
+
+    def _views(
+        self, ops: ArrayOps, x: Array, white: Array, by_rows: bool = False
+    ) -> tuple[Array, Array]:
+        """``t`` and ``u`` of rows ``x`` that are ``white`` when whitened."""
+
+        def weighed(view: Array, name: str) -> Array:
+            if name not in self.arrays:
+                return view
+            return numerics.l2_normalize(ops, _product(ops, view, self.arrays[name], by_rows))
+
+        return weighed(x, _RELEVANCE[0]), weighed(white, _RELEVANCE[1])
 
 
 def _product(ops: ArrayOps, a: Array, b: Array, by_rows: bool) -> Array:

@@ -53,18 +53,18 @@ def by_hand(x: Any, labels: Any) -> Any:
     return unit((rows - rows.mean(0)) @ np.linalg.cholesky(np.linalg.inv(shrunk)))
 
 
-def relevance(white: Any, labels: Any, power: float) -> Any:
-    """``(B / b₁ + f I)^p`` of the scatter of class means, a row of which at a time."""
-    between = np.zeros((white.shape[1],) * 2)
+def relevance(rows: Any, labels: Any, power: float) -> Any:
+    """``(B / b₁ + f I)^p`` of the scatter of class means, a class at a time."""
+    between = np.zeros((rows.shape[1],) * 2)
     for c in set(labels.tolist()):
-        mean = white[labels == c].mean(0)
-        between += (labels == c).sum() * np.outer(mean, mean)
+        apart = rows[labels == c].mean(0) - rows.mean(0)
+        between += (labels == c).sum() * np.outer(apart, apart)
     shares = between / np.linalg.eigvalsh(between).max() + 0.1 * np.eye(len(between))
     return scipy.linalg.fractional_matrix_power(shares, power).real
 
 
 def kernel(a: Any, b: Any) -> Any:
-    """The mean over both views of ``exp(2 (a·b − 1))``; ``a`` and ``b`` are (rows, weighed)."""
+    """The mean over both views of ``exp(2 (a·b − 1))``; ``a`` and ``b`` are pairs of them."""
     return sum(np.exp(2.0 * (one @ two.T - 1.0)) for one, two in zip(a, b, strict=True)) / 2.0
 
 
@@ -93,9 +93,10 @@ def weights(fitted: Any, labels: Any, ridge: float) -> Any:
 
 
 def views_of(x: Any, found: Any) -> Any:
-    """Rows at unit length and, by the arrays that were found, whitened and weighed."""
-    rows, matrix = unit(x.astype(np.float64)), found.arrays["relevance"].astype(np.float64)
-    return rows, unit(white_of(x, found) @ matrix)
+    """Rows at unit length and whitened, both weighed by the arrays that were found."""
+    rows, white = unit(x.astype(np.float64)), white_of(x, found)
+    by_row, by_white = (found.arrays[f"{name}_relevance"] for name in ("row", "white"))
+    return unit(rows @ by_row), unit(white @ by_white)
 
 
 def white_of(x: Any, found: Any) -> Any:
@@ -137,7 +138,7 @@ def cross_fitted(
         root = vectors @ np.diag(values**-0.5) @ vectors.T
         own = unit((rows - rows[rest].mean(0)) @ root)
         white[held] = own[held]
-        both = rows, unit(own @ relevance(own[rest], labels[rest], power))
+        both = [unit(v @ relevance(v[rest], labels[rest], power)) for v in (rows, own)]
         codes[held] = predicted(some(both, rest), labels[rest], ridge, some(both, held), classes)
     return white, codes
 
@@ -195,11 +196,12 @@ def test_rows_are_weighed_by_the_scatter_of_class_means() -> None:
     x, labels = data()
     found = fit_closed_form(x, labels, OUTPUT)
     assert found.power in closed_form.POWERS
-    expected = relevance(white_of(x, found), labels, found.power)
-    np.testing.assert_allclose(found.arrays["relevance"], expected, atol=1e-6)
-    values = np.linalg.eigvalsh(expected)
-    assert values.min() == pytest.approx(0.1**found.power), "of directions without classes"
-    assert values.max() == pytest.approx(1.1**found.power)
+    for name, rows in (("row", unit(x.astype(np.float64))), ("white", white_of(x, found))):
+        expected = relevance(rows, labels, found.power)
+        np.testing.assert_allclose(found.arrays[f"{name}_relevance"], expected, atol=1e-6)
+        values = np.linalg.eigvalsh(expected)
+        assert values.min() == pytest.approx(0.1**found.power), "of directions without classes"
+        assert values.max() == pytest.approx(1.1**found.power)
 
 
 def test_class_codes_are_kernel_ridge_regression() -> None:
@@ -276,8 +278,8 @@ def test_rows_beyond_the_kernels_have_their_plain_codes(monkeypatch: pytest.Monk
     found = fit_closed_form(x, labels, OUTPUT)
     assert found.left_out is not None
     assert found.ridge is not None
-    views, kept = views_of(x, found), found.arrays["rows"].astype(np.float64)
-    places = [int(np.abs(views[0] - row).sum(1).argmin()) for row in kept]
+    views, rows = views_of(x, found), unit(x.astype(np.float64))
+    places = [int(np.abs(rows - row).sum(1).argmin()) for row in found.arrays["rows"]]
     assert len(set(places)) == 24
     assert np.bincount(labels[places]).tolist() == [8, 8, 8]
     others = np.setdiff1d(np.arange(len(x)), places)
@@ -428,7 +430,8 @@ def test_which_classes_have_codes(labels: Any, usable: bool) -> None:
     x = np.random.default_rng(0).normal(size=(len(labels), WIDTH)).astype(np.float32)
     found = fit_closed_form(x, labels, OUTPUT)
     names = {"mean", "whitening", "projection"}
-    codes = {"rows", "coefficients", "relevance", "code_scale", "code_norm"}
+    codes = {"rows", "coefficients", "row_relevance", "white_relevance"}
+    codes |= {"code_scale", "code_norm"}
     assert found.arrays.keys() == (names | codes if usable else names)
     assert (found.left_out is not None) == (found.ridge is not None) == usable
     assert all(np.isfinite(array).all() for array in found.arrays.values())

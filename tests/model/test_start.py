@@ -34,16 +34,17 @@ def by_formula(arrays: dict[str, Any], x: Any) -> tuple[Any, Any]:
     own = {name: np.asarray(array, np.float64) for name, array in arrays.items()}
     out, gates = [], []
     known = own.get("rows", np.zeros((0, 12)))
-    relevance = own.get("relevance", np.eye(len(own["mean"])))
-    told = unit(unit((known - own["mean"]) @ own["whitening"]) @ relevance)
-    views = list(zip(known, told, strict=True))
+    same = np.eye(len(own["mean"]))
+    of_row, of_white = (own.get(f"{name}_relevance", same) for name in ("row", "white"))
+    told = unit(unit((known - own["mean"]) @ own["whitening"]) @ of_white)
+    views = list(zip(unit(known @ of_row), told, strict=True))
     for row in unit(x):
         s = unit((row - own["mean"])[None] @ own["whitening"])[0]
         gate = 1.0
         if "rows" in own:
-            t = unit((s @ relevance)[None])[0]
+            t, u = unit((row @ of_row)[None])[0], unit((s @ of_white)[None])[0]
             kernel = [
-                0.5 * np.exp(2.0 * (row @ other - 1.0)) + 0.5 * np.exp(2.0 * (t @ weighed - 1.0))
+                0.5 * np.exp(2.0 * (t @ other - 1.0)) + 0.5 * np.exp(2.0 * (u @ weighed - 1.0))
                 for other, weighed in views
             ]
             p = sum(k * a for k, a in zip(kernel, own["coefficients"], strict=True))
@@ -138,7 +139,8 @@ def test_classes_are_weighed_by_their_left_out_codes(data: Any) -> None:
     found = fit_closed_form(x, labels, 8)
     assert found.ridge is not None
     white = unit((unit(x) - found.arrays["mean"]) @ found.arrays["whitening"])
-    views = unit(x), unit(white @ found.arrays["relevance"])
+    relevances = (found.arrays[f"{name}_relevance"] for name in ("row", "white"))
+    views = [unit(v @ matrix) for v, matrix in zip((unit(x), white), relevances, strict=True)]
     kernel = 0.5 * sum(np.exp(2.0 * (v @ v.T - 1.0)) for v in views)
     ridged = kernel + found.ridge * np.eye(len(x))
     targets = np.eye(labels.max() + 1)[labels] - 1.0 / (labels.max() + 1)
@@ -378,7 +380,8 @@ def test_which_arrays_are_saved(tmp_path: Path) -> None:
         "start.whitening": (12, 12),
         "start.rows": (rows, 12),
         "start.coefficients": (rows, 4),
-        "start.relevance": (12, 12),
+        "start.row_relevance": (12, 12),
+        "start.white_relevance": (12, 12),
         "start.code_scale": (),
         "start.code_norm": (),
         "start.projection": (16, 8),
@@ -433,7 +436,7 @@ def test_a_start_without_a_relevance_counts_all_directions_alike(
 ) -> None:
     """So had models of earlier releases."""
     folder = trained(backend, propagation_hops=0, graph_self_weight=1.0).save(tmp_path / "m")
-    rewrite(folder, lambda arrays, _: arrays.pop("start.relevance"))
+    rewrite(folder, lambda arrays, _: [arrays.pop(f"start.{name}") for name in RELEVANCE])
     back = DTGCNN.load(folder, backend=backend)
     found, ops = host(back), back.ops
     assert back.start is not None
@@ -452,10 +455,13 @@ def test_a_model_of_an_earlier_release_has_its_own_width(tmp_path: Path) -> None
     assert (back.output_dim, back.graph_self_weight) == (8, None)
 
 
+RELEVANCE = ("row_relevance", "white_relevance")
 ARRAYS = ("mean", "whitening", "rows", "coefficients", "code_scale", "code_norm", "projection")
 
 
-@pytest.mark.parametrize("name", [*(f"start.{n}" for n in ARRAYS), "bank.gate", "bank.states.0"])
+@pytest.mark.parametrize(
+    "name", [*(f"start.{n}" for n in (*ARRAYS, *RELEVANCE)), "bank.gate", "bank.states.0"]
+)
 def test_an_array_of_the_start_that_is_missing_is_named(name: str, tmp_path: Path) -> None:
     folder = trained().save(tmp_path / "m")
     rewrite(folder, lambda arrays, _: arrays.pop(name))
@@ -467,7 +473,7 @@ def test_an_array_of_the_start_that_is_missing_is_named(name: str, tmp_path: Pat
 @pytest.mark.parametrize(
     "name",
     [
-        *(f"start.{n}" for n in (*ARRAYS, "relevance")),
+        *(f"start.{n}" for n in (*ARRAYS, *RELEVANCE)),
         *("bank.gate", "bank.states.0", "bank.hops.0", "bank.hops.1"),
     ],
 )

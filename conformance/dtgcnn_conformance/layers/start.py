@@ -33,7 +33,8 @@ ARRAYS: dict[str, HostArray] = {
     "whitening": normal(WIDTH, WIDTH, seed=33),
     "rows": single(unit(normal(ROWS, WIDTH, seed=34))),
     "coefficients": normal(ROWS, CLASSES, seed=35),
-    "relevance": normal(WIDTH, WIDTH, seed=39),
+    "row_relevance": normal(WIDTH, WIDTH, seed=39),
+    "white_relevance": normal(WIDTH, WIDTH, seed=40),
     "projection": normal(WIDTH + CLASSES, OUT, seed=36),
     "code_scale": np.array(0.75),
     "code_norm": np.array(1.25),
@@ -54,16 +55,19 @@ def whitened(x: HostArray, arrays: dict[str, HostArray]) -> HostArray:
     return unit((x - arrays["mean"]) @ arrays["whitening"])
 
 
-def weighed(x: HostArray, arrays: dict[str, HostArray]) -> HostArray:
-    """``t = unit(Ω s)`` of each row; Ω is the identity where it is not there."""
+def views_of(x: HostArray, arrays: dict[str, HostArray]) -> tuple[HostArray, HostArray]:
+    """``t = unit(Ω x)`` and ``u = unit(Ω' s)`` of each row; Ω and Ω' are the identity where they
+    are not there."""
     white = whitened(x, arrays)
-    return unit(white @ arrays["relevance"]) if "relevance" in arrays else white
+    if "row_relevance" not in arrays:
+        return x, white
+    return unit(x @ arrays["row_relevance"]), unit(white @ arrays["white_relevance"])
 
 
 def codes_of(x: HostArray, arrays: dict[str, HostArray]) -> HostArray:
-    """``p = Σ_j k_j A_j``, ``k_j = ½ exp(2 (x·x_j − 1)) + ½ exp(2 (t·t_j − 1))``, of each row."""
+    """``p = Σ_j k_j A_j``, ``k_j = ½ exp(2 (t·t_j − 1)) + ½ exp(2 (u·u_j − 1))``, of each row."""
     rows, kernel = arrays["rows"], np.zeros((len(x), len(arrays["rows"])))
-    for a, b in ((x, rows), (weighed(x, arrays), weighed(rows, arrays))):
+    for a, b in zip(views_of(x, arrays), views_of(rows, arrays)):
         kernel += 0.5 * np.exp(2.0 * (a @ b.T - 1.0))
     codes: HostArray = kernel @ arrays["coefficients"]
     return codes
@@ -96,8 +100,8 @@ def start_by_definition(probe: Probe) -> None:
 
 @check("layers")
 def start_without_relevance(probe: Probe) -> None:
-    """Without a relevance all directions of whitened rows count alike."""
-    arrays = {name: array for name, array in ARRAYS.items() if name != "relevance"}
+    """Without a relevance all directions count alike."""
+    arrays = {name: array for name, array in ARRAYS.items() if "relevance" not in name}
     z, gates = start_of(probe.ops, arrays)(probe.ops, probe.array(X))
     expected, wanted = by_definition(X, arrays)
     probe.values("a start without a relevance", z, expected)

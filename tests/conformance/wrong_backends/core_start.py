@@ -20,36 +20,52 @@ in_the_core(
                 "layers/codes_of_many_rows",
             ),
         ],
-        "dtgcnn.model.start:Start._block": [
+        "dtgcnn.model.start:Start._whitened": [
             ("not centred", 'x - own["mean"]', "x", "layers/start_by_definition"),
             (
                 "whitened rows keep their length",
-                'numerics.l2_normalize(ops, product(x - own["mean"], own["whitening"]))',
-                'product(x - own["mean"], own["whitening"])',
+                "numerics.l2_normalize(ops, white)",
+                "white",
+                "layers/start_by_definition",
+            ),
+        ],
+        "dtgcnn.model.start:Start._views": [
+            (
+                "rows are not weighed",
+                "weighed(x, _RELEVANCE[0])",
+                "x",
                 "layers/start_by_definition",
             ),
             (
-                "a kernel of another width",
-                "2.0 * (cosines - 1.0)",
-                "(cosines - 1.0)",
+                "whitened rows are not weighed",
+                "weighed(white, _RELEVANCE[1])",
+                "white",
                 "layers/start_by_definition",
             ),
             (
                 "the kernel of whitened rows alone",
-                '(x, own["rows"])',
-                "(weighed, self.weighed_rows)",
-                "layers/start_by_definition",
-            ),
-            (
-                "the relevance of the rows asked for alone",
-                'white = numerics.l2_normalize(ops, white @ arrays["relevance"])',
-                "pass",
+                "weighed(x, _RELEVANCE[0])",
+                "weighed(white, _RELEVANCE[1])",
                 "layers/start_by_definition",
             ),
             (
                 "weighed rows keep their length",
-                'numerics.l2_normalize(ops, product(white, own["relevance"]))',
-                'product(white, own["relevance"])',
+                "numerics.l2_normalize(ops, _product(ops, view, self.arrays[name], by_rows))",
+                "_product(ops, view, self.arrays[name], by_rows)",
+                "layers/start_by_definition",
+            ),
+            (
+                "rows without a relevance are scaled",
+                "return view",
+                "return 1.5 * view",
+                "layers/start_without_relevance",
+            ),
+        ],
+        "dtgcnn.model.start:Start._block": [
+            (
+                "a kernel of another width",
+                "2.0 * (cosines - 1.0)",
+                "(cosines - 1.0)",
                 "layers/start_by_definition",
             ),
             (
