@@ -53,8 +53,15 @@ class Whitening:
     @classmethod
     def of(cls, rows: Floats | UnitRows, labels: Ints) -> Whitening:
         """That of rows and their classes."""
-        mean, covariance = _within(rows, labels)
-        return cls(mean, whitening_of(covariance))
+        if len(labels) >= rows.shape[1]:
+            mean, covariance = _within(rows, labels)
+            return cls(mean, whitening_of(covariance))
+        # Of fewer rows than columns the covariance has as many directions as there are rows.
+        own = np.unique(labels, return_inverse=True)[1]
+        means = _class_sums(rows, own) / np.bincount(own)[:, None]
+        spread = (rows[:] - means[own]) / np.sqrt(len(own))
+        _, sizes, directions = np.linalg.svd(spread, full_matrices=False)
+        return cls(rows[:].mean(axis=0), _whitening(directions, sizes**2))
 
     def __call__(self, rows: Floats) -> Floats:
         """(N, D) rows, whitened and at unit length."""
@@ -78,9 +85,9 @@ class Relevance:
         """That of the sums (C, D) of classes' rows and the numbers (C,) of these."""
         means = sums / np.maximum(counts, 1)[:, None] - sums.sum(axis=0) / counts.sum()
         means *= np.sqrt(counts)[:, None]
-        values, vectors = np.linalg.eigh(means.T @ means)
-        shares = np.maximum(values / max(values[-1], np.finfo(float).tiny), 0.0) + LEAST_RELEVANCE
-        return cls((vectors * shares**power) @ vectors.T)
+        _, sizes, directions = np.linalg.svd(means, full_matrices=False)
+        shares = (sizes / max(sizes[0], np.finfo(float).tiny)) ** 2
+        return cls(_power(directions, shares + LEAST_RELEVANCE, LEAST_RELEVANCE, power))
 
     def __call__(self, rows: Floats) -> Floats:
         """(N, D) rows, weighed and at unit length."""
@@ -177,14 +184,28 @@ def _parts(labels: Ints) -> list[slice]:
 
 def whitening_of(covariance: Floats, shrinkage: float = SHRINKAGE) -> Floats:
     """The symmetric inverse root of a covariance that is shrunk towards a sphere."""
-    width = len(covariance)
-    sphere = np.trace(covariance) / width
     values, vectors = np.linalg.eigh(covariance)
-    shrunk = (1.0 - shrinkage) * np.maximum(values, 0.0) + shrinkage * sphere
+    return _whitening(vectors.T, np.maximum(values, 0.0), shrinkage)
+
+
+def _whitening(directions: Floats, values: Floats, shrinkage: float = SHRINKAGE) -> Floats:
+    """The same of its eigenvectors (k, D) and eigenvalues (k,), those that are left out being 0."""
+    sphere = float(values.sum()) / directions.shape[1]
     if sphere <= 0.0:
-        return np.eye(width)
-    root: Floats = (vectors / np.sqrt(shrunk)) @ vectors.T
-    return root
+        return np.eye(directions.shape[1])
+    shrunk = (1.0 - shrinkage) * values + shrinkage * sphere
+    return _power(directions, shrunk, shrinkage * sphere, -0.5)
+
+
+def _power(directions: Floats, values: Floats, rest: float, exponent: float) -> Floats:
+    """(D, D) the power of a symmetric matrix of eigenvectors (k, D) and eigenvalues (k,), which
+    ``rest`` is in every other direction."""
+    if len(values) == directions.shape[1]:
+        whole: Floats = (directions.T * values**exponent) @ directions
+        return whole
+    out: Floats = (directions.T * (values**exponent - rest**exponent)) @ directions
+    out[np.diag_indices(len(out))] += rest**exponent
+    return out
 
 
 def leading(rows: Floats, count: int) -> Floats:

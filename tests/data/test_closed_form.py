@@ -182,14 +182,16 @@ def test_whitening_makes_a_sphere_of_the_shrunk_covariance(shrinkage: float) -> 
         np.testing.assert_allclose(w @ spread @ w, np.eye(WIDTH), atol=1e-9)
 
 
-def test_rows_are_whitened_by_the_formula() -> None:
-    x, labels = data()
+@pytest.mark.parametrize(("rows", "width"), [(60, 6), (60, 60), (59, 60), (20, 70)])
+def test_rows_are_whitened_by_the_formula(rows: int, width: int) -> None:
+    """Of more columns than rows too, whose covariance is not made."""
+    x, labels = data(rows, width)
     found = fit_closed_form(x, labels, OUTPUT)
-    rows, white = unit(x.astype(np.float64)), white_of(x, found)
-    np.testing.assert_allclose(found.arrays["mean"], rows.mean(0), atol=1e-7)
+    own, white = unit(x.astype(np.float64)), white_of(x, found)
+    np.testing.assert_allclose(found.arrays["mean"], own.mean(0), atol=1e-7)
     expected = by_hand(x, labels)
     np.testing.assert_allclose(white @ white.T, expected @ expected.T, atol=1e-5)
-    np.testing.assert_allclose(found.arrays["rows"], rows, atol=1e-6)
+    np.testing.assert_allclose(found.arrays["rows"], own, atol=1e-6)
 
 
 def test_rows_are_weighed_by_the_scatter_of_class_means() -> None:
