@@ -251,8 +251,7 @@ def alone(folder: Path) -> None:
                 told = [make().fit(x[few], y[few]).predict(test) for make in ways.values()]
                 trainer, dataset = held_out(x[few], y[few], seed, {})
                 told.append(np.array(train_on_all(trainer, dataset).model.predict(test), int))
-                pairs = [(measure(test_y, own) for measure in RIGHT) for own in told]
-                shares.append([share for pair in pairs for share in pair])
+                shares.append([measure(test_y, own) for own in told for measure in RIGHT])
             print(line(f"{name}, {shots} a class", shares) + " |", flush=True)
 
 
