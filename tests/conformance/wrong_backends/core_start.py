@@ -100,15 +100,15 @@ in_the_core(
             ),
             (
                 "not at unit length",
-                'numerics.l2_normalize(ops, product(white, own["projection"])), gate',
-                'product(white, own["projection"]), gate',
+                'numerics.l2_normalize(ops, _product(ops, white, own["projection"], by_rows))',
+                '_product(ops, white, own["projection"], by_rows)',
                 "layers/start_by_definition",
             ),
             (
                 "rounded by the place",
-                'numerics.l2_normalize(ops, product(white, own["projection"])), gate',
-                'numerics.l2_normalize(ops, product(white, own["projection"])) * '
-                "(1.0 + 1e-7 * ops.astype(ops.arange(x.shape[0])[:, None] > 9, ops.dtype)), gate",
+                'numerics.l2_normalize(ops, _product(ops, white, own["projection"], by_rows))',
+                'numerics.l2_normalize(ops, _product(ops, white, own["projection"], by_rows)) * '
+                "(1.0 + 1e-7 * ops.astype(ops.arange(x.shape[0])[:, None] > 9, ops.dtype))",
                 "determinism/a_start_does_not_depend_on_company",
             ),
         ],

@@ -234,8 +234,8 @@ in_the_core(
         "dtgcnn.model.input_rows:checked_rows": [
             (
                 "−0 is another number than 0",
-                "_without_negative_zeros(rows.astype(",
-                "(rows.astype(",
+                "_without_negative_zeros(in_single(rows))",
+                "in_single(rows)",
                 "training/rows_of_any_length",
             ),
         ],
