@@ -108,3 +108,16 @@ def test_a_port_is_a_distribution_with_an_entry_point(name: str) -> None:
     assert (package / "py.typed").is_file()
     assert factory in (package / "__init__.py").read_text(encoding="utf-8")
     assert (PORTS / name / project["readme"]).is_file()
+
+
+def test_torchs_build_for_cuda_runs_on_a_machine_without_a_gpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    monkeypatch.syspath_prepend(PORTS / "torch")
+    from dtgcnn_torch import TorchOps
+
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda: torch.device("cuda"))
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    assert TorchOps.available_devices() == ("cpu",)
+    assert TorchOps().device == "cpu"

@@ -25,7 +25,7 @@ class TorchOps:
     name = "torch"
 
     def __init__(self, device: str | None = None, dtype: str = "float32") -> None:
-        accelerator = torch.accelerator.current_accelerator()
+        accelerator = self._accelerator()
         names = {} if accelerator is None else {"gpu": accelerator, accelerator.type: accelerator}
         names["cpu"] = torch.device("cpu")
         device = device or next(iter(names))
@@ -39,7 +39,13 @@ class TorchOps:
 
     @classmethod
     def available_devices(cls) -> Sequence[str]:
-        return ("cpu",) if torch.accelerator.current_accelerator() is None else ("gpu", "cpu")
+        return ("cpu",) if cls._accelerator() is None else ("gpu", "cpu")
+
+    @staticmethod
+    def _accelerator() -> torch.device | None:
+        """What is there; PyTorch built for CUDA names that on a machine without a GPU too."""
+        there = torch.accelerator.is_available()
+        return torch.accelerator.current_accelerator() if there else None
 
     def made_with(self) -> dict[str, Any]:
         """PyTorch's version, its name of the device, and whether float32 products may be TF32."""
