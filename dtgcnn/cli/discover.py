@@ -20,6 +20,7 @@ from .options import (
     model_argument,
     overwrite_option,
     rows_of,
+    seed_option,
     shorten,
     tell,
     write_figures,
@@ -43,13 +44,7 @@ SHOWN = 100
     type=click.IntRange(2),
     help="How many  [default: of 2 to 200, those of the best mean silhouette]",
 )
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 2**32 - 1),
-    help="Of starts and samples.",
-)
+@seed_option("Of starts and samples.")
 @output_option("--output", *TABLES, help="A .csv, .jsonl or .parquet file.")
 @output_option("--json", ".json", help="Write all of it here.")
 @backend_option

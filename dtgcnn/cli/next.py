@@ -21,6 +21,7 @@ from .options import (
     model_argument,
     overwrite_option,
     rows_of,
+    seed_option,
     shorten,
     tell,
 )
@@ -35,9 +36,7 @@ __all__ = ["choose"]
 @click.option(
     "--count", default=20, show_default=True, type=click.IntRange(1), help="Rows to choose."
 )
-@click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of the starts."
-)
+@seed_option("Of the starts.")
 @output_option("--output", *TABLES, help="A .csv, .jsonl or .parquet file.")
 @backend_option
 @overwrite_option

@@ -38,8 +38,8 @@ __all__ = [
     "model_argument",
     "named",
 ]
-__all__ += ["ops_of", "overwrite_option", "parse_settings", "rows_of", "shorten", "tell"]
-__all__ += ["tell_reading", "threads_option", "together", "write_figures"]
+__all__ += ["ops_of", "overwrite_option", "parse_settings", "rows_of", "seed_option", "shorten"]
+__all__ += ["tell", "tell_reading", "threads_option", "together", "write_figures"]
 
 _log = logging.getLogger("dtgcnn")
 
@@ -153,6 +153,14 @@ config_option = click.option(
     type=click.Path(path_type=Path),
     help="Settings in TOML, JSON or YAML.",
 )
+
+
+def seed_option(of: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--seed`` of what scikit-learn draws, ``of`` being its help."""
+    seeds = click.IntRange(0, 2**32 - 1)
+    return click.option("--seed", default=0, show_default=True, type=seeds, help=of)
+
+
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what is there.")
 
 

@@ -19,7 +19,14 @@ from ..model import device_option
 from ..plots import plot_tuning
 from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, content_of, tune
 from .main import main
-from .options import backend_option, config_option, dataset_of, device_named, file_argument
+from .options import (
+    backend_option,
+    config_option,
+    dataset_of,
+    device_named,
+    file_argument,
+    seed_option,
+)
 from .preparing import chosen_settings, count_distinct, prepared
 from .streams import InputFile
 
@@ -37,13 +44,7 @@ SHOWN = 10
     "--trials", default=30, show_default=True, type=click.IntRange(1), help="How many in all."
 )
 @click.option("--epochs", type=int, help="Passes over the data  [default: by its size]")
-@click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 2**32 - 1),
-    help="Of the search.",
-)
+@seed_option("Of the search.")
 @config_option
 @click.option(
     "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Hold a setting at a value."
