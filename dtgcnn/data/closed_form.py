@@ -245,11 +245,11 @@ def _calibrated(
         if not everything:
             held = held[sample_evenly(labels[held], CHECKED_ROWS, rng)]
             rest = rest[sample_evenly(labels[rest], CALIBRATION_ROWS, rng)]
-        whitening = Whitening.of(rows[rest], labels[rest])
+        x, y = rows[rest], labels[rest]
+        whitening = Whitening.of(x, y)
         if everything:
             white[held] = whitening(rows[held])
-        targets = class_targets(labels[rest], classes)
-        given = Weighing.of(rows[rest], labels[rest], whitening, POWERS)
+        targets, given = class_targets(y, classes), Weighing.of(x, y, whitening, POWERS)
         for power, weighing in zip(POWERS, given, strict=True):
             fitted, asked = (_Views.of(rows, some, weighing) for some in (rest, held))
             k, among = asked.kernel(fitted), fitted.own_kernel()

@@ -57,11 +57,11 @@ class Whitening:
             mean, covariance = _within(rows, labels)
             return cls(mean, whitening_of(covariance))
         # Of fewer rows than columns the covariance has as many directions as there are rows.
-        own = np.unique(labels, return_inverse=True)[1]
-        means = _class_sums(rows, own) / np.bincount(own)[:, None]
-        spread = (rows[:] - means[own]) / np.sqrt(len(own))
+        x = rows[:]
+        own, _, means = _by_class(x, labels)
+        spread = (x - means[own]) / np.sqrt(len(x))
         _, sizes, directions = np.linalg.svd(spread, full_matrices=False)
-        return cls(rows[:].mean(axis=0), _whitening(directions, sizes**2))
+        return cls(x.mean(axis=0), _whitening(directions, sizes**2))
 
     def __call__(self, rows: Floats) -> Floats:
         """(N, D) rows, whitened and at unit length."""
@@ -156,13 +156,20 @@ def within_classes(rows: Floats | UnitRows, labels: Ints) -> Floats:
 def _within(rows: Floats | UnitRows, labels: Ints) -> tuple[Floats, Floats]:
     """The mean (D,) of all rows, and the covariance around the means of their classes, in blocks
     of rows."""
-    labels = np.unique(labels, return_inverse=True)[1]  # a fold may lack a class
-    sums, width = _class_sums(rows, labels), rows.shape[1]
-    means, covariance = sums / np.bincount(labels)[:, None], np.zeros((width, width))
-    for part in _parts(labels):
-        spread = rows[part] - means[labels[part]]
+    own, sums, means = _by_class(rows, labels)
+    covariance = np.zeros((rows.shape[1],) * 2)
+    for part in _parts(own):
+        spread = rows[part] - means[own[part]]
         covariance += spread.T @ spread
-    return sums.sum(axis=0) / len(labels), covariance / len(labels)
+    return sums.sum(axis=0) / len(own), covariance / len(own)
+
+
+def _by_class(rows: Floats | UnitRows, labels: Ints) -> tuple[Ints, Floats, Floats]:
+    """The class (N,) of each row, from 0 without a gap, as a fold may lack one; and the sums and
+    means (C, D) of classes' rows."""
+    own = np.unique(labels, return_inverse=True)[1]
+    sums = _class_sums(rows, own)
+    return own, sums, sums / np.bincount(own)[:, None]
 
 
 def _class_sums(
