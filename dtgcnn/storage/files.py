@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -130,7 +130,11 @@ def lock(path: Path, what: str = "training", *, wait: bool = False) -> Iterator[
     Raises:
         BlockingIOError: another process, or another call in this one, holds it.
     """
-    handle = _locked(path, what, wait)
+    try:
+        handle = _locked(path, what, wait)
+    except KeyboardInterrupt:  # between making the file and holding it
+        _delete_free(path)
+        raise
     try:
         yield
     finally:
@@ -161,6 +165,12 @@ def _locked(path: Path, what: str, wait: bool) -> BinaryIO:
             handle.close()
             raise
         handle.close()
+
+
+def _delete_free(path: Path) -> None:
+    """Delete a lock file, unless it is held."""
+    with suppress(OSError), closing(_locked(path, "", wait=False)):
+        path.unlink()
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file, save
 
-from dtgcnn.storage.files import draft, remove_drafts, replace_file, write_tensors
+from dtgcnn.storage.files import draft, lock, remove_drafts, replace_file, write_tensors
 
 
 def test_drafts_of_killed_processes_are_deleted_and_no_others(tmp_path: Path) -> None:
@@ -55,3 +56,25 @@ def _parts(content: bytes) -> tuple[object, bytes]:
     """The header of a safetensors file, and its data."""
     end = 8 + int.from_bytes(content[:8], "little")
     return json.loads(content[8:end]), content[end:]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_an_interrupt_while_a_lock_is_taken_leaves_its_file_only_to_who_holds_it(
+    held: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    path, calls, flock = tmp_path / "lock", [], fcntl.flock
+
+    def interrupted(handle: object, operation: int) -> None:
+        calls.append(operation)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        flock(handle, operation)
+
+    with path.open("ab") as holder:
+        if held:
+            flock(holder, fcntl.LOCK_EX)
+        monkeypatch.setattr(fcntl, "flock", interrupted)
+        with pytest.raises(KeyboardInterrupt), lock(path, wait=True):
+            pass
+    assert path.exists() == held
