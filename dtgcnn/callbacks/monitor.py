@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from ..config import refuse_unknown
 from .base import TrainerView
 
 __all__ = ["Mode", "Monitor"]
@@ -34,8 +35,7 @@ class Monitor:
     min_delta: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.mode not in get_args(Mode):
-            raise ValueError(f"mode must be one of {get_args(Mode)}, received {self.mode!r}")
+        refuse_unknown("mode", self.mode, get_args(Mode))
         if not self.min_delta >= 0.0:
             raise ValueError(f"min_delta must be at least 0, received {self.min_delta}")
 

@@ -6,7 +6,7 @@ from .continued import continued
 from .contradictions import unused_with
 from .description import describe_settings
 from .files import parse_value, read_settings, write_settings
-from .rules import refuse_unless, to_python
+from .rules import refuse_unknown, refuse_unless, to_python
 from .templates import TEMPLATES, suggest, template_of
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "describe_settings",
     "parse_value",
     "read_settings",
+    "refuse_unknown",
     "refuse_unless",
     "suggest",
     "template_of",

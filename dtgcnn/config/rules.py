@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import numbers
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, get_args
 
 from .choices import (
@@ -29,6 +29,7 @@ __all__ = [
     "did_you_mean",
     "is_whole",
     "refuse_more",
+    "refuse_unknown",
     "refuse_unless",
     "rule_of",
     "shown",
@@ -194,6 +195,12 @@ def refuse_unless(holds: bool, name: str, rule: str, value: object, hint: str = 
     """Raise the ValueError of every setting: its name, the rule and the value."""
     if not holds:
         raise ValueError(f"{name} {rule}, received {shown(value)}{hint}")
+
+
+def refuse_unknown(name: str, value: object, choices: Collection[str]) -> None:
+    """Raise the ValueError of a value that is none of ``choices``."""
+    if value not in choices:
+        refuse_unless(False, name, f"must be one of {', '.join(choices)}", value)
 
 
 def shown(value: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ..config import refuse_unknown
 from ..data import check_seed
 from .metrics import unit_rows
 
@@ -55,8 +56,7 @@ def project(vectors: npt.ArrayLike, method: Method = "auto", seed: int = 0) -> F
 
 def choose_method(method: Method, rows: int) -> Projection:
     """The projection that ``method`` stands for, of so many rows; raises what ``project`` does."""
-    if method not in get_args(Method):
-        raise ValueError(f"method must be one of {get_args(Method)}, received {method!r}")
+    refuse_unknown("method", method, get_args(Method))
     if method == "pca" or (method == "auto" and rows < _FEWEST):
         return "pca"
     if rows < _FEWEST:

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ..config import refuse_unknown
 from .metrics import nearest_rows
 
 __all__ = ["Precision", "kept_neighbors", "restored", "smaller", "step_of"]
@@ -27,9 +28,7 @@ def smaller(embeddings: NDArray[Any], precision: Precision) -> NDArray[Any]:
     Raises:
         ValueError: there is no such precision.
     """
-    if precision not in get_args(Precision):
-        known = ", ".join(get_args(Precision))
-        raise ValueError(f"precision must be one of {known}, received {precision!r}")
+    refuse_unknown("precision", precision, get_args(Precision))
     if precision == "binary":
         return np.packbits(embeddings > 0, axis=1)
     if precision == "int8":

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, get_args
 
 from ..array import Array, ArrayOps, numerics
-from ..config import Distance, Reduction
+from ..config import Distance, Reduction, refuse_unknown
 from .mining import Triplets
 
 __all__ = ["AdaptiveMarginScheduler", "FocalTripletLoss", "TripletLoss"]
@@ -28,12 +28,8 @@ def check_settings(
     """Refuse settings out of range; a margin that is an array is not looked at."""
     if isinstance(margin, (int, float)) and not (margin > 0.0 or (soft and margin == 0.0)):
         raise ValueError(f"margin must be {'at least' if soft else 'above'} 0, received {margin}")
-    for name, value, choices in (
-        ("distance", distance, get_args(Distance)),
-        ("reduction", reduction, get_args(Reduction)),
-    ):
-        if value not in choices:
-            raise ValueError(f"{name} must be one of {', '.join(choices)}, received {value!r}")
+    refuse_unknown("distance", distance, get_args(Distance))
+    refuse_unknown("reduction", reduction, get_args(Reduction))
 
 
 class _Rows(NamedTuple):

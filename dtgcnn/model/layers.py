@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from ..array import Array, ArrayOps, Tree, half_matmul, numerics, random
-from ..config import Activation, Initializer
+from ..config import Activation, Initializer, refuse_unknown
 from .graph import Graph, propagate
 
 __all__ = ["BatchNorm", "GCNLayer", "LayerNorm", "Linear", "dropout", "initial_weight"]
@@ -55,9 +55,7 @@ def initial_weight(
     Raises:
         ValueError: the initialiser is unknown.
     """
-    if initializer not in get_args(Initializer):
-        choices = ", ".join(get_args(Initializer))
-        raise ValueError(f"initializer must be one of {choices}, received {initializer!r}")
+    refuse_unknown("initializer", initializer, get_args(Initializer))
     family, shape = initializer.split("_")
     deviation = math.sqrt(2.0 / (in_dim + out_dim if family == "xavier" else in_dim))
     if shape == "normal":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from typing_extensions import override
 
 from ..array import Array, ArrayOps, HostArray, Tree, derive_key, numerics
-from ..config import DTGCNNConfig, refuse_unless, to_python
+from ..config import DTGCNNConfig, refuse_unknown, refuse_unless, to_python
 from ..losses import Objective
 from .dtgcnn import DTGCNN
 from .layers import Linear
@@ -95,8 +95,7 @@ class MultiTaskDTGCNN(DTGCNN):
         Raises:
             ValueError: there is no such task, or as ``encode``.
         """
-        if task not in self.tasks:
-            raise ValueError(f"task must be one of {', '.join(self.tasks)}, received {task!r}")
+        refuse_unknown("task", task, self.tasks)
         embeddings = self.embed(self.vectors(x))
         if task == "triplet":
             return embeddings[0] if isinstance(x, str) else embeddings

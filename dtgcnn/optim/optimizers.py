@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
 from ..array import Array, ArrayOps, Tree, flatten, numerics, tree_map
-from ..config import OptimizerName
+from ..config import OptimizerName, refuse_unknown
 
 __all__ = [
     "Optimizer",
@@ -45,14 +45,12 @@ def make_optimizer(name: str, *, weight_decay: float, momentum: float = 0.9) -> 
     Raises:
         ValueError: there is no optimiser of this name, or a constant is out of range.
     """
+    refuse_unknown("optimizer", name, get_args(OptimizerName))
     if name == "adamw":
         return adamw(weight_decay=weight_decay)
     if name == "adam":
         return adam(weight_decay=weight_decay)
-    if name == "sgd":
-        return sgd(momentum, weight_decay=weight_decay)
-    choices = ", ".join(get_args(OptimizerName))
-    raise ValueError(f"optimizer must be one of {choices}, received {name!r}")
+    return sgd(momentum, weight_decay=weight_decay)
 
 
 def adamw(

@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ..config import refuse_unknown
+
 __all__ = ["SCHEDULES", "Place", "learning_rate_at"]
 
 
@@ -60,8 +62,7 @@ def learning_rate_at(
     Raises:
         ValueError: the schedule is unknown, or an argument is out of range.
     """
-    if schedule not in SCHEDULES:
-        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, received {schedule!r}")
+    refuse_unknown("schedule", schedule, SCHEDULES)
     for name, count in (("steps_per_epoch", steps_per_epoch), ("step_size", step_size)):
         if count < 1:
             raise ValueError(f"{name} must be at least 1, received {count!r}")

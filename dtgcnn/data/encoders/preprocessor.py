@@ -14,6 +14,7 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from ...config import refuse_unknown
 from ...errors import DataError
 from ...storage import replace_file, write_json
 from ..checks import check_whole
@@ -52,10 +53,7 @@ class DataPreprocessor:
     def __init__(
         self, tokenizer: str = "sentence-piece", max_length: int = 128, vocab_size: int = 32000
     ) -> None:
-        if tokenizer not in TOKENIZERS:
-            raise ValueError(
-                f"tokenizer must be one of {', '.join(TOKENIZERS)}, received {tokenizer!r}"
-            )
+        refuse_unknown("tokenizer", tokenizer, TOKENIZERS)
         self.tokenizer = tokenizer
         self.max_length = check_whole("max_length", max_length, 1)
         self.vocab_size = check_whole("vocab_size", vocab_size, 3)
