@@ -92,9 +92,7 @@ def records_of(
         names = [str(name).strip().lower() for name in schema.names]
     except UnicodeDecodeError as error:
         raise source.error(f"the names of columns must be UTF-8: {error}") from None
-    for name in names:
-        if names.count(name) > 1:
-            raise source.error("the column must occur once", field=name)
+    source.check_names(names)
     return replace(source, class_names=_class_names(schema)), _records(source, names, batches, what)
 
 

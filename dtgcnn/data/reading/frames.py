@@ -24,10 +24,7 @@ def read_frame(source: Source, table: Any) -> tuple[Source, Iterator[Record]]:
     if isinstance(table, Mapping) and table and all(map(_is_table, table.values())):
         return _of_splits(source, table)
     columns = _columns(source, table)
-    lengths = {name: len(values) for name, values in columns.items()}
-    if len(set(lengths.values())) > 1:
-        sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise source.error(f"columns must be of one length, received {sizes}")
+    source.check_lengths(columns)
     rows = zip(*columns.values(), strict=True)
     records = ((row, dict(zip(columns, values, strict=True))) for row, values in enumerate(rows))
     return replace(source, class_names=_class_names(table)), records
@@ -62,9 +59,7 @@ def _columns(source: Source, table: Any) -> dict[str, Any]:
             f"{shorten(table)}"
         )
     lower = [str(name).strip().lower() for name in names]
-    for name in lower:
-        if lower.count(name) > 1:
-            raise source.error("the column must occur once", field=name)
+    source.check_names(lower)
     return {low: _values(source, low, table[name]) for low, name in zip(lower, names, strict=True)}
 
 

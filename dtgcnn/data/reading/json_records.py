@@ -11,7 +11,7 @@ from ...errors import DataError
 from .limits import record_limit
 from .lines import read_lines
 from .raw import TRIPLET_FIELDS, Record, listed, unread
-from .source import Source, shorten
+from .source import Source, repeated, shorten
 
 __all__ = ["read_json", "read_jsonl"]
 
@@ -47,10 +47,7 @@ def _list_of(source: Source, content: dict[str, Any]) -> tuple[Source, Any]:
         rows = [_of_split(name, entry) for name, own in lists.items() for entry in own]
         return _telling(source, content, lists), rows
     if {name.strip().lower() for name in lists} & _COLUMNS:
-        lengths = {name: len(value) for name, value in lists.items()}
-        if len(set(lengths.values())) > 1:
-            sizes = ", ".join(f"{name} {length}" for name, length in lengths.items())
-            raise source.error(f"columns must be of one length, received {sizes}")
+        source.check_lengths(lists)
         rows = [dict(zip(lists, values)) for values in zip(*lists.values())]
         return _telling(source, content, lists), rows
     raise source.error(
@@ -90,8 +87,7 @@ class _Repeated(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        keys = [key for key, _ in pairs]
-        self.key = next(key for key in keys if keys.count(key) > 1)
+        self.key = repeated(key for key, _ in pairs)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -83,9 +83,7 @@ def _header(source: Source, line: int, cells: list[str], delimiter: str) -> list
                 f"{shorten(cells[0])}{remedy}",
                 line,
             )
-    for name in names:
-        if name and names.count(name) > 1:
-            raise source.error("the column must occur once", line, name)
+    source.check_names(filter(None, names), line)
     return names
 
 
