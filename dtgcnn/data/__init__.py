@@ -7,11 +7,11 @@ from .batches.join import halves, join
 from .batches.loader import Batch, TripletLoader, usual_classes, usual_split
 from .batches.prefetch import Prefetcher
 from .batches.sampler import ClassBalancedSampler
-from .checks import check_seed, check_whole
+from .checks import check_rows, check_seed, check_whole
 from .closed_form import ClosedForm, fit_closed_form
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
-from .encoders.encoder import Encoder
+from .encoders.encoder import Encoder, check_encoder
 from .encoders.encoding import progress_bar
 from .encoders.preprocessor import DataPreprocessor
 from .encoders.registry import (
@@ -30,7 +30,7 @@ from .encoders.registry import (
 from .generation.generator import TripletGenerator
 from .generation.negatives import NegativeSampling
 from .generation.report import GenerationReport
-from .items import Items
+from .items import Items, check_items
 from .label_spreading import SpreadLabels, smoothed, spread_labels
 from .pseudo_labels import PseudoLabels, fit_encoder, with_pseudo_labels
 from .reading.blocks import Block, read_blocks
@@ -82,7 +82,10 @@ __all__ = [
     "TripletLoader",
     "as_inputs",
     "available_encoders",
+    "check_encoder",
     "check_format",
+    "check_items",
+    "check_rows",
     "check_seed",
     "check_table",
     "check_vectors",

@@ -5,14 +5,29 @@ from __future__ import annotations
 from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["check_part", "check_seed", "check_share", "check_whole"]
+from ..config import refuse_unless
+
+__all__ = ["check_part", "check_rows", "check_seed", "check_share", "check_whole"]
 
 
 def check_part(name: str, value: object) -> None:
     """Raise ``ValueError`` unless ``value`` is a number in [0, 1)."""
     if not _is_number(value) or not 0 <= value < 1:  # type: ignore[operator]
         raise ValueError(f"{name} must be in [0, 1), received {value!r}")
+
+
+def check_rows(name: str, rows: object, count: int) -> NDArray[np.int64]:
+    """``rows`` as int64; raise ``ValueError`` unless they are numbers (T,) of ``count`` rows."""
+    try:
+        array = np.asarray(rows)
+    except ValueError:  # rows of several lengths
+        array = np.empty((), object)
+    whole = array.ndim == 1 and (array.dtype.kind in "iu" or not len(array))
+    there = whole and (not len(array) or (array.min() >= 0 and array.max() < count))
+    refuse_unless(there, name, f"must be row numbers (T,), from 0 to {count - 1}", rows)
+    return array.astype(np.int64)
 
 
 def check_seed(value: object) -> None:

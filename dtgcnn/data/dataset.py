@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .batches.loader import TripletLoader, make_loaders
 from .encoders.encoder import Encoder
-from .items import Items
+from .items import Items, check_items
 from .reading.arrays import as_features, check_length, class_names, column
 from .reading.frames import read_frame
 from .reading.raw import UNLABELLED, IntArray, RawData, Record, from_records
@@ -199,6 +199,7 @@ class TripletDataset(Items):
             DataError: one holds texts and the other vectors, or vectors of another width; or one
                 of them holds triplets.
         """
+        check_items("other", other)
         source = Source(f"{self.source} and {other.source}", "row")
         if self.label_names is None or self.labels is None or other.triplets is not None:
             raise source.error("unlabelled rows go with labelled ones, and are single texts")

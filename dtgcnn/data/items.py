@@ -8,13 +8,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..config import refuse_unless
 from .classes import consistent, names_in_order
 from .reading.equality import components
 from .reading.inputs import in_single, unmasked
 from .reading.raw import UNLABELLED, FloatArray, IntArray, Kind, RawData, listed, unread
 from .reading.source import Source
 
-__all__ = ["VALIDATION", "Items"]
+__all__ = ["VALIDATION", "Items", "check_items"]
 
 VALIDATION = ("val", "dev")
 """How the names of splits begin that choose the epoch: validation, valid, val and dev."""
@@ -240,3 +241,9 @@ class Items:
                 items are of one class only; or no class has two of them.
         """
         self.training_items()
+
+
+def check_items(name: str, value: object) -> None:
+    """Raise ``ValueError`` unless ``value`` is ``Items``."""
+    rule = "must be a TripletDataset, such as TripletDataset.from_labelled(texts, labels) gives"
+    refuse_unless(isinstance(value, Items), name, rule, value)

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ..storage import replacing
-from .encoders.encoder import Encoder
+from .encoders.encoder import Encoder, check_encoder
 from .reading.blocks import Block, read_blocks
 from .reading.equality import text_key
 from .reading.inputs import in_single
@@ -31,9 +31,10 @@ def stream_file(
 ) -> RawData:
     """What ``TripletDataset.stream`` promises: checked data, its features mapped from a file."""
     folder = Path(folder)
-    target = folder / f"{Path(path).name}.npy"
     blocks = read_blocks(path, columns=columns)
     first = next(blocks)  # nothing is written for a file that cannot be read
+    check_encoder(encoder)
+    target = folder / f"{Path(path).name}.npy"
     folder.mkdir(parents=True, exist_ok=True)
     gathered = _Triplets(first) if first.kind == "triplets" else _Items(first)
     with replacing(target) as file:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import progress_bar
+from ..data import check_items, progress_bar
 from ..errors import needing
-from ..model import Classifier
+from ..model import Classifier, check_embedder
 from .calibration import expected_calibration_error
 from .layout import table_lines
 
@@ -152,6 +152,8 @@ def measure_classes(
     Raises:
         MissingExtraError: scikit-learn is not installed.
     """
+    check_embedder(model)
+    check_items("dataset", dataset)
     names, labels = dataset.label_names, dataset.labels
     if names is None or labels is None or not model.knows_classes:
         return None

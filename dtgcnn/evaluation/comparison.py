@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..array import give_freed_memory_back
-from ..data import progress_bar
-from ..model import ChosenRows, Embedder
+from ..config import refuse_unless
+from ..data import Pairs, check_items, progress_bar
+from ..model import ChosenRows, Embedder, check_embedder
 from .metrics import (
     comparison_table,
     findable,
@@ -21,7 +22,7 @@ from .projection import stratified_sample
 from .rivals import Rivals, measure_rivals
 
 if TYPE_CHECKING:
-    from ..data import Items, Pairs, TripletLoader
+    from ..data import Items, TripletLoader
 
 __all__ = ["Comparison", "compare", "compare_pairs", "queries_and_gallery"]
 
@@ -111,6 +112,8 @@ def compare(
         None where there is nothing to measure: neither labels nor triplets, nothing held out, or no
         row of a class that there is to be found.
     """
+    check_embedder(model)
+    check_items("dataset", dataset)
     if dataset.labels is None:
         return None
     names: list[str] | None
@@ -214,6 +217,8 @@ def compare_pairs(model: Embedder, pairs: Pairs, *, progress: bool = False) -> C
     Raises:
         ValueError: they have no scores, or ``pair_correlations`` is not defined.
     """
+    check_embedder(model)
+    refuse_unless(isinstance(pairs, Pairs), "pairs", "must be what read_pairs gives", pairs)
     if pairs.scores is None:
         raise ValueError(f"{pairs.source.name}: pairs are measured by scores, and these have none")
     count = len(pairs.first)

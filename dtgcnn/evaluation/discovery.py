@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..data import check_seed, smoothed
 from ..errors import needing
+from ..model import check_embedder
 from .metrics import unit_means, unit_rows
 from .projection import stratified_sample
 
@@ -123,6 +124,7 @@ def discover(
             rows for the model's graph, ``seed`` is out of range, or as ``encode``.
     """
     check_seed(seed)
+    check_embedder(model)
     host_x = model.vectors(x)
     some = np.flatnonzero(np.asarray(host_x).any(axis=1))
     distinct = len(np.unique(np.asarray(host_x)[some], axis=0))

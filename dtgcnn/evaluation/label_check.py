@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import Finding, RawData, TfidfEncoder, TripletDataset, read_file
+from ..data import Finding, RawData, TfidfEncoder, TripletDataset, check_encoder, read_file
 from ..data.reading.equality import equal_groups
 from ..errors import DataError
 from .near_duplicates import NearDuplicates, near_duplicates
@@ -72,6 +72,8 @@ def check_labels(path: str | PathLike[str] | RawData, encoder: Encoder | None = 
         ImportError: scikit-learn is not installed.
         ValueError: there is an encoder, and the rows are vectors.
     """
+    if encoder is not None:
+        check_encoder(encoder)
     raw = path if isinstance(path, RawData) else read_file(path)
     if raw.kind != "labelled":
         held = "triplets" if raw.kind == "triplets" else "rows without labels"
@@ -80,7 +82,7 @@ def check_labels(path: str | PathLike[str] | RawData, encoder: Encoder | None = 
     assert data.labels is not None
     vectors: Any = data.features
     if data.texts is not None:
-        encoder = encoder or TfidfEncoder(_COLUMNS)
+        encoder = TfidfEncoder(_COLUMNS) if encoder is None else encoder
         encoder.fit(data.texts)
         vectors = encoder.encode(data.texts)
     elif encoder is not None:

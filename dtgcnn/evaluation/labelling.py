@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data import check_seed
+from ..data import check_seed, check_whole
 from ..errors import needing
+from ..model import check_embedder
 from .discovery import clusters_may_be_fewer
 from .metrics import unit_rows
 from .near_duplicates import NEAR_VECTORS
@@ -78,9 +79,9 @@ def next_rows(
         ValueError: ``count`` is below 1 or more than the rows there are to choose from,
             ``seed`` is out of range, or the model knows no classes, or as ``encode``.
     """
-    if count < 1:
-        raise ValueError(f"count must be at least 1, received {count}")
+    count = check_whole("count", count, 1)
     check_seed(seed)
+    check_embedder(model)
     host_x = model.vectors(x)
     rows = _candidates(model, host_x)
     if not len(rows):

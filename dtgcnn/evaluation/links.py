@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..model import knn
+from ..config import refuse_unless
+from ..model import DTGCNN, knn
 from .metrics import unit_rows
 
 if TYPE_CHECKING:
     from ..array import HostArray
-    from ..model import DTGCNN
 
-__all__ = ["Links", "bank_items", "bank_labels", "class_purity", "embedding_links", "graph_links"]
-__all__ += ["in_degrees", "skewness"]
+__all__ = ["Links", "bank_items", "bank_labels", "check_linked", "class_purity", "embedding_links"]
+__all__ += ["graph_links", "in_degrees", "skewness"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -40,11 +40,19 @@ class Links:
     linked: npt.NDArray[np.bool_]
 
 
+def check_linked(model: object) -> None:
+    """Raise ``ValueError`` unless ``model`` is one that links rows to its bank."""
+    refuse_unless(
+        isinstance(model, DTGCNN), "model", "must be a DTGCNN, no Ensemble of them", model
+    )
+
+
 def graph_links(model: DTGCNN, host_x: HostArray) -> Links:
     """The links of the model's graph, from ``host_x`` (N, input_dim) as ``model.vectors`` gives it.
 
     A row that is in the bank does not link to itself.
     """
+    check_linked(model)
     graph = model.attach(host_x, model.nodes(host_x))
     neighbors, weights = map(model.ops.to_numpy, (graph.neighbors, graph.weights))
     return Links(neighbors.astype(np.int64), weights > 0)
@@ -53,6 +61,7 @@ def graph_links(model: DTGCNN, host_x: HostArray) -> Links:
 def embedding_links(model: DTGCNN, host_x: HostArray) -> Links:
     """As ``graph_links``, but to the ``graph_k_neighbors`` rows of the bank whose embeddings are
     nearest by cosine."""
+    check_linked(model)
     bank, ops = model.trained_bank(), model.ops
     embeddings, source = (
         ops.asarray(unit_rows(model.encode(x)).astype(np.float32)) for x in (host_x, bank.host_x)

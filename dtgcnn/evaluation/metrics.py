@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..data import check_rows
 from ..model import ChosenRows
 from .layout import table_lines
 
@@ -173,7 +174,7 @@ def pair_auc(
     """
     unit = unit_rows(embeddings, name="embeddings")
     classes = _labels("labels", labels, len(unit))
-    a, p = (_places(*given, len(unit)) for given in (("anchor", anchor), ("positive", positive)))
+    a, p = (check_rows(*given, len(unit)) for given in (("anchor", anchor), ("positive", positive)))
     if a.shape != p.shape or not len(a):
         raise ValueError(
             "anchor and positive must name one pair or more, received shapes "
@@ -379,15 +380,6 @@ def _labels(name: str, labels: npt.ArrayLike, n: int) -> npt.NDArray[Any]:
     if array.dtype.kind not in "biuU":
         raise ValueError(f"{name} must be integers or strings, received {array.dtype}")
     return array
-
-
-def _places(name: str, rows: npt.ArrayLike, n: int) -> Ints:
-    """Row numbers (T,), of ``n`` rows."""
-    array = np.asarray(rows)
-    whole = array.ndim == 1 and (array.dtype.kind in "iu" or not len(array))
-    if not whole or (len(array) and not (array.min() >= 0 and array.max() < n)):
-        raise ValueError(f"{name} must be row numbers (T,), from 0 to {n - 1}, received {rows!r}")
-    return array.astype(np.int64)
 
 
 def _nearest(

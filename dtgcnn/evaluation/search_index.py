@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..array import HostArray
-from ..data import Items, check_whole
+from ..data import Items, as_inputs, check_items, check_whole
 from ..errors import CheckpointError
-from ..model import DTGCNN, Bank, Embedder
+from ..model import DTGCNN, Bank, Embedder, check_embedder
 from ..storage import IndexFile, PackedTexts, holds_ensemble, main_file, packed, read_index
 from .approximate import RowGraph, write_graph
 from .fusion import interleaved
@@ -82,7 +82,7 @@ class SearchIndex:
         Raises:
             ValueError: as ``DTGCNN.index``.
         """
-        host_x = model.vectors(data.inputs, model.prompt_of("document"))
+        host_x = cls._vectors(model, data)
         indexed = model.index(host_x, hops=hops)
         rows = indexed.trained_bank().rows_of(host_x)
         return cls._of(indexed, data, indexed.bank_embeddings()[rows], host_x)
@@ -91,8 +91,14 @@ class SearchIndex:
     def over(cls, model: Embedder, data: Items) -> SearchIndex:
         """The index of all rows of ``data`` as ``model``, a ``DTGCNN`` or an ``Ensemble``, encodes
         them, with the bank that it has."""
-        host_x = model.vectors(data.inputs, model.prompt_of("document"))
+        host_x = cls._vectors(model, data)
         return cls._of(model, data, model.encode(host_x), host_x)
+
+    @staticmethod
+    def _vectors(model: Embedder, data: Items) -> HostArray:
+        check_embedder(model)
+        check_items("data", data)
+        return model.vectors(data.inputs, model.prompt_of("document"))
 
     @classmethod
     def _of(cls, model: Embedder, data: Items, embeddings: Floats, x: HostArray) -> SearchIndex:
@@ -123,25 +129,28 @@ class SearchIndex:
         top = check_whole("top", top, 1)
         if by not in get_args(Ranking):
             raise ValueError(f"by must be one of {', '.join(get_args(Ranking))}, received {by!r}")
-        named = [queries] if isinstance(queries, str) else queries
+        named: Any = [queries] if isinstance(queries, str) else as_inputs(queries, "queries")
+        for number, query in enumerate(named if isinstance(named, list) else []):
+            if not query.strip():
+                raise ValueError(f"query {number} must not be empty")
+        if isinstance(named, list) and not named:
+            return []
+        x = self.model.vectors(named, self.model.prompt_of("query"))
         found: list[list[Hit]] = []
-        for start in range(0, len(named), QUERIES):
-            found += self._search(named[start : start + QUERIES], start, top, by)
+        for start in range(0, len(x), QUERIES):
+            found += self._search(named, x[start : start + QUERIES], start, top, by)
         return found
 
     def _search(
-        self, queries: HostArray | Sequence[str], first: int, top: int, by: Ranking
+        self, queries: Any, x: HostArray, first: int, top: int, by: Ranking
     ) -> list[list[Hit]]:
-        for number, query in enumerate(queries, first):
-            if isinstance(query, str) and not query.strip():
-                raise ValueError(f"query {number} must not be empty")
-        x = self.model.vectors(queries, self.model.prompt_of("query"))
         given = self.model.input_vectors(x)
         zero = np.flatnonzero(~given.any(axis=1))
         if len(zero):
-            query = queries[zero[0]]
+            number = first + zero[0]
+            query = queries[number]
             why = f": the encoder knows no word of {query!r}" if isinstance(query, str) else ""
-            raise ValueError(f"query {first + zero[0]} has a zero vector, near to no row{why}")
+            raise ValueError(f"query {number} has a zero vector, near to no row{why}")
         units = unit_rows(self.model.encode(x)), unit_rows(given)
         views = tuple(zip(self._near, units, strict=True))
         used = {"embedding": views[:1], "input": views[1:]}.get(by, views)
@@ -217,6 +226,7 @@ class SearchIndex:
                 "SearchIndex.load(directory, model=Ensemble.load(directory))"
             )
         model = DTGCNN.load(directory, backend=backend, mapped=True) if model is None else model
+        check_embedder(model)
         rows = len(saved.array("embeddings", (None, model.get_embedding_dimension())))
         for one in getattr(model, "models", [model]):
             bank: Bank = one.trained_bank()

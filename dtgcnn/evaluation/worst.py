@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..data import check_items
 from .comparison import queries_and_gallery
 from .metrics import nearest_rows
 
@@ -49,11 +50,19 @@ def worst_neighbors(
         embeddings: (N, D) of all its items.
         k: neighbours.
         most: rows at most.
+
+    Raises:
+        ValueError: the embeddings are of other rows.
     """
+    check_items("dataset", dataset)
     labels = dataset.labels
     if labels is None or dataset.label_names is None or not (labels >= 0).any():
         return []
     z = np.asarray(embeddings)
+    if z.ndim != 2 or len(z) != dataset.num_items:
+        raise ValueError(
+            f"embeddings must have the shape ({dataset.num_items}, D), received {z.shape}"
+        )
     rows, gallery, _ = queries_and_gallery(dataset, None, None)
     ends = rows if gallery is None else gallery
     near, cosines = nearest_rows(z[rows], k, None if gallery is None else z[gallery])

@@ -6,7 +6,7 @@ from .bank_changes import listed_labels
 from .calibration import Calibration
 from .classifier import VOTES, Answers, Classifier
 from .dtgcnn import DTGCNN, create_model
-from .embedder import Embedder
+from .embedder import Embedder, check_embedder
 from .encoding import ENCODE_ROWS, Encodes
 from .graph import EfficientGraphConstructor, Graph, graph_figures, knn
 from .input_rows import ChosenRows
@@ -32,6 +32,7 @@ __all__ = [
     "MultiTaskDTGCNN",
     "Neighbors",
     "Network",
+    "check_embedder",
     "create_model",
     "device_option",
     "graph_figures",

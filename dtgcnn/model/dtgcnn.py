@@ -59,11 +59,8 @@ class DTGCNN(ChangingModel, OnHub):
         if config is not None and not isinstance(config, DTGCNNConfig):
             raise ValueError(f"config must be a DTGCNNConfig, received {config!r}")
         config = (config or DTGCNNConfig()).replace(**settings)
-        if encoder is not None and encoder.dim != config.row_width:
-            raise ValueError(
-                f"the encoder gives {encoder.dim} columns, {config.width_name} is "
-                f"{config.row_width}"
-            )
+        if encoder is not None:
+            _check_width(encoder, config)
         super().__init__(config, load_ops(backend, **device_option(config)) if ops is None else ops)
         self.encoder = encoder
 
@@ -312,6 +309,16 @@ class DTGCNN(ChangingModel, OnHub):
 
     def check_data(self, loader: TripletLoader) -> None:
         """Refuse data that the model cannot be trained or validated on. Any will do here."""
+
+
+def _check_width(encoder: Encoder, config: DTGCNNConfig) -> None:
+    from ..data import check_encoder
+
+    check_encoder(encoder)
+    if encoder.dim != config.row_width:
+        raise ValueError(
+            f"the encoder gives {encoder.dim} columns, {config.width_name} is {config.row_width}"
+        )
 
 
 def create_model(config: DTGCNNConfig, *, backend: str = "auto") -> DTGCNN:

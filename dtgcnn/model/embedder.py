@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..array import HostArray
-from ..config import DTGCNNConfig
+from ..config import DTGCNNConfig, refuse_unless
 from .bank import Bank
 from .classifier import VOTES, Answers
 from .encoding import ENCODE_ROWS
@@ -15,7 +15,7 @@ from .encoding import ENCODE_ROWS
 if TYPE_CHECKING:
     from ..storage import IndexFile
 
-__all__ = ["Embedder"]
+__all__ = ["Embedder", "check_embedder"]
 
 
 class Embedder(Protocol):
@@ -85,3 +85,10 @@ class Embedder(Protocol):
     ) -> Path:
         """Write it into ``directory``; see ``DTGCNN.save``."""
         ...
+
+
+def check_embedder(model: object) -> None:
+    """Raise ``ValueError`` where ``model`` is no ``Embedder``."""
+    rule = "must be a DTGCNN or an Ensemble, such as load_embedder gives"
+    made = hasattr(model, "vectors") and not isinstance(model, type)
+    refuse_unless(made, "model", rule, model)

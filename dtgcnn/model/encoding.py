@@ -130,11 +130,10 @@ class Encodes(ABC):
 
         ops, units = self.ops, []
         for name, given in (("a", a), ("b", b)):
-            if getattr(given, "ndim", 2) == 1:
-                given = given[None]
-            elif isinstance(given, list | tuple) and all(isinstance(n, int | float) for n in given):
-                given = [given]
-            rows: Any = as_inputs(given)
+            flat = given.tolist() if getattr(given, "ndim", 2) == 1 else given
+            if isinstance(flat, list | tuple) and all(isinstance(n, int | float) for n in flat):
+                given = [flat]
+            rows: Any = as_inputs(given, name)
             if isinstance(rows, list) or rows.ndim != 2:
                 raise ValueError(f"{name} must be embeddings of shape (N, D) or (D,)")
             on_device = ops.asarray(in_single(rows))

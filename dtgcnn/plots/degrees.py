@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..evaluation import Links, bank_items, bank_labels, graph_links, in_degrees, skewness
+from ..evaluation import (
+    Links,
+    bank_items,
+    bank_labels,
+    check_linked,
+    graph_links,
+    in_degrees,
+    skewness,
+)
 from .figure import AFTER, BEFORE, WORSE, finish, new_figure, picture_path
 from .rows import Data, Rows, read_rows
 
@@ -52,6 +60,7 @@ def plot_degrees(
         ValueError: for another suffix, a model that is not trained, and data that do not fit it.
     """
     path = None if path is None else picture_path(path)
+    check_linked(model)
     rows = read_rows(data, labels, held_out=False)
     figure = new_figure(figsize=(13, 5.6))
     host_x = model.vectors(rows.inputs)

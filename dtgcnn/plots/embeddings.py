@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..data import check_whole
 from ..evaluation import Method, choose_method, project, stratified_sample
+from ..model import check_embedder
 from .figure import boxes, class_styles, finish, give_glyphs, new_figure, picture_path, shorten_name
 from .rows import Data, read_rows
 
@@ -64,8 +66,8 @@ def visualize_embeddings(
             fit it.
     """
     path = None if path is None else picture_path(path)
-    if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1, received {num_samples}")
+    check_whole("num_samples", num_samples, 1)
+    check_embedder(model)
     rows = read_rows(data, labels)
     of_chosen = np.zeros(len(rows.chosen)) if rows.labels is None else rows.labels[rows.chosen]
     sample = stratified_sample(of_chosen, num_samples, seed)

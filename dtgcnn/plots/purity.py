@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..evaluation import bank_items, bank_labels, class_purity, embedding_links, graph_links
+from ..evaluation import (
+    bank_items,
+    bank_labels,
+    check_linked,
+    class_purity,
+    embedding_links,
+    graph_links,
+)
 from .figure import AFTER, BEFORE, WORSE, finish, new_figure, picture_path, shorten_name
 from .rows import Data, read_rows
 
@@ -53,6 +60,7 @@ def plot_purity(
             that hold no row that a link ends at.
     """
     path = None if path is None else picture_path(path)
+    check_linked(model)
     rows = read_rows(data, labels)
     if rows.labels is None or rows.names is None:
         raise ValueError("purity needs labels: one class for each row of the data")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data import TripletDataset, TripletLoader
+from ..data import TripletDataset, TripletLoader, as_inputs
 
 __all__ = ["Data", "Rows", "read_rows"]
 
@@ -62,14 +62,14 @@ def read_rows(
         if labels is not None:
             raise ValueError(f"labels go with texts or an array, data are {data!r}")
         return _of_dataset(data, held_out)
-    if isinstance(data, str) or len(data) == 0:
+    inputs = as_inputs(data, "data")
+    if not len(inputs):
         raise ValueError(f"data must be a list of texts or an array of vectors, received {data!r}")
-    if not all(isinstance(item, str) for item in data):
-        return _of_dataset(TripletDataset.from_arrays(np.asarray(data), labels), held_out)
-    texts = list(data)
+    if not isinstance(inputs, list):
+        return _of_dataset(TripletDataset.from_arrays(inputs, labels), held_out)
     if labels is None:
-        return Rows(texts, np.arange(len(texts)), None, None)
-    return _of_dataset(TripletDataset.from_labelled(texts, labels), held_out)
+        return Rows(inputs, np.arange(len(inputs)), None, None)
+    return _of_dataset(TripletDataset.from_labelled(inputs, labels), held_out)
 
 
 def _of_dataset(data: TripletLoader | TripletDataset, held_out: bool) -> Rows:

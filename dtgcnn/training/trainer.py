@@ -103,6 +103,7 @@ class Trainer:
         state_dir: str | Path | None = None,
         save_every_n_steps: int | None = None,
     ) -> None:
+        refuse_unless(isinstance(model, DTGCNN), "model", "must be a DTGCNN", model)
         if config is not None and not isinstance(config, DTGCNNConfig):
             config, loaders = None, (config, *loaders)
         train_loader, val_loader = _sides(loaders, train_loader, val_loader)

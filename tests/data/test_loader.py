@@ -296,6 +296,25 @@ def test_restrict_refuses_rows_that_are_not_there() -> None:
         labelled.restrict(np.array([0]))
 
 
+def test_what_no_loader_can_be_made_of_is_refused() -> None:
+    x, labels = blobs()
+    data = TripletDataset.from_arrays(x, [*labels[:-1].tolist(), None])
+    with pytest.raises(ValueError, match=r"chosen must be items with a label, row 79 .* has none"):
+        TripletLoader(data, np.arange(80), 24)
+    for chosen in ([-1, 2], [80], ["a"], [0.5], (np.arange(3), np.arange(2))):
+        with pytest.raises(ValueError, match=r"chosen must be row numbers \(T,\), from 0 to 79"):
+            TripletLoader(data, chosen, 24)  # type: ignore[arg-type]
+    for size in ("24", 0, None):
+        with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1"):
+            TripletLoader(data, np.arange(79), size)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="dataset must hold triplets or labels"):
+        TripletLoader(TripletDataset.from_arrays(x), np.arange(79), 24)
+    with pytest.raises(ValueError, match="dataset must be a TripletDataset"):
+        TripletLoader(x, np.arange(79), 24)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"shares must be a list of shares, received 0\.5"):
+        data.split(0.5)  # type: ignore[arg-type]
+
+
 def test_fewer_rows_than_a_batch() -> None:
     loader, _ = text_triplets().create_dataloaders(batch_size=50, train_split=1.0)
     assert loader.triplets is not None

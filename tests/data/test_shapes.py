@@ -215,10 +215,19 @@ def test_columns_may_be_named(tmp_path: Path) -> None:
         read_file(path, columns={"label": "intention"})
     with pytest.raises(ValueError, match=r"columns must name some of .*, received 'what'"):
         read_file(path, columns={"what": "intent"})
+    for columns in ("intent", {"label": 1}):
+        with pytest.raises(ValueError, match=r"columns must name columns by what they hold, as"):
+            read_file(path, columns=columns)  # type: ignore[arg-type]
+    for held in (None, ["a", "b"], {"text": ["a"]}):
+        with pytest.raises(DataError, match=r"path must name a file, received .*from_table"):
+            TripletDataset(held)  # type: ignore[arg-type]
     bad = write(tmp_path, "b.csv", "utterance,intent\nhello,greet\n ,part\n")
     with pytest.raises(DataError, match=r"line 3: 'utterance': must not be blank"):
         read_file(bad, columns={"text": "utterance", "label": "intent"})
     arrays = write(tmp_path, "a.npz", npz(first=X, second=-X, kind=Y))
+    for columns in ("kind", {"kind": "label"}):
+        with pytest.raises(ValueError, match="columns must name"):
+            read_file(arrays, columns=columns)  # type: ignore[arg-type]
     raw = read_file(arrays, columns={"text": "second", "label": "kind"})
     np.testing.assert_array_equal(raw.features, 0 - X)
     assert raw.labels == ["1", "0", "1", "0"]

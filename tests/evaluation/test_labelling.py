@@ -79,7 +79,7 @@ def test_no_two_are_nearly_equal() -> None:
 
 def test_what_is_refused() -> None:
     x = pool()
-    with pytest.raises(ValueError, match="count must be at least 1, received 0"):
+    with pytest.raises(ValueError, match="count must be a whole number of at least 1, received 0"):
         next_rows(known_model([0, 1]), x, 0)
     with pytest.raises(ValueError, match="the model knows no classes"):
         next_rows(known_model(None), x, 3)

@@ -203,7 +203,19 @@ def test_arguments_out_of_range_are_refused(index: SearchIndex) -> None:
         index.search(" \n")
     with pytest.raises(ValueError, match="the model has no text encoder"):
         index.search("cat")
+    with pytest.raises(ValueError, match="queries must be an array of vectors or a list of texts"):
+        index.search(None)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"x must have shape .*, received \(16,\)"):
+        index.search(ROWS[0])
+    with pytest.raises(ValueError, match="x must be finite; row 40 holds nan"):
+        index.search(np.concatenate([ROWS[:40], np.full((1, 16), np.nan)]))
     assert index.search(ROWS[:0]) == []
+    assert index.search(ROWS[:2].tolist(), 3) == index.search(ROWS[:2], 3)  # type: ignore[arg-type]
+
+
+def test_a_model_of_the_wrong_kind_is_refused_where_an_index_is_loaded(saved: Path) -> None:
+    with pytest.raises(ValueError, match="model must be a DTGCNN or an Ensemble"):
+        SearchIndex.load(saved, model=saved)  # type: ignore[arg-type]
 
 
 def test_rows_over_the_bank_that_the_model_has_are_saved_too(

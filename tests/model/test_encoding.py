@@ -79,6 +79,18 @@ def test_options_of_encode(backend: str) -> None:
     np.testing.assert_array_equal(model.encode(x, batch_size=np.int64(3)), found)
 
 
+class Column:
+    """A column of a table, of numbers or of lists."""
+
+    ndim = 1
+
+    def __init__(self, values: Any) -> None:
+        self.shape, self._values = (len(values),), values.tolist()
+
+    def tolist(self) -> Any:
+        return self._values
+
+
 def test_similarity_is_the_cosine(model: Any) -> None:
     a, b = np.random.default_rng(0).normal(size=(2, 4, 8))
     b[0] = 0
@@ -87,6 +99,10 @@ def test_similarity_is_the_cosine(model: Any) -> None:
     lists = model.similarity(a[0].tolist(), b.tolist())
     np.testing.assert_array_equal(lists, model.similarity(a[0], b))
     np.testing.assert_array_equal(model.similarity(tuple(a[0].tolist()), list(b)), lists)
+    for rows in (Column(a[0]), Column(a)):
+        np.testing.assert_array_equal(
+            model.similarity(rows, b), model.similarity(np.array(rows.tolist()), b)
+        )
     with pytest.raises(ValueError, match="a and b must have equal widths, received 8 and 3"):
         model.similarity(a, b[:, :3])
     with pytest.raises(ValueError, match="a must be embeddings of shape"):

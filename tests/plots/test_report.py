@@ -156,7 +156,7 @@ def test_triplets_vectors_and_ensembles_have_reports(tmp_path: Path) -> None:
 def test_refusals(trained: DTGCNN, labelled: TripletDataset, tmp_path: Path) -> None:
     for arguments, said in (
         ({"path": tmp_path / "r.pdf"}, "path must end in .html, received 'r.pdf'"),
-        ({"max_points": 0}, "max_points must be at least 1, received 0"),
+        ({"max_points": 0}, "max_points must be a whole number of at least 1, received 0"),
         ({"reject": 1.5}, "reject must be .* received 1.5"),
         ({"method": "best"}, "method must be one of"),
     ):

@@ -139,6 +139,21 @@ def test_triplets_and_texts_of_a_text_model() -> None:
     assert "links" in plot_degrees(model, triplets).axes[1].get_xlabel()
 
 
+def test_columns_of_a_table_are_drawn_and_a_table_of_texts_is_refused(
+    many: tuple[DTGCNN, TripletDataset],
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    model, data = many
+    rows = np.asarray(data.inputs)
+    table = pa.table({"x": rows.tolist(), "label": [str(row) for row in range(len(rows))]})
+    figure = visualize_embeddings(model, table["x"], method="pca")
+    wanted = visualize_embeddings(model, rows.astype(np.float64), method="pca")
+    np.testing.assert_array_equal(drawn(figure)[0], drawn(wanted)[0])
+    for draw in PICTURES:
+        with pytest.raises(ValueError, match="data must be an array of vectors or a list of texts"):
+            draw(model, table)
+
+
 def test_the_legend_of_77_classes_can_be_read(
     many: tuple[DTGCNN, TripletDataset], tmp_path: Path
 ) -> None:
@@ -315,7 +330,11 @@ X, LABELS = blobs()
         *((draw, {"data": X[:, :5]}, "input_dim = 12") for draw in PICTURES[:2]),
         *((draw, {"data": []}, "data must be a list of texts or an array") for draw in PICTURES),
         (visualize_embeddings, {"method": "isomap"}, "method must be one of .* received 'isomap'"),
-        (visualize_embeddings, {"num_samples": 0}, "num_samples must be at least 1, received 0"),
+        (
+            visualize_embeddings,
+            {"num_samples": 0},
+            "num_samples must be a whole number of at least 1, received 0",
+        ),
         (plot_purity, {"data": X}, "purity needs labels"),
         (plot_purity, {"data": text_triplets()}, "purity needs labels"),
         (

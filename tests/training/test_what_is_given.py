@@ -44,6 +44,9 @@ def test_what_cannot_be_by_position_is_refused() -> None:
         Trainer(model, train, val, val)
     with pytest.raises(ValueError, match="train_loader must be a TripletLoader"):
         Trainer(model, [1, 2])  # type: ignore[arg-type]
+    for no_model in ("model", train):
+        with pytest.raises(ValueError, match="model must be a DTGCNN, received"):
+            Trainer(no_model, train)  # type: ignore[arg-type]
 
 
 def sign_descent() -> Optimizer:

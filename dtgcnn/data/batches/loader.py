@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import check_part, check_share, check_whole
-from ..items import Items
+from ..checks import check_part, check_rows, check_share, check_whole
+from ..items import Items, check_items
 from ..reading.raw import IntArray
 from ..splits.divide import LEAST_CLASSES, Division
 from .prefetch import Prefetcher
@@ -76,6 +76,10 @@ class TripletLoader:
         training: whether epochs differ.
         dropped: triplets that the split left out of both sides.
 
+    Raises:
+        ValueError: an argument is out of its range, the data have neither labels nor triplets, or a
+            chosen item has no label.
+
     Attributes:
         items: all item indices of this side, sorted.
         labels: the class of each of them.
@@ -96,7 +100,16 @@ class TripletLoader:
         training: bool = True,
         dropped: int = 0,
     ) -> None:
-        assert dataset.labels is not None
+        check_items("dataset", dataset)
+        if dataset.labels is None:
+            raise ValueError("dataset must hold triplets or labels, it holds single texts")
+        check_whole("batch_size", batch_size, 1)
+        check_whole("samples_per_class", samples_per_class, 2)
+        check_whole("seed", seed, 0)
+        chosen = check_rows("chosen", chosen, len(dataset))
+        if dataset.triplets is None and (dataset.labels[chosen] < 0).any():
+            item = int(chosen[np.argmax(dataset.labels[chosen] < 0)])
+            raise ValueError(f"chosen must be items with a label, {dataset.place(item)} has none")
         self.dataset = dataset
         self.batch_size = batch_size
         self.samples_per_class = samples_per_class
@@ -243,7 +256,6 @@ def make_loaders(
 ) -> tuple[TripletLoader, TripletLoader]:
     """What ``TripletDataset.create_dataloaders`` promises; ``notes`` as those of ``Division``."""
     check_whole("batch_size", batch_size, 1 if dataset.triplets is not None else 4)
-    check_whole("samples_per_class", samples_per_class, 2)
     check_whole("seed", seed, 0)
     check_share("train_split", train_split)
     check_part("held_out_classes", held_out_classes)

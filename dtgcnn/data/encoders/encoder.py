@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Protocol, Self, runtime_checkable
 
+from ...config import refuse_unless
 from ..reading.raw import FloatArray
 
-__all__ = ["Encoder"]
+__all__ = ["Encoder", "check_encoder"]
 
 
 @runtime_checkable
@@ -41,3 +42,9 @@ class Encoder(Protocol):
     def load(cls, directory: str | PathLike[str]) -> Self:
         """Read what ``save`` wrote."""
         ...
+
+
+def check_encoder(encoder: object) -> None:
+    """Raise ``ValueError`` unless ``encoder`` is one."""
+    rule = "must be an Encoder, such as TfidfEncoder()"
+    refuse_unless(hasattr(encoder, "dim") and hasattr(encoder, "encode"), "encoder", rule, encoder)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .field_names import check_columns
 from .inputs import unmasked
 from .raw import (
     UNLABELLED,
@@ -105,6 +106,7 @@ def _ours(
 ) -> tuple[Source, dict[str, NDArray[Any]]]:
     """The arrays by our names, and the source, which knows theirs."""
     chosen_as = {}
+    check_columns(columns)
     for role, name in columns.items():
         if name not in given:
             raise source.error(f"there is no array {name!r}; found {', '.join(given) or 'none'}")

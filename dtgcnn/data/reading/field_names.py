@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["NAMES", "SEVERAL", "VECTOR_NAMES", "folded", "key_of", "matching"]
+from ...config import refuse_unless
+
+__all__ = ["NAMES", "SEVERAL", "VECTOR_NAMES", "check_columns", "folded", "key_of", "matching"]
 
 NAMES = {
     "anchor": ("anchor", "query", "sent0"),
@@ -30,6 +32,15 @@ VECTOR_NAMES = {
     "label": ("label", "labels", "y", "target", "class"),
 }
 """The names where rows are vectors."""
+
+
+def check_columns(columns: Any) -> None:
+    """Raise ``ValueError`` unless ``columns`` are names of fields by ours."""
+    rule = "must name columns by what they hold, as {'text': 'utterance', 'label': 'intent'}"
+    refuse_unless(isinstance(columns, Mapping), "columns", rule, columns)
+    for role, name in columns.items():
+        refuse_unless(role in NAMES, "columns", f"must name some of {', '.join(NAMES)}", role)
+        refuse_unless(isinstance(name, str), "columns", rule, columns)
 
 
 def matching(

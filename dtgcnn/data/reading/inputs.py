@@ -11,20 +11,23 @@ from numpy.typing import NDArray
 __all__ = ["as_inputs", "in_single", "texts_of", "unmasked"]
 
 
-def texts_of(x: Any) -> list[str] | None:
+def texts_of(x: Any, name: str = "x") -> list[str] | None:
     """The texts of a sequence; None where it holds none.
 
     Args:
         x: a list, an array, or a column of pandas, polars, PyArrow or ``datasets``.
+        name: what messages call it.
 
     Raises:
         ValueError: it is one string, a dict or a set, or texts stand among other things; names the
             first of these.
     """
     if isinstance(x, str):
-        raise ValueError(f"x must be a sequence of texts, received one string: {x!r}")
+        raise ValueError(f"{name} must be a sequence of texts, received one string: {x!r}")
     if isinstance(x, Mapping | Set) and not hasattr(x, "shape"):  # SciPy has sparse dicts
-        raise ValueError(f"x must be a sequence of texts or vectors, received {type(x).__name__}")
+        raise ValueError(
+            f"{name} must be a sequence of texts or vectors, received {type(x).__name__}"
+        )
     values = _values(x)
     if not isinstance(values, list) or not values:
         return None
@@ -33,23 +36,24 @@ def texts_of(x: Any) -> list[str] | None:
         return None
     for row, value in enumerate(values):
         if not isinstance(value, str):
-            raise ValueError(f"x must hold texts alone; row {row} is {value!r}")
+            raise ValueError(f"{name} must hold texts alone; row {row} is {value!r}")
     return [str(value) for value in values]  # NumPy's strings are a class of their own
 
 
-def as_inputs(x: Any) -> list[str] | NDArray[Any]:
+def as_inputs(x: Any, name: str = "x") -> list[str] | NDArray[Any]:
     """Texts as a list, or vectors as an array.
 
     Args:
         x: as of ``texts_of``; vectors may also be a list of lists of numbers, a column of lists, a
             tensor, or a table of numbers.
+        name: what messages call it.
 
     Raises:
         ValueError: it is neither.
     """
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
         return unmasked(x)
-    texts = texts_of(x)
+    texts = texts_of(x, name)
     if texts is not None:
         return texts
     values = _values(x)
@@ -61,7 +65,7 @@ def as_inputs(x: Any) -> list[str] | NDArray[Any]:
         rows = np.empty(0, object)
     if rows.dtype.kind not in "fiub":
         raise ValueError(
-            f"x must be an array of vectors or a list of texts, received {type(x).__name__}"
+            f"{name} must be an array of vectors or a list of texts, received {type(x).__name__}"
         )
     return rows
 

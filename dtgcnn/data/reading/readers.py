@@ -18,7 +18,7 @@ from .lines import format_of, open_bytes
 from .parquet import read_parquet
 from .raw import RawData, Record, from_records
 from .shapes import Columns, Shape, shaped
-from .source import Source
+from .source import Source, shorten
 from .tables import read_table
 from .texts import read_texts
 
@@ -87,7 +87,7 @@ def read_file(
 
 
 def _read(given: str | PathLike[str], columns: Columns) -> RawData:
-    path = Path(given)
+    path = _path(given)
     if path.is_dir() or _format(path)[0] not in _ARRAYS:
         source, shape, records = open_shaped(given, columns)
         with records:
@@ -175,7 +175,7 @@ def read_records(path: str | PathLike[str]) -> tuple[Source, Records]:
     Raises:
         DataError: as ``read_file``, but for the fields; some of it only as records are read.
     """
-    name, path = _name(path), Path(path)
+    name, path = _name(path), _path(path)
     if path.is_dir():
         source, found = read_folder(Source(name, "row"), path)
         return source, Records(None, found)
@@ -191,6 +191,16 @@ def read_records(path: str | PathLike[str]) -> tuple[Source, Records]:
         file.close()
         raise
     return source, Records(file, records)
+
+
+def _path(given: str | PathLike[str]) -> Path:
+    try:
+        return Path(given)
+    except TypeError:
+        raise DataError(
+            f"path must name a file, received {shorten(given)}; TripletDataset.from_table, "
+            "from_labelled, from_triplets and from_arrays take what is in memory"
+        ) from None
 
 
 def _name(path: str | PathLike[str]) -> str:

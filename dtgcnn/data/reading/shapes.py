@@ -8,7 +8,15 @@ from itertools import chain, combinations, cycle, islice, product
 from math import prod
 from typing import Any, Literal, TypeAlias
 
-from .field_names import NAMES, SEVERAL, VECTOR_NAMES, folded, key_of, matching
+from .field_names import (
+    NAMES,
+    SEVERAL,
+    VECTOR_NAMES,
+    check_columns,
+    folded,
+    key_of,
+    matching,
+)
 from .raw import TRIPLET_FIELDS, Record, kind_of, listed, unread
 from .source import Source
 from .vectors import is_vector
@@ -124,10 +132,9 @@ def shape_of(source: Source, row: int, given: Mapping[str, object], columns: Col
 def _chosen(
     source: Source, row: int, record: Mapping[str, object], columns: Columns
 ) -> dict[str, tuple[str, ...]]:
+    check_columns(columns)
     chosen: dict[str, tuple[str, ...]] = {}
     for role, name in columns.items():
-        if role not in NAMES:
-            raise ValueError(f"columns must name some of {', '.join(NAMES)}, received {role!r}")
         if name.strip().lower() not in record:
             raise source.error(f"there is no column {name!r}; found {listed(record)}", row)
         chosen[role] = (name.strip().lower(),)

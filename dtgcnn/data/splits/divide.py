@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...config import refuse_unless
 from ..checks import check_share, check_whole
 from ..items import Items
 from ..reading.arrays import column
@@ -35,6 +36,7 @@ def split_dataset(
     groups: Sequence[str | int | float] | NDArray[Any] | None = None,
 ) -> tuple[IntArray, ...]:
     """What ``TripletDataset.split`` promises."""
+    refuse_unless(isinstance(shares, Iterable), "shares", "must be a list of shares", shares)
     for share in shares:
         check_share("shares", share)
     if len(shares) < 2 or abs(sum(shares) - 1) > 1e-6:

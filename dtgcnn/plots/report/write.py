@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...config import DTGCNNConfig
-from ...data import Items
+from ...data import Items, check_items, check_whole
 from ...errors import MissingExtraError, needing
 from ...evaluation import (
     Classification,
@@ -26,7 +26,7 @@ from ...evaluation import (
     measure_classes,
     worst_neighbors,
 )
-from ...model import Embedder
+from ...model import Embedder, check_embedder
 from ...storage import replace_file
 from .charts import BARS, bars_of, confusions_of, curves_of, map_of, worst_first
 from .points import Points, sample_of, text_of
@@ -90,8 +90,9 @@ def write_report(
     path = Path(path)
     if path.suffix.lower() != ".html":
         raise ValueError(f"path must end in .html, received {path.name!r}")
-    if max_points < 1:
-        raise ValueError(f"max_points must be at least 1, received {max_points}")
+    check_whole("max_points", max_points, 1)
+    check_embedder(model)
+    check_items("dataset", dataset)
     _need_bokeh()
     choose_method(method, min(dataset.num_items, max_points))
     found = _found(model, dataset, method, max_points, reject, seed)
