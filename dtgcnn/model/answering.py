@@ -70,8 +70,9 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
 
     @override
     def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
+        check_k(k)
         rows = self.vectors(x)
-        return judged([self], [self.neighbors(rows, k)], rows)
+        return judged([self], [self.neighbors_of(rows, self.embed(rows), k)], rows)
 
     @override
     def predict_proba(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> HostArray:
@@ -103,7 +104,7 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
         """
         check_k(k)
         host_x = self.vectors(x)
-        return self.neighbors_of(host_x, self.encode(host_x), k)
+        return self.neighbors_of(host_x, self.embed(host_x), k)
 
     def neighbors_of(self, host_x: HostArray, f: HostArray, k: int = VOTES) -> Neighbors:
         """``neighbors`` of rows as ``vectors`` gives them, whose embeddings ``f`` are known."""
