@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import BinaryIO
 
 from ...errors import DataError
 from .encoding import digest, require
@@ -78,7 +77,7 @@ def weights_of(folder: Path, code: bool = False) -> str:
     parts = []
     for path in sorted(files):
         with path.open("rb") as file:
-            content = _hash(file)
+            content = hashlib.file_digest(file, "sha256").hexdigest()
         parts += [path.relative_to(folder).as_posix(), content]
     return digest(*parts)
 
@@ -92,10 +91,3 @@ def _matching(folder: Path, pattern: str) -> list[Path]:
         if path.is_file() and not hidden:
             found.append(path)
     return found
-
-
-def _hash(file: BinaryIO) -> str:
-    whole = hashlib.sha256()
-    while block := file.read(1 << 20):
-        whole.update(block)
-    return whole.hexdigest()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from ...errors import DataError, MissingExtraError
 from ...storage import replacing
 from .files import record_format, write_records
 
-__all__ = ["check_table", "write_table"]
+__all__ = ["check_parquet", "check_table", "write_table"]
 
 PARQUET = ".parquet"
 
@@ -28,7 +28,13 @@ def check_table(path: Path) -> None:
             record_format(path)
         except DataError as error:
             raise DataError(str(error).replace("one of ", f"one of {PARQUET}, ")) from None
-    elif importlib.util.find_spec("pyarrow") is None:
+    else:
+        check_parquet(path)
+
+
+def check_parquet(path: Path) -> None:
+    """Refuse a Parquet file where pyarrow, which writes it, is not installed."""
+    if find_spec("pyarrow") is None:
         raise MissingExtraError(
             f"{path}: writing Parquet needs pyarrow: pip install 'dtgcnn[parquet]'"
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError, MissingExtraError
+from ...errors import DataError
 from ...storage import replacing, write_tensors
+from .table import check_parquet
 
 __all__ = ["VECTOR_SUFFIXES", "check_vectors", "write_vectors"]
 
@@ -28,10 +28,8 @@ def check_vectors(path: Path) -> None:
     if path.suffix not in VECTOR_SUFFIXES:
         known = ", ".join(VECTOR_SUFFIXES)
         raise DataError(f"{path}: the suffix must be one of {known}, received {path.name!r}")
-    if path.suffix == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise MissingExtraError(
-            f"{path}: writing Parquet needs pyarrow: pip install 'dtgcnn[parquet]'"
-        )
+    if path.suffix == ".parquet":
+        check_parquet(path)
 
 
 def write_vectors(
