@@ -160,11 +160,11 @@ def tune(
         for trial in lost:  # of a process that was killed
             study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
         done = len(study.get_trials(deepcopy=False))
-        new = (seed + done) % 2**32  # not again what was drawn before
-        study.sampler = optuna.samplers.TPESampler(seed=new)
         if not done and first:
             study.enqueue_trial({name: first[name] for name in space if name in first})
-        for _ in range(done, trials):
+        for number in range(done, trials):
+            own = (seed + number) % 2**32  # wherever a search was stopped
+            study.sampler = optuna.samplers.TPESampler(seed=own)
             trial = study.ask(distributions)
             try:
                 name, value, epoch = _measured(make(dict(trial.params)))

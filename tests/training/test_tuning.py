@@ -85,6 +85,16 @@ def test_a_search_goes_on_where_it_was_stopped(labelled: TripletDataset, tmp_pat
     assert len(make.asked) == 3
 
 
+def test_a_search_that_was_stopped_tries_what_one_in_a_go_does(
+    labelled: TripletDataset, tmp_path: Path
+) -> None:
+    make = Making(labelled)
+    whole = tune(make, tmp_path / "whole", space=SPACE, trials=4)
+    for trials in (1, 3, 4):
+        found = tune(make, tmp_path / "parts", space=SPACE, trials=trials)
+    assert found == whole
+
+
 def test_a_search_whose_first_trial_was_stopped_begins_anew(
     labelled: TripletDataset, tmp_path: Path
 ) -> None:
