@@ -105,7 +105,11 @@ def test_pandas_own_null() -> None:
 
 def test_from_python_none_nan_and_minus_one() -> None:
     x = np.eye(6, dtype=np.float32)
-    for labels in (["x", None, "y", -1, "x", float("nan")], ["x", "", "y", "-1", "x", " "]):
+    for labels in (
+        ["x", None, "y", -1, "x", float("nan")],
+        ["x", "", "y", "-1", "x", " "],
+        ["x", "", "y", "-1.0", "x", -1.0],  # a table of floats has the former
+    ):
         texts = [text for text, _ in ROWS]
         for dataset in (
             TripletDataset.from_arrays(x, labels),
@@ -369,6 +373,7 @@ def test_the_command_line_takes_a_second_file(tmp_path: Path) -> None:
     [
         ([-1, 0, 1, 1, 0, -1], True),
         (["-1", "1", "1", "1", "-1", "1"], True),
+        (["-1.0", "0.0", "1.0", "1.0", "0.0", ""], True),
         ([-1.0, 0.0, 1.0, 1.0, 0.0, float("nan")], True),
         ([None, 0, 1, 1, 0, ""], False),
         ([-1, 0, 1, 2, 0, -1], False),

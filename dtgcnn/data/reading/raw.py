@@ -278,21 +278,20 @@ def class_name(source: Source, row: int, value: object, field: str = "label") ->
         value = value.item()
     blank = isinstance(value, str) and not value.strip()
     null = value is None or type(value).__name__ == "NAType"  # pandas' own
-    if null or blank or (isinstance(value, float) and math.isnan(value)):
+    if null or blank or (isinstance(value, float) and math.isnan(value)) or is_minus_one(value):
         return UNLABELLED
-    name = label_name(source, row, value, field)
-    return UNLABELLED if name == "-1" else name
+    return label_name(source, row, value, field)
 
 
 def is_minus_one(value: object) -> bool:
-    """Whether a label is −1, as a number or a string."""
+    """Whether a label is −1, as a number or a string, such as a table of floats has."""
     return str(value).strip() in ("-1", "-1.0")
 
 
 def tell_minus_one(source: Source, names: Iterable[str], count: int) -> None:
     """Warn where ``count`` rows of −1 are read as unlabelled and the classes of all rows are 0 and
     1: it may have been meant for a third class."""
-    if count and set(names) <= {"0", "1", UNLABELLED}:
+    if count and set(names) <= {"0", "1", "0.0", "1.0", UNLABELLED}:
         told = "rows have the label -1 and are read as unlabelled, beside 0 and 1"
         why = "if it is a class of its own, give it a name"
         _log.warning("%s: %d %s; %s", source.name, count, told, why)
