@@ -96,8 +96,7 @@ def check(
       dtgcnn check tickets.csv --json findings.json
       dtgcnn check tickets.csv --labels --encoder sentence-transformer:all-MiniLM-L6-v2
     """
-    if json_file is not None:
-        check_file("--json", json_file, overwrite=True)
+    check_file("--json", json_file, overwrite=True)
     ops = ops_of(backend)
     raw, odd = _read(file)
     if raw.features is not None and encoder_spec is not None:

@@ -41,8 +41,7 @@ def compare(
             f"two or more models, and after them FILE, must be given, received {len(models)} and "
             f"{file}; evaluate measures one"
         )
-    if json_file is not None:
-        check_file("--json", json_file, overwrite=True)
+    check_file("--json", json_file, overwrite=True)
     ops, given_rows = ops_of(backend), rows_or_pairs(file)
     found: list[dict[str, Any]] = []
     protocol = ""

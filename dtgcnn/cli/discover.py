@@ -73,8 +73,7 @@ def discover(
     if output is not None:
         check_table(output)
         check_file("--output", output, overwrite)
-    if json_file is not None:
-        check_file("--json", json_file, overwrite=True)
+    check_file("--json", json_file, overwrite=True)
     dataset = rows_of(file)
     loaded = loaded_for(dataset, model, backend)
     tell("grouping", len(dataset))

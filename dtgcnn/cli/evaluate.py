@@ -45,8 +45,7 @@ def evaluate(model: Path, file: InputFile, json_file: Path | None, backend: str)
     rows that it was not trained on: its worst classes, the pairs that it confuses most, how far its
     probabilities are off, and what is gained by refusing rows. --json has all classes.
     """
-    if json_file is not None:
-        check_file("--json", json_file, overwrite=True)
+    check_file("--json", json_file, overwrite=True)
     ops = ops_of(backend)
     result, classes = measured(model, file, rows_or_pairs(file), ops, progress=True)
     click.echo(f"{result.protocol}\n")

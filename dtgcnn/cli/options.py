@@ -184,9 +184,13 @@ def about(path: InputFile, *options: str) -> Iterator[None]:
         raise ValueError(f"{path}: {dashes}{said}") from error
 
 
-def check_file(option: str, path: Path, overwrite: bool, *, make_folder: bool = False) -> None:
-    """Refuse a file that cannot or must not be written, before any work is done; its folder is made
-    where that is asked for."""
+def check_file(
+    option: str, path: Path | None, overwrite: bool, *, make_folder: bool = False
+) -> None:
+    """Refuse a file that cannot or must not be written, before any work is done, if one is named;
+    its folder is made where that is asked for."""
+    if path is None:
+        return
     if path.is_dir():
         raise ValueError(f"{option} {path} must be a file, it is a folder")
     if path.exists() and not overwrite:
