@@ -76,8 +76,7 @@ def choose(
         loaded.answers(loaded.trained_bank().host_x[:1])  # refuses a model that knows no classes
     tell("choosing among", len(open_rows))
     with about(file, "count"):
-        rows = loaded.vectors(dataset.inputs)[open_rows.tolist()]
-        found = next_rows(loaded, rows, count, seed=seed)
+        found = next_rows(loaded, dataset.inputs_of(open_rows), count, seed=seed)
     places = [int(open_rows[one.row]) for one in found]
     texts = None if dataset.texts is None else [dataset.texts[place] for place in places]
     width = max(len(f"{one.first} or {one.second}") for one in found)

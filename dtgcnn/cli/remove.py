@@ -54,10 +54,9 @@ def remove(
     before = loaded_for(rows, model, backend)
     tell("removing from", len(before.trained_bank()))
     with about(model):
-        after = before.remove(None if rows is None else rows.inputs, list(classes))
-    absent = 0
-    if rows is not None:
-        absent = before.trained_bank().rows_of(before.vectors(rows.inputs)).count(-1)
+        gone = None if rows is None else before.vectors(rows.inputs)
+        after = before.remove(gone, list(classes))
+    absent = 0 if gone is None else before.bank_rows_of(gone).count(-1)
     after.save(output, overwrite=overwrite)
     left = len(after.trained_bank())
     click.echo(
