@@ -6,6 +6,7 @@ A backend may define any of these natively under the same name; ``native`` makes
 from __future__ import annotations
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -62,9 +63,7 @@ def clear_cache(ops: ArrayOps) -> bool:
 
 def mean(ops: ArrayOps, x: Array, axis: int | None = None, keepdims: bool = False) -> Array:
     """The arithmetic mean."""
-    count = 1
-    for size in x.shape if axis is None else (x.shape[axis],):
-        count *= size
+    count = math.prod(x.shape) if axis is None else x.shape[axis]
     return ops.sum(x, axis=axis, keepdims=keepdims) / max(count, 1)
 
 

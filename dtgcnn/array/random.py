@@ -7,6 +7,7 @@ Numbers come from counter-based Threefry-2x32 (Salmon et al. 2011, doi:10.1145/2
 
 from __future__ import annotations
 
+import math
 import zlib
 from statistics import NormalDist
 
@@ -75,9 +76,7 @@ def split(ops: ArrayOps, key: Array, n: int) -> list[Array]:
 
 def uniform(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:
     """Uniform numbers in [0, 1), multiples of 2⁻²⁴: exact in float32, so equal everywhere."""
-    n = 1
-    for size in shape:
-        n *= size
+    n = math.prod(shape)
     bits = random_bits(ops, key, n)
     return ops.reshape(ops.astype(bits >> 8, ops.dtype) * 2.0**-24, shape)
 
@@ -88,9 +87,7 @@ def normal(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:
     The host computes them in float64, so they are the same on every backend. For initial weights:
     it is not made for use in a training step.
     """
-    n = 1
-    for size in shape:
-        n *= size
+    n = math.prod(shape)
     inverse = NormalDist().inv_cdf
     words = ops.to_numpy(random_bits(ops, key, n)).tolist()
     return ops.reshape(ops.asarray([inverse((w + 0.5) * 2.0**-32) for w in words]), shape)
@@ -100,9 +97,7 @@ def normal(ops: ArrayOps, key: Array, shape: tuple[int, ...]) -> Array:
 def bernoulli(ops: ArrayOps, key: Array, p: float, shape: tuple[int, ...]) -> Array:
     """True with probability ``p``, to the nearest multiple of 2⁻¹⁶: two draws from each word, of
     which the largest count."""
-    n = 1
-    for size in shape:
-        n *= size
+    n = math.prod(shape)
     words = random_bits(ops, key, (n + 1) // 2)
     limit = 65536 - round(p * 65536)
     draws = ops.concat([(words & 0xFFFF) >= limit, (words >> 16) >= limit])
