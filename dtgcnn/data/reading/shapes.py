@@ -18,7 +18,7 @@ from .field_names import (
     matching,
 )
 from .raw import TRIPLET_FIELDS, Record, kind_of, listed, unread
-from .source import Source
+from .source import Source, repeated
 from .vectors import is_vector
 
 __all__ = ["MATCHED", "SCORED", "Columns", "Held", "Shape", "shaped"]
@@ -207,8 +207,8 @@ def _renamed(source: Source, shape: Shape, records: Iterable[Record]) -> Iterato
             record = folded(given)
             plain = given.keys() if record.keys() == given.keys() else plain
         if len(record) < len(given):
-            name = next(n for n in given if [key_of(other) for other in given].count(key_of(n)) > 1)
-            raise source.error("the key must occur once in an object", row, key_of(name))
+            name = repeated(map(key_of, given))
+            raise source.error("the key must occur once in an object", row, name)
         if "set" in shape.fields:
             yield from _pairs_of(source, row, record)
             continue
