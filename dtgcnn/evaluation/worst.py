@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..data import check_items
 from .comparison import queries_and_gallery
-from .metrics import nearest_rows
+from .metrics import findable, nearest_rows
 
 if TYPE_CHECKING:
     from ..data import Items
@@ -69,9 +69,9 @@ def worst_neighbors(
     if not near.shape[1]:
         return []
     own = labels[rows]
-    there = np.bincount(labels[ends], minlength=len(dataset.label_names))
     share = (labels[ends[near]] == own[:, None]).mean(axis=1)
-    wrong = np.flatnonzero((share < 1.0) & (there[own] > (1 if gallery is None else 0)))
+    alike = findable(own, None if gallery is None else labels[gallery])
+    wrong = alike[share[alike] < 1.0]
     order = wrong[np.lexsort((-cosines[wrong, 0], share[wrong]))][:most]
     return [
         WorstRow(int(rows[i]), float(share[i]), ends[near[i]].tolist(), cosines[i].tolist())
