@@ -14,7 +14,7 @@ from .encoders.encoder import Encoder
 from .items import Items, check_items
 from .reading.arrays import as_features, check_length, class_names, column
 from .reading.frames import read_frame
-from .reading.raw import UNLABELLED, IntArray, RawData, Record, from_records
+from .reading.raw import TRIPLET_FIELDS, UNLABELLED, IntArray, RawData, Record, from_records
 from .reading.readers import not_pairs, read_file
 from .reading.shapes import Columns, shaped
 from .reading.source import Source, shorten
@@ -98,8 +98,7 @@ class TripletDataset(Items):
         for row, triplet in enumerate(triplets):
             if isinstance(triplet, str) or not isinstance(triplet, Sequence) or len(triplet) != 3:
                 raise source.error(f"must be three texts, received {shorten(triplet)}", row)
-            fields = zip(("anchor", "positive", "negative"), triplet, strict=True)
-            records.append((row, dict(fields)))
+            records.append((row, dict(zip(TRIPLET_FIELDS, triplet, strict=True))))
         return cls._from_raw(from_records(source, records))
 
     @classmethod
