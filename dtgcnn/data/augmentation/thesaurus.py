@@ -12,7 +12,7 @@ import numpy as np
 
 from ...errors import MissingExtraError
 from ..encoders.encoding import require
-from ..reading.raw import Record
+from ..reading.raw import Record, listed
 from ..reading.readers import read_records
 from ..reading.source import Source, shorten
 
@@ -124,8 +124,7 @@ def _table(source: Source, records: Iterable[Record]) -> dict[str, list[str]]:
 
 def _field(source: Source, row: int, record: Mapping[str, object], name: str) -> str:
     if name not in record:
-        found = ", ".join(map(str, record)) or "none"
-        raise source.error(f"is missing; found the fields {found}", row, name)
+        raise source.error(f"is missing; found the fields {listed(record)}", row, name)
     value = record[name]
     if not isinstance(value, str):
         raise source.error(f"must be a string, received {shorten(value)}", row, name)

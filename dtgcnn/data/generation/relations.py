@@ -201,7 +201,6 @@ def _usable(texts: list[str], codes: IntArray, report: GenerationReport) -> IntA
     groups = equal_groups(texts, None)
     _, first = np.unique(groups, return_index=True)
     lowest, highest = codes[first], codes[first]
-    lowest, highest = lowest.copy(), highest.copy()
     np.minimum.at(lowest, groups, codes)
     np.maximum.at(highest, groups, codes)
     agree = lowest == highest

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..reading.raw import listed
+
 __all__ = ["GenerationReport", "NearDuplicate"]
 
 SHOWN = 5
@@ -76,7 +78,7 @@ class GenerationReport:
             (self.repeated, "texts left out: equal to another"),
             (self.unlabelled, "texts left out: without a label"),
             (len(self.contradictory), f"texts left out: in several classes{_first(self)}"),
-            (len(self.single), f"classes of one text give no anchor: {_some(self.single)}"),
+            (len(self.single), f"classes of one text give no anchor: {listed(self.single)}"),
             (self.without_positive, "texts without a positive near enough"),
             (self.missing, "triplets fewer: no further negative"),
             (self.contradictory_pairs, "negative pairs left out: positive pairs join their texts"),
@@ -94,7 +96,3 @@ class GenerationReport:
 
 def _first(report: GenerationReport) -> str:
     return f", as {report.contradictory[0]!r}" if report.contradictory else ""
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:10] + ["…"] * (len(names) > 10))
