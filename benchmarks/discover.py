@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from quality import chosen, line
+from quality import chosen, labelled_vectors, line
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-from dtgcnn import TripletDataset
 from dtgcnn.evaluation import discover, unit_rows
 
 KNOWN, LABELLED = 0.75, 0.1
@@ -67,12 +66,8 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--draws", type=int, default=3)
     options = parser.parse_args()
-    data = TripletDataset(options.file)
-    x, y, names = data.features, data.labels, data.label_names
-    assert x is not None
-    assert y is not None
-    assert names is not None
-    train, test = data.split_items("train"), data.split_items("test")
+    data, x, y, train, test = labelled_vectors(options.file)
+    names = data.label_names
     number = len(np.unique(y[test]))
     runs: dict[str, list[list[float]]] = {}
     said = []

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from quality import chosen, line
+from quality import chosen, labelled_vectors, line
 from sklearn.linear_model import LogisticRegression
 
-from dtgcnn import TripletDataset
 from dtgcnn.evaluation import next_rows, unit_rows
 
 SHOTS, RANDOM = 5, 5
@@ -31,12 +30,8 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--first", type=int, default=0)
     options = parser.parse_args()
-    data = TripletDataset(options.file)
-    x, y = data.features, data.labels
-    assert x is not None
-    assert y is not None
+    data, x, y, train, test = labelled_vectors(options.file)
     names = np.array(data.label_names)
-    train, test = data.split_items("train"), data.split_items("test")
     unit, classes = unit_rows(x), np.unique(y)
 
     def regression(rows: Any) -> float:

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 import quality
-from quality import CLOSED, closed, line
+from quality import CLOSED, closed, labelled_vectors, line
 
-from dtgcnn import DTGCNN, TripletDataset
+from dtgcnn import DTGCNN
 from dtgcnn.evaluation.metrics import retrieval_metrics
 
 SEARCH_SEED = 1000
@@ -99,11 +99,7 @@ def main() -> None:
     parser.add_argument("--backend", default="numpy")
     parser.add_argument("--json", type=Path, help="write all figures here")
     options = parser.parse_args()
-    data = TripletDataset(options.file)
-    assert data.features is not None
-    assert data.labels is not None
-    train = data.split_items("train")
-    x, y = data.features, data.labels
+    data, x, y, train, _ = labelled_vectors(options.file)
     more = {} if options.epochs is None else {"num_epochs": options.epochs}
 
     names = " | ".join(["loss, mining", "setting", *CLOSED, "seconds", "active"])

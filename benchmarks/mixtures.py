@@ -12,9 +12,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from quality import KNOWN, figures, held_out
+from quality import KNOWN, figures, held_out, labelled_vectors
 
-from dtgcnn import TripletDataset
 from dtgcnn.callbacks import CollapseWatch
 from dtgcnn.training import train_on_all
 
@@ -24,15 +23,12 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    data = TripletDataset(options.file)
-    assert data.features is not None
-    assert data.labels is not None
-    x, train, test = data.features, data.split_items("train"), data.split_items("test")
+    _, x, labels, train, test = labelled_vectors(options.file)
     heads = (*KNOWN, "last loss", "margin", "epochs collapsed", "epoch kept")
     print(f"| classes | | {' | '.join(heads)} |\n|---{'|---' * (len(heads) + 1)}|")
     watch = CollapseWatch()
     for classes in (2, 3, 6):
-        y = data.labels % classes
+        y = labels % classes
         trainer, dataset = held_out(x[train], y[train], options.seed, {})
         last, margin = trainer.history[-1], trainer.config.triplet_margin
         z = train_on_all(trainer, dataset).model.encode(x)

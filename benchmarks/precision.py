@@ -21,9 +21,7 @@ from typing import Any
 
 import numpy as np
 from losses import trained
-from quality import CLOSED, closed, line
-
-from dtgcnn import TripletDataset
+from quality import CLOSED, closed, labelled_vectors, line
 
 PRECISIONS = {"float32": False, "float16": "float16", "bfloat16": "bfloat16"}
 
@@ -45,11 +43,7 @@ def main() -> None:
     parser.add_argument("--loss", help="in place of the default one")
     parser.add_argument("--backend", default="numpy")
     options = parser.parse_args()
-    data = TripletDataset(options.file)
-    assert data.features is not None
-    assert data.labels is not None
-    train = data.split_items("train")
-    x, y = data.features, data.labels
+    data, x, y, train, _ = labelled_vectors(options.file)
     named = {"num_epochs": options.epochs, "loss": options.loss}
     given = {name: value for name, value in named.items() if value is not None}
 

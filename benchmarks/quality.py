@@ -16,7 +16,7 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,14 @@ def without_gate() -> Iterator[None]:
         yield
     finally:
         closed_form.gated, Start._block = gated, block  # type: ignore[method-assign]
+
+
+def labelled_vectors(file: Path) -> tuple[TripletDataset, Any, Any, Any, Any]:
+    """The data, their rows and classes, and which rows are to train on and to test with."""
+    data = TripletDataset(file)
+    if data.features is None or data.labels is None:
+        raise SystemExit(f"{file}: must hold labelled vectors")
+    return data, data.features, data.labels, data.split_items("train"), data.split_items("test")
 
 
 def trained(
@@ -167,11 +175,7 @@ def main() -> None:
         pairs = {text: [p.split("=") for p in text.split(",")] for text in options.variant}
         variants = {t: {k: json.loads(v) for k, v in p} for t, p in pairs.items()}
 
-    data = TripletDataset(options.file)
-    assert data.features is not None
-    assert data.labels is not None
-    test, train = data.split_items("test"), data.split_items("train")
-    x, y = data.features, data.labels
+    _, x, y, train, test = labelled_vectors(options.file)
     heads = [*KNOWN, *(f"unseen {name}" for name in UNSEEN), *(f"indexed {n}" for n in UNSEEN)]
     print(f"| variant | {' | '.join(heads)} | seconds |\n|---{'|---' * (len(heads) + 1)}|")
     runs = []
@@ -186,7 +190,7 @@ def main() -> None:
             held = unseen_classes(y, seed)
             rest, seen = test[np.isin(y[test], held)], train[~np.isin(y[train], held)]
             start = options.start or name == NO_STEPS
-            with without_gate() if name == NO_GATE else nothing():
+            with without_gate() if name == NO_GATE else nullcontext():
                 begin = time.process_time()
                 model = chosen(x[train], y[train], seed, start, changes, options.backend)
                 seconds.append(time.process_time() - begin)
@@ -196,12 +200,6 @@ def main() -> None:
             run = figures(z[test], y[test], KNOWN, z[train], y[train])
             runs.append(run + [f for v in views for f in figures(v, y[rest], UNSEEN)])
         print(line(name, runs) + f" | {np.mean(seconds):.0f} |", flush=True)
-
-
-@contextmanager
-def nothing() -> Iterator[None]:
-    """Change nothing."""
-    yield
 
 
 if __name__ == "__main__":
