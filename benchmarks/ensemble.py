@@ -24,14 +24,14 @@ from dtgcnn.training.ensemble import Mode
 
 def encode_once(model: DTGCNN) -> None:
     """Keep what ``model`` gives: only its bank and all rows are encoded here, of two lengths."""
-    encode, known = model.encode, dict[int, Any]()
+    embed, known = model.embed, dict[int, Any]()
 
-    def remembered(x: Any) -> Any:
+    def remembered(x: Any, *rest: Any) -> Any:
         if len(x) not in known:
-            known[len(x)] = encode(x)
+            known[len(x)] = embed(x, *rest)
         return known[len(x)]
 
-    model.encode = remembered  # type: ignore[method-assign]
+    model.embed = remembered  # type: ignore[method-assign]
 
 
 def row(name: str, runs: list[list[float]]) -> str:

@@ -187,7 +187,7 @@ class DebugCallback(Callback):
         self._check_graph(trainer, metrics)
         stride = -(-len(bank) // self.sample)
         self._check_layers(trainer, bank, stride)
-        self._check_embeddings(trainer, trainer.model.encode(bank.host_x[::stride]))
+        self._check_embeddings(trainer, trainer.model.embed(bank.host_x[::stride]))
 
     def _check_graph(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
         alone = metrics.get("isolated_nodes", 0.0)

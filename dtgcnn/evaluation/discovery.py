@@ -171,8 +171,8 @@ def _known_rows(model: Embedder, indexed: Embedder) -> tuple[Floats, Ints]:
     labels = np.array(bank.labels or [-1] * len(bank), np.int64)
     rows = np.flatnonzero(labels >= 0)
     if model.classes_ is None or not len(rows):
-        return indexed.encode(bank.host_x[:0]), np.empty(0, np.int64)
-    return unit_rows(indexed.encode(bank.host_x[rows.tolist()])), labels[rows]
+        return indexed.embed(bank.host_x[:0]), np.empty(0, np.int64)
+    return unit_rows(indexed.embed(bank.host_x[rows.tolist()])), labels[rows]
 
 
 def _seeds(z: Floats, known: Floats, labels: Ints) -> Floats:

@@ -64,7 +64,7 @@ def embedding_links(model: DTGCNN, host_x: HostArray) -> Links:
     check_linked(model)
     bank, ops = model.trained_bank(), model.ops
     embeddings, source = (
-        ops.asarray(unit_rows(model.encode(x)).astype(np.float32)) for x in (host_x, bank.host_x)
+        ops.asarray(unit_rows(model.embed(x)).astype(np.float32)) for x in (host_x, bank.host_x)
     )
     exclude = ops.asarray(bank.rows_of(host_x), "int32")
     k = model.config.graph_k_neighbors

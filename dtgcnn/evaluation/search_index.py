@@ -92,7 +92,7 @@ class SearchIndex:
         """The index of all rows of ``data`` as ``model``, a ``DTGCNN`` or an ``Ensemble``, encodes
         them, with the bank that it has."""
         host_x = cls._vectors(model, data)
-        return cls._of(model, data, model.encode(host_x), host_x)
+        return cls._of(model, data, model.embed(host_x), host_x)
 
     @staticmethod
     def _vectors(model: Embedder, data: Items) -> HostArray:
@@ -151,7 +151,7 @@ class SearchIndex:
             query = queries[number]
             why = f": the encoder knows no word of {query!r}" if isinstance(query, str) else ""
             raise ValueError(f"query {number} has a zero vector, near to no row{why}")
-        units = unit_rows(self.model.encode(x)), unit_rows(given)
+        units = unit_rows(self.model.embed(x)), unit_rows(given)
         views = tuple(zip(self._near, units, strict=True))
         used = {"embedding": views[:1], "input": views[1:]}.get(by, views)
         rankings = [near.nearest(unit, min(top, len(self))) for near, unit in used]

@@ -76,7 +76,7 @@ class Ensemble(AnsweringEnsemble):
             rows = bank.host_x if anchors is None else self.vectors(anchors)
             if not len(rows):
                 raise ValueError("anchors must hold a row or more, received none")
-            self.rotations = aligned([model.encode(rows) for model in self.models])
+            self.rotations = aligned([model.embed(rows) for model in self.models])
 
     @classmethod
     def train(

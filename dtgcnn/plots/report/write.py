@@ -109,7 +109,7 @@ def _found(
     model: Any, dataset: Items, method: Method, max_points: int, reject: float, seed: int
 ) -> _Found:
     host_x, missing = model.vectors(dataset.inputs), []
-    embeddings = model.encode(host_x)
+    embeddings = model.embed(host_x)
     classes, answers, threshold = None, None, None
     rows = sample_of(dataset, max_points, seed)
     if model.knows_classes:
