@@ -24,7 +24,7 @@ from ..data import (
     with_pseudo_labels,
 )
 from ..model import DTGCNN, ChosenRows
-from ..training import TEXT_INPUT_DIM
+from ..training import input_dim_of
 from .options import parse_settings
 
 __all__ = [
@@ -99,8 +99,7 @@ def inputs_of(
     config = DTGCNNConfig.from_dict(settings)
     encoder, open_width = None, "input_dim" not in settings and config.vocab_size is None
     if open_width:
-        width = TEXT_INPUT_DIM if dataset.features is None else dataset.features.shape[1]
-        config = config.replace(input_dim=width)
+        config = config.replace(input_dim=input_dim_of(dataset, spec))
     if dataset.features is None:
         encoder = _encoder_of(spec, config, cache)
         if quiet and hasattr(encoder, "progress"):

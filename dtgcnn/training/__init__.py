@@ -4,7 +4,7 @@ from .best_epoch import chosen_by
 from .continuing import changed_classes, load_trained, sides
 from .curriculum import CurriculumScheduler
 from .ensemble import Ensemble, load_embedder
-from .fitting import TEXT_INPUT_DIM
+from .fitting import TEXT_INPUT_DIM, input_dim_of
 from .progressive import ProgressiveTrainer, Stage
 from .refit import train_on_all
 from .rehearsal import rehearse
@@ -33,6 +33,7 @@ __all__ = [
     "content_of",
     "hold",
     "holds_state",
+    "input_dim_of",
     "load_embedder",
     "load_trained",
     "rehearse",

@@ -13,10 +13,25 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from ..data import Encoder, TripletDataset
 
-__all__ = ["TEXT_INPUT_DIM", "fit_rows"]
+__all__ = ["TEXT_INPUT_DIM", "fit_rows", "input_dim_of"]
 
 TEXT_INPUT_DIM = 384
 """Width of text vectors where no config names one."""
+
+WIDE_INPUT_DIM, MANY_ROWS = 768, 4_000
+"""That of TF-IDF of so many labelled rows or more: fewer cannot tell so many directions from
+chance."""
+
+
+def input_dim_of(dataset: TripletDataset, encoder: str | Encoder | None) -> int:
+    """Width of the rows that go into a model where no config names one: as wide as vectors are, and
+    of texts 384, or 768 by TF-IDF where there are many rows of known classes."""
+    if dataset.features is not None:
+        return int(dataset.features.shape[1])
+    chosen = encoder is None or encoder == "tfidf"
+    if not chosen or dataset.triplets is not None or len(dataset.training_items()) < MANY_ROWS:
+        return TEXT_INPUT_DIM
+    return WIDE_INPUT_DIM
 
 
 def fit_rows(
@@ -49,8 +64,9 @@ def fit_rows(
     from ..data import equal_groups, fit_encoder, with_pseudo_labels
 
     texts, features = dataset.texts, dataset.features
-    width = TEXT_INPUT_DIM if features is None else features.shape[1]
-    open_width = {"input_dim": width} if features is not None or config is None else {}
+    open_width = {}
+    if features is not None or config is None:
+        open_width = {"input_dim": input_dim_of(dataset, encoder)}
     whole = (config or DTGCNNConfig()).replace(**open_width | settings)
     loader, held_out = dataset.create_dataloaders(
         whole.batch_size, train_split, whole.seed, whole.samples_per_class
