@@ -153,11 +153,23 @@ def test_rare_character_n_grams_are_left_out_of_large_corpora(fitted: TfidfEncod
     assert "yzz" in TfidfEncoder(8).fit(texts[-100:])._blocks[1].vocabulary
 
 
+class Table(list[str]):
+    """What gives the names of its columns, as a data frame does."""
+
+    shape = (30, 2)
+
+    def __repr__(self) -> str:
+        return "<a table>"
+
+
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
         ([], "fit: 'texts': must hold at least one text, received none"),
         ("abc", "fit: 'texts': must be a list of texts, received 'abc'"),
+        (3, "fit: 'texts': must be a list of texts, received 3"),
+        ({"text": ["a", "b"]}, "fit: 'texts': must be a list of texts, received {"),
+        (Table(("text", "label")), "fit: 'texts': must be a list of texts, received <"),
         (["a", " "], "fit: record 1 .*'texts': must be a string that is not blank, received ' '"),
         (["a", 3], "fit: record 1 .*received 3"),
     ],

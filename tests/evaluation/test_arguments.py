@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, Ensemble, SearchIndex, TripletDataset, visualize_embeddings
+from dtgcnn.data import write_file
 from dtgcnn.evaluation import (
     check_labels,
     compare,
@@ -64,6 +65,7 @@ def test_what_is_no_model_is_refused(call: Callable[[Any], Any], model: Any) -> 
         lambda model, data: write_report(model, data, "report.html"),
         lambda model, data: worst_neighbors(data, ROWS),
         lambda model, data: DATA.with_unlabelled(data),
+        lambda model, data: write_file(data, "rows.npz"),
     ],
 )
 def test_what_are_no_data_is_refused(call: Callable[[Any, Any], Any], data: Any) -> None:

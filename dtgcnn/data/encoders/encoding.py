@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import groupby
@@ -47,10 +47,12 @@ def checked_texts(caller: str, texts: Iterable[str]) -> list[str]:
     """``texts`` as a list, every one a string that is not blank.
 
     Raises:
-        DataError: they are one string, or an element is no string or is blank.
+        DataError: they are one string, a table or no sequence, or an element is no string or is
+            blank.
     """
     source = Source(caller)
-    if isinstance(texts, str):
+    named = isinstance(texts, str | Mapping) or len(getattr(texts, "shape", (0,))) > 1
+    if named or not isinstance(texts, Iterable):  # of a table those are the names of its columns
         raise source.error(f"must be a list of texts, received {shorten(texts)}", field="texts")
     texts = list(texts)
     for i, text in enumerate(texts):

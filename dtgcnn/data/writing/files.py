@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Literal, TextIO, TypeAlias
 import numpy as np
 
 from ...storage import replace_file, replacing
-from ..items import Items
+from ..items import Items, check_items
 from ..reading.lines import format_of
 from ..reading.raw import TRIPLET_FIELDS
 
@@ -83,6 +83,7 @@ def record_format(path: Path, of: str = "") -> tuple[str, bool]:
 
 def check_format(dataset: Items, path: Path) -> tuple[str, bool]:
     """The same for ``write_file``."""
+    check_items("dataset", dataset)
     if dataset.texts is not None:
         return record_format(path, " for texts")
     return format_of(path, [".npz"], " for vectors")
