@@ -6,7 +6,7 @@ from .continued import continued
 from .contradictions import unused_with
 from .description import describe_settings
 from .files import parse_value, read_settings, write_settings
-from .rules import refuse_unknown, refuse_unless, to_python
+from .rules import check_whole, is_whole, refuse_unknown, refuse_unless, to_python
 from .templates import TEMPLATES, suggest, template_of
 
 __all__ = [
@@ -19,8 +19,10 @@ __all__ = [
     "LossName",
     "OptimizerName",
     "Reduction",
+    "check_whole",
     "continued",
     "describe_settings",
+    "is_whole",
     "parse_value",
     "read_settings",
     "refuse_unknown",

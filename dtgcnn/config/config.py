@@ -26,6 +26,7 @@ from .rules import (
     SHAPE_THE_MODEL,
     check_names,
     check_values,
+    check_whole,
     is_whole,
     refuse_more,
     refuse_unless,
@@ -248,9 +249,7 @@ class DTGCNNConfig:
     @classmethod
     def for_size(cls, num_samples: int, **settings: Any) -> DTGCNNConfig:
         """The template that suits ``num_samples`` rows or triplets; ``settings`` override."""
-        num_samples = to_python(num_samples)
-        rule = "must be a whole number of at least 0"
-        refuse_unless(is_whole(num_samples, 0), "num_samples", rule, num_samples)
+        num_samples = check_whole("num_samples", num_samples, 0)
         return cls.from_dict({**template_of(num_samples), **settings})
 
     @property

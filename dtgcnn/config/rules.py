@@ -26,6 +26,7 @@ __all__ = [
     "SHAPE_THE_MODEL",
     "check_names",
     "check_values",
+    "check_whole",
     "did_you_mean",
     "is_whole",
     "refuse_more",
@@ -233,6 +234,14 @@ def _fits(name: str, value: Any) -> bool:
     low, high, closed = _RANGES[name]
     above = low <= value if closed[0] == "[" else low < value
     return above and (value <= high if closed[1] == "]" else value < high)
+
+
+def check_whole(name: str, value: object, least: int) -> int:
+    """``value`` as Python's; raise ``ValueError`` unless it is a whole number of at least
+    ``least``."""
+    rule = f"must be a whole number of at least {least}"
+    refuse_unless(is_whole(to_python(value), least), name, rule, value)
+    return int(to_python(value))
 
 
 def is_whole(value: object, least: int) -> bool:

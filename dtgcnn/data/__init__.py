@@ -7,7 +7,7 @@ from .batches.join import halves, join
 from .batches.loader import Batch, TripletLoader, usual_classes, usual_split
 from .batches.prefetch import Prefetcher
 from .batches.sampler import ClassBalancedSampler
-from .checks import check_rows, check_seed, check_whole
+from .checks import check_rows, check_seed
 from .closed_form import ClosedForm, fit_closed_form
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
@@ -89,7 +89,6 @@ __all__ = [
     "check_seed",
     "check_table",
     "check_vectors",
-    "check_whole",
     "class_name",
     "default_encoder",
     "difficulties",

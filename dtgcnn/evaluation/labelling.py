@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data import check_seed, check_whole
+from ..config import check_whole
+from ..data import check_seed
 from ..errors import needing
 from ..model import check_embedder
 from .discovery import clusters_may_be_fewer

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..config import check_whole
 from ..data import check_rows
 from ..model import ChosenRows
 from .layout import table_lines
@@ -99,8 +100,7 @@ def retrieval_metrics(
             or when every query is lone.
     """
     for name, value in (*(("ks", k) for k in ks), ("knn", knn), ("block_rows", block_rows)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, received {value!r}")
+        check_whole(name, value, 1)
     leave_one_out = gallery is None
     if leave_one_out != (gallery_labels is None):
         given = "gallery_labels" if leave_one_out else "gallery"

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..array import HostArray
-from ..data import Items, as_inputs, check_items, check_whole
+from ..config import check_whole, refuse_unknown
+from ..data import Items, as_inputs, check_items
 from ..errors import CheckpointError
 from ..model import DTGCNN, Bank, Embedder, check_embedder
 from ..storage import IndexFile, PackedTexts, holds_ensemble, main_file, packed, read_index
@@ -127,8 +128,7 @@ class SearchIndex:
                 that of a text of which the encoder knows no word is.
         """
         top = check_whole("top", top, 1)
-        if by not in get_args(Ranking):
-            raise ValueError(f"by must be one of {', '.join(get_args(Ranking))}, received {by!r}")
+        refuse_unknown("by", by, get_args(Ranking))
         named: Any = [queries] if isinstance(queries, str) else as_inputs(queries, "queries")
         for number, query in enumerate(named if isinstance(named, list) else []):
             if not query.strip():

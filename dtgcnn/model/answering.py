@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from typing_extensions import override
 
 from ..array import Array, ArrayOps, HostArray, numerics
-from ..config import DTGCNNConfig
+from ..config import DTGCNNConfig, check_whole
 from .bank import nodes_of
 from .calibration import Calibration
-from .classifier import VOTES, Answers, Classifier, check_k
+from .classifier import VOTES, Answers, Classifier
 from .encoding import Encodes
 from .graph import Graph
 from .saving import SavedModel
@@ -70,7 +70,7 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
 
     @override
     def answers(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> Answers:
-        check_k(k)
+        check_whole("k", k, 1)
         rows = self.vectors(x)
         return judged([self], [self.neighbors_of(rows, self.embed(rows), k)], rows)
 
@@ -102,7 +102,7 @@ class AnsweringModel(SavedModel, Encodes, Classifier):
         Raises:
             ValueError: as ``answers``.
         """
-        check_k(k)
+        check_whole("k", k, 1)
         host_x = self.vectors(x)
         return self.neighbors_of(host_x, self.embed(host_x), k)
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Integral
 
 from ..array import HostArray
 
-__all__ = ["VOTES", "Answers", "Classifier", "check_k"]
+__all__ = ["VOTES", "Answers", "Classifier"]
 
 VOTES = 10
 """Nearest rows of the bank that vote, where no other number is named."""
@@ -115,9 +114,3 @@ class Classifier(ABC):
     def predict_proba(self, x: HostArray | Sequence[str], *, k: int = VOTES) -> HostArray:
         """The probability (N, C) of each class, in the order of ``classes_``, float32, each above
         0; see ``answers``."""
-
-
-def check_k(k: int) -> None:
-    """Refuse a number of neighbours that is none."""
-    if isinstance(k, bool) or not isinstance(k, Integral) or k < 1:
-        raise ValueError(f"k must be an integer of at least 1, received {k!r}")

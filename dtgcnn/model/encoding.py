@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..array import ArrayOps, HostArray, numerics
+from ..config import check_whole
 
 if TYPE_CHECKING:
     from ..data import Encoder
@@ -85,9 +85,7 @@ class Encodes(ABC):
             ValueError: the model is not trained yet, ``x`` does not fit it, or there is no such
                 prompt, or no text that it could go before.
         """
-        whole = isinstance(batch_size, Integral) and not isinstance(batch_size, bool)
-        if not whole or batch_size < 1:
-            raise ValueError(f"batch_size must be an integer of at least 1, received {batch_size}")
+        check_whole("batch_size", batch_size, 1)
         if prompt_name is not None and not _are_texts(x):
             raise ValueError(f"prompt_name goes with texts, x holds none: received {prompt_name!r}")
         host_x = self.vectors(x, prompt_name)

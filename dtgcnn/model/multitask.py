@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from typing_extensions import override
 
 from ..array import Array, ArrayOps, HostArray, Tree, derive_key, numerics
-from ..config import DTGCNNConfig, refuse_unknown, refuse_unless, to_python
+from ..config import DTGCNNConfig, check_whole, refuse_unknown
 from ..losses import Objective
 from .dtgcnn import DTGCNN
 from .layers import Linear
@@ -68,11 +68,8 @@ class MultiTaskDTGCNN(DTGCNN):
         super().__init__(config, **rest)
         if num_classes is None and not regression:
             raise ValueError("num_classes or regression must be given: there is no other task")
-        num_classes = to_python(num_classes)
         if num_classes is not None:
-            whole = type(num_classes) is int and num_classes >= 2
-            rule = "must be a whole number of at least 2"
-            refuse_unless(whole, "num_classes", rule, num_classes)
+            num_classes = check_whole("num_classes", num_classes, 2)
         heads = {"classification": num_classes, "regression": 1 if regression else None}
         widths = {task: width for task, width in heads.items() if width is not None}
         self.num_classes, self.regression = num_classes, bool(regression)

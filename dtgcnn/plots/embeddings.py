@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..data import check_whole
+from ..config import check_whole
 from ..evaluation import Method, choose_method, project, stratified_sample
 from ..model import check_embedder
 from .figure import boxes, class_styles, finish, give_glyphs, new_figure, picture_path, shorten_name

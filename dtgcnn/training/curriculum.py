@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from ..array import ArrayOps, HostArray, numerics
 from ..callbacks import Callback, TrainerView
-from ..config import refuse_unless, to_python
+from ..config import check_whole, to_python
 
 if TYPE_CHECKING:
     from ..data import TripletDataset, TripletLoader
@@ -51,10 +51,7 @@ class CurriculumScheduler(Callback):
         dataset = to_python(dataset)
         if isinstance(dataset, int):
             num_stages, dataset = dataset, None
-        num_stages = to_python(num_stages)
-        rule = "must be a whole number of at least 1"
-        refuse_unless(type(num_stages) is int and num_stages >= 1, "num_stages", rule, num_stages)
-        self.num_stages = num_stages
+        self.num_stages = check_whole("num_stages", num_stages, 1)
         self.cumulative = cumulative
         self.dataset = dataset
         self.current_stage = -1 if dataset is None else 0

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from ..array import ArrayOps, HostArray
 from ..callbacks import Callback
-from ..config import DTGCNNConfig, refuse_unless
+from ..config import DTGCNNConfig, refuse_unknown, refuse_unless
 from ..errors import CheckpointError
 from ..losses import LossFunction
 from ..model import DTGCNN, ENCODE_ROWS
@@ -58,8 +58,7 @@ class Ensemble(AnsweringEnsemble):
         *,
         anchors: HostArray | Sequence[str] | None = None,
     ) -> None:
-        if mode not in get_args(Mode):
-            raise ValueError(f"mode must be one of {', '.join(get_args(Mode))}, received {mode!r}")
+        refuse_unknown("mode", mode, get_args(Mode))
         refuse_unless(isinstance(models, Iterable), "models", "must be DTGCNN models", models)
         self.models = list(models)
         check_members(self.models)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from ..array import HostArray, limit_threads
 from ..array.distributed import ALONE, joined, shared_rows
 from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, ProgressBar
-from ..config import DTGCNNConfig, refuse_unless, to_python
+from ..config import DTGCNNConfig, check_whole, refuse_unless
 from ..errors import TrainingError
 from ..losses import LossFunction, NamedLoss, Objective, as_objective, config_objective
 from ..model import DTGCNN, Calibration, ChosenRows
@@ -116,13 +116,10 @@ class Trainer:
             f"must be the model's {model.ops.device!r}",
             config.device,
         )
-        save_every_n_steps = to_python(save_every_n_steps)
         if save_every_n_steps is not None:
-            whole = type(save_every_n_steps) is int and save_every_n_steps >= 1
-            rule = "must be a whole number of at least 1"
-            refuse_unless(whole, "save_every_n_steps", rule, save_every_n_steps)
-        if save_every_n_steps is not None and state_dir is None:
-            raise ValueError("save_every_n_steps needs a state_dir to save in")
+            save_every_n_steps = check_whole("save_every_n_steps", save_every_n_steps, 1)
+            if state_dir is None:
+                raise ValueError("save_every_n_steps needs a state_dir to save in")
         self.model = model
         self.config = config if epochs is None else config.replace(num_epochs=epochs)
         self.train_loader = train_loader

@@ -200,9 +200,9 @@ X, Y = angles(0, 10, 20), [0, 0, 1]
         ((X, Y, X, [0, 1]), {}, "gallery_labels must have one label a row"),
         ((X, Y, X, ["a", "b", "c"]), {}, "must be of one kind, received int64 and <U1"),
         ((X, [0, 1, 2]), {}, "no query has a gallery row of its class: all 3 are lone"),
-        ((X, Y), {"ks": (1, 0)}, "ks must be an integer of at least 1, received 0"),
-        ((X, Y), {"knn": 2.0}, "knn must be an integer of at least 1, received 2.0"),
-        ((X, Y), {"block_rows": True}, "block_rows must be an integer of at least 1"),
+        ((X, Y), {"ks": (1, 0)}, "ks must be a whole number of at least 1, received 0"),
+        ((X, Y), {"knn": 2.0}, "knn must be a whole number of at least 1, received 2.0"),
+        ((X, Y), {"block_rows": True}, "block_rows must be a whole number of at least 1"),
     ],
 )
 def test_bad_arguments(arguments: Any, options: Any, message: str) -> None:

@@ -220,7 +220,7 @@ def test_without_held_out_rows_there_is_a_default_and_no_refusal() -> None:
     with pytest.raises(ValueError, match="held-out rows, and the model has none"):
         model.predict(TEST, reject=0.05)
     for k in (0, -3, 2.5, True):
-        with pytest.raises(ValueError, match="k must be an integer of at least 1"):
+        with pytest.raises(ValueError, match="k must be a whole number of at least 1"):
             model.predict(TEST, k=k)  # type: ignore[arg-type]
     assert model.predict(TEST, k=np.int64(3)) == model.predict(TEST, k=3)  # type: ignore[arg-type]
 

@@ -74,7 +74,7 @@ def test_options_of_encode(backend: str) -> None:
     assert type(own) is type(model.ops.asarray(found))
     np.testing.assert_array_equal(model.ops.to_numpy(own), found)
     for wrong in (0, True, 2.5):
-        with pytest.raises(ValueError, match="batch_size must be an integer of at least 1"):
+        with pytest.raises(ValueError, match="batch_size must be a whole number of at least 1"):
             model.encode(x, batch_size=wrong)
     np.testing.assert_array_equal(model.encode(x, batch_size=np.int64(3)), found)
 

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..checks import check_whole
+from ...config import check_whole
+from ..checks import check_share
 from ..dataset import TripletDataset
 from ..reading.raw import FloatArray
 from ..reading.source import Source
@@ -96,8 +97,9 @@ class TripletAugmenter:
         seed: int = 0,
     ) -> None:
         self.strategies = _checked(strategies)
-        self.augmentation_prob = _share("augmentation_prob", augmentation_prob)
-        self.change_rate = _share("change_rate", change_rate)
+        check_share("augmentation_prob", augmentation_prob)
+        check_share("change_rate", change_rate)
+        self.augmentation_prob, self.change_rate = float(augmentation_prob), float(change_rate)
         if not 0.0 < mixup_alpha < float("inf"):
             raise ValueError(f"mixup_alpha must be above 0 and finite, received {mixup_alpha}")
         self.mixup_alpha, self.seed = float(mixup_alpha), check_whole("seed", seed, 0)
@@ -224,12 +226,6 @@ def _checked(strategies: Sequence[str]) -> tuple[str, ...]:
     if len(set(strategies)) < len(strategies):
         raise ValueError(f"strategies must not repeat a name, received {list(strategies)}")
     return tuple(strategies)
-
-
-def _share(name: str, value: float) -> float:
-    if not 0.0 < value <= 1.0:
-        raise ValueError(f"{name} must be above 0 and at most 1, received {value}")
-    return float(value)
 
 
 def _needed(name: str, given: Any, strategies: Sequence[str]) -> Rewrite | None:

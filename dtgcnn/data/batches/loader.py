@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..checks import check_part, check_rows, check_share, check_whole
+from ...config import check_whole
+from ..checks import check_part, check_rows, check_share
 from ..items import Items, check_items
 from ..reading.raw import IntArray
 from ..splits.divide import LEAST_CLASSES, Division

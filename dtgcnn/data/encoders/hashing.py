@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 from scipy.sparse import csr_array, hstack
 
+from ...config import check_whole
 from ...errors import DataError
-from ..checks import check_whole
 from ..reading.raw import FloatArray
 from .encoding import (
     checked_texts,

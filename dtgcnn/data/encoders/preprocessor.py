@@ -14,10 +14,9 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ...config import refuse_unknown
+from ...config import check_whole, refuse_unknown
 from ...errors import DataError
 from ...storage import replace_file, write_json
-from ..checks import check_whole
 from ..items import Items
 from ..writing.files import write_file
 from ..writing.triplets import Triplet, read_triplets, write_triplets

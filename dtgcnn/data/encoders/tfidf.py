@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 from scipy.sparse import csr_array, hstack
 
+from ...config import check_whole
 from ...errors import DataError
 from ...storage import replace_file
-from ..checks import check_whole
 from ..reading.raw import FloatArray
 from .encoding import checked_texts, digest, require, unit_batches, write_description
 from .ngrams import NGrams

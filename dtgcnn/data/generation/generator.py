@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...array.distributed import ALONE, World
+from ...config import check_whole
 from ...errors import DataError
-from ..checks import check_whole
 from ..encoders.encoder import Encoder
 from ..encoders.encoding import progress_bar
 from ..encoders.registry import make_encoder

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...config import refuse_unless
-from ..checks import check_share, check_whole
+from ...config import check_whole, refuse_unless
+from ..checks import check_share
 from ..items import Items
 from ..reading.arrays import column
 from ..reading.equality import equal_groups

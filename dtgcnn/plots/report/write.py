@@ -12,8 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...config import DTGCNNConfig
-from ...data import Items, check_items, check_whole
+from ...config import DTGCNNConfig, check_whole
+from ...data import Items, check_items
 from ...errors import MissingExtraError, needing
 from ...evaluation import (
     Classification,
