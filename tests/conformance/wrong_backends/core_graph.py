@@ -29,8 +29,8 @@ in_the_core(
         "dtgcnn.array.numerics:mean": [
             (
                 "divided by rows and columns",
-                "else (x.shape[axis],)",
-                "else x.shape",
+                "else x.shape[axis]",
+                "else math.prod(x.shape)",
                 "ops/long_means",
             ),
         ],
