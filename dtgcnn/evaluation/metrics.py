@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -283,13 +284,25 @@ def unit_rows(rows: Rows, *, name: str = "rows") -> Floats:
     """Copy (N, D) ``rows`` to float64 with rows of length 1; zero rows stay zero.
 
     Raises:
-        ValueError: when they are not 2-D, empty or not finite; the message calls them ``name``.
+        ValueError: when they are no numbers, not 2-D, empty or not finite; the message calls them
+            ``name``.
     """
-    x = np.array(rows, dtype=np.float64)
+    x = np.array(_numbers(rows, name), dtype=np.float64)
     if x.ndim != 2 or 0 in x.shape:
         raise ValueError(f"{name} must be a non-empty (N, D) array, received shape {x.shape}")
     for start in range(0, len(x), _BLOCK_ROWS):
         _bring_to_unit(x[start : start + _BLOCK_ROWS], start, name)
+    return x
+
+
+def _numbers(rows: Rows, name: str) -> npt.NDArray[Any]:
+    """``rows`` as an array of real numbers."""
+    x = np.asarray(rows)
+    if x.dtype.kind in "OV":  # whatever gives numbers, such as bfloat16
+        with suppress(TypeError, ValueError):
+            x = x.astype(np.float64)
+    if x.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be an array of numbers, received {x.dtype}")
     return x
 
 
@@ -310,9 +323,7 @@ class Units:
     """What ``unit_rows`` gives, made anew of the rows that are asked for."""
 
     def __init__(self, rows: Rows, name: str) -> None:
-        x: Any = rows if isinstance(rows, ChosenRows) else np.asarray(rows)
-        if getattr(x, "dtype", np.dtype("f")).kind not in "biuf":
-            x = x.astype(np.float64)
+        x: Any = rows if isinstance(rows, ChosenRows) else _numbers(rows, name)
         if len(x.shape) != 2 or 0 in x.shape:
             raise ValueError(f"{name} must be a non-empty (N, D) array, received shape {x.shape}")
         self.rows, self.shape = x, x.shape

@@ -189,6 +189,9 @@ X, Y = angles(0, 10, 20), [0, 0, 1]
     [
         ((X[0], Y), {}, r"queries must be a non-empty \(N, D\) array, received shape \(2,\)"),
         ((X[:0], []), {}, "queries must be a non-empty"),
+        ((X.astype(str), Y), {}, "queries must be an array of numbers, received <U32"),
+        ((X + 1j, Y), {}, "queries must be an array of numbers, received complex128"),
+        (([None] * len(Y), Y), {}, r"queries must be a non-empty \(N, D\) array"),
         ((X, Y[:2]), {}, r"query_labels must have one label a row: \(3,\), received \(2,\)"),
         ((X, np.array(Y)[:, None]), {}, "query_labels must have one label a row"),
         ((X, [0.0, 0.5, 1.0]), {}, "query_labels must be integers or strings, received float64"),
