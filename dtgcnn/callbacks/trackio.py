@@ -43,7 +43,7 @@ class TrackioLogger(MetricLogger):
     @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         self.failed, self._steps = False, 0
-        self.init = {"config": trainer.config.to_dict(), **self.init}
+        self._config = trainer.config.to_dict()
         if not trainer.resumed:
             self._begin()
 
@@ -57,7 +57,8 @@ class TrackioLogger(MetricLogger):
         self._begin(name=state["name"], resume="allow")
 
     def _begin(self, **more: Any) -> None:
-        self.run, self._open = self._trackio.init(**{**self.init, **more}), True
+        named = {"config": self._config, **self.init, **more}
+        self.run, self._open = self._trackio.init(**named), True
 
     @override
     def log_step(self, values: Mapping[str, float], step: int) -> None:

@@ -41,9 +41,9 @@ class WandbLogger(MetricLogger):
     @override
     def on_train_begin(self, trainer: TrainerView) -> None:
         self.failed = False
-        self.init = {"config": trainer.config.to_dict(), **self.init}
+        self._config = trainer.config.to_dict()
         if not trainer.resumed:
-            self._begin(**self.init)
+            self._begin()
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -51,10 +51,11 @@ class WandbLogger(MetricLogger):
 
     @override
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._begin(**self.init, **({"id": state["id"], "resume": "allow"} if state["id"] else {}))
+        self._begin(**({"id": state["id"], "resume": "allow"} if state["id"] else {}))
 
-    def _begin(self, **init: Any) -> None:
-        self.run, self._open = self._wandb.init(**init), True
+    def _begin(self, **more: Any) -> None:
+        named = {"config": self._config, **self.init, **more}
+        self.run, self._open = self._wandb.init(**named), True
         self.run.define_metric("train/*", step_metric="step")
         self.run.define_metric("epoch/*", step_metric="epoch")
 

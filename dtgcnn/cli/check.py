@@ -32,6 +32,7 @@ from .main import main
 from .options import (
     backend_option,
     check_file,
+    check_spec,
     columns_named,
     file_argument,
     ops_of,
@@ -99,8 +100,7 @@ def check(
     check_file("--json", json_file, overwrite=True)
     ops = ops_of(backend)
     raw, odd = _read(file)
-    if raw.features is not None and encoder_spec is not None:
-        raise ValueError(f"--encoder goes with texts, {file} holds vectors")
+    check_spec(file, raw.features, encoder_spec)
     if labels:
         tell("checking the labels of", len(raw.rows))
     closer = check_labels(raw, _encoder_of(encoder_spec)) if labels else None

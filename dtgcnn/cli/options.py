@@ -28,6 +28,7 @@ __all__ = [
     "backend_option",
     "check_file",
     "check_rows",
+    "check_spec",
     "columns_named",
     "columns_options",
     "config_option",
@@ -259,6 +260,12 @@ def dataset_of(file: InputFile, *roles: str, labels: bool = True) -> TripletData
     tell_reading(file)
     read = TripletDataset if labels else TripletDataset.of_rows
     return read(file, columns_named(*roles))
+
+
+def check_spec(file: InputFile, features: object, spec: str | None) -> None:
+    """Refuse an --encoder of rows that are vectors."""
+    if features is not None and spec is not None:
+        raise ValueError(f"--encoder goes with texts, {file} holds vectors")
 
 
 def rows_of(file: InputFile, *roles: str) -> TripletDataset:

@@ -39,6 +39,7 @@ from .main import INTERRUPTED, main
 from .options import (
     backend_option,
     check_rows,
+    check_spec,
     config_option,
     dataset_of,
     device_named,
@@ -208,8 +209,7 @@ def train(
     if unlabelled is not None:
         dataset = dataset.with_unlabelled(rows_of(unlabelled, "text"))
     rows = len(dataset.training_rows())
-    if dataset.features is not None and encoder_spec is not None:
-        raise ValueError(f"--encoder goes with texts, {file} holds vectors")
+    check_spec(file, dataset.features, encoder_spec)
     cautious = {} if template is None else TEMPLATES.get(template, template_of(rows))
     if train_split is not None and train_split < 1 and len(dataset.validation_items()):
         raise ValueError(

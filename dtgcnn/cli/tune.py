@@ -21,6 +21,7 @@ from ..training import LEAST_GAIN, SPACE, STUDY, Made, Range, Trial, Tuned, cont
 from .main import main
 from .options import (
     backend_option,
+    check_spec,
     config_option,
     dataset_of,
     device_named,
@@ -96,6 +97,7 @@ def tune_command(
     if (output / STUDY).exists():
         click.echo(f"{output}: goes on with the search there, and replaces its results", err=True)
     dataset = dataset_of(file)
+    check_spec(file, dataset.features, encoder_spec)
     rows = len(dataset.training_items())
     split = usual_split(dataset) if train_split is None else train_split
     if not 0 < split <= 1:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from dtgcnn.callbacks import (
     ModelCheckpoint,
     Monitor,
     TensorboardLogger,
+    TrackioLogger,
     WandbLogger,
 )
 from dtgcnn.plots.curves import plot_curves
@@ -570,6 +572,27 @@ def test_wandb_learns_that_training_failed(labelled: TripletDataset) -> None:
         run(labelled, logger, Breaks(1))
     assert logger.run.init == {"config": {"mine": 1}}
     assert logger.run.exit_code == 1
+
+
+@pytest.mark.parametrize("library", ["wandb", "trackio"])
+def test_a_tracker_tells_each_training_its_own_settings(
+    library: str, labelled: TripletDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+
+    def begin(**init: Any) -> Any:
+        told.append(init["config"]["learning_rate"])
+        return MagicMock()
+
+    fake = ModuleType(library)
+    fake.init = begin  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, library, fake)
+    logger = WandbLogger() if library == "wandb" else TrackioLogger()
+    train, val = labelled.create_dataloaders(batch_size=24, train_split=0.8)
+    for rate in (0.01, 0.02):
+        model = DTGCNN(backend="numpy", **SETTINGS | {"learning_rate": rate})
+        Trainer(model, callbacks=[logger], progress=False).train(train, val)
+    assert told == [0.01, 0.02]
 
 
 def test_without_wandb_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,9 +103,10 @@ def test_training_with_an_encoder(text_file: Path, tmp_path: Path, spec: str | N
     assert len(done.output.splitlines()) == 1 + 2
 
 
-def test_vectors_take_no_encoder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["train", "tune"])
+def test_vectors_take_no_encoder(command: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "v.npz", x=np.eye(8, dtype=np.float32), y=np.arange(8) % 2)
-    arguments = ["train", str(tmp_path / "v.npz"), "--output", str(tmp_path / "m")]
+    arguments = [command, str(tmp_path / "v.npz"), "--output", str(tmp_path / "m")]
     done = CliRunner().invoke(main, [*arguments, "--encoder", "tfidf"])
     assert done.exit_code == 2
     assert "--encoder goes with texts" in done.output
