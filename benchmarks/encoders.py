@@ -72,15 +72,18 @@ def encoding_seconds(file: Path, spec: str) -> float:
     return time.process_time() - begin
 
 
-def trained(file: Path, spec: str, seed: int) -> tuple[dict[str, Any], float]:
-    """What ``dtgcnn train`` measured, and its seconds."""
+def trained(file: Path, seed: int, *options: str) -> tuple[dict[str, Any], float, float]:
+    """What ``dtgcnn train`` measured, its seconds, and the MiB of what it saved."""
     begin = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--encoder", spec, "--seed", str(seed), "--no-map", "--backend", "numpy"]
-        arguments = ["train", str(file), "--output", f"{folder}/model", *options]
-        dtgcnn([*arguments, "--set", "num_threads=1"], standalone_mode=False)
+        usual = ["--seed", str(seed), "--no-map", "--backend", "numpy", "--set", "num_threads=1"]
+        arguments = ["train", str(file), "--output", f"{folder}/model", *usual, *options]
+        with redirect_stdout(sys.stderr):  # what the command says
+            dtgcnn(arguments, standalone_mode=False)
+        taken = time.process_time() - begin
+        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
         figures: dict[str, Any] = json.loads(Path(f"{folder}/model/metrics.json").read_text())
-    return figures, time.process_time() - begin
+    return figures, taken, size / 2**20
 
 
 def cell(values: list[float]) -> str:
@@ -106,14 +109,14 @@ def main() -> None:
             write_set(options.folder, SETS[set_name], file)
             for name, spec in specs.items():
                 encoding = encoding_seconds(file, spec)
-                with redirect_stdout(sys.stderr):  # what the command says
-                    runs = [trained(file, spec, seed) for seed in range(options.seeds)]
+                seeds = range(options.seeds)
+                runs = [trained(file, seed, "--encoder", spec) for seed in seeds]
                 before = [
-                    f"{100 * np.mean([run['input'][metric] for run, _ in runs]):.1f}"
+                    f"{100 * np.mean([run['input'][metric] for run, *_ in runs]):.1f}"
                     for metric in METRICS
                 ]
-                after = [cell([run["trained"][metric] for run, _ in runs]) for metric in METRICS]
-                training = np.mean([seconds for _, seconds in runs])
+                after = [cell([run["trained"][metric] for run, *_ in runs]) for metric in METRICS]
+                training = np.mean([seconds for _, seconds, _ in runs])
                 cells = [set_name, name, *before, *after, f"{encoding:.1f}", f"{training:.0f}"]
                 print(f"| {' | '.join(cells)} |", flush=True)
 

@@ -6,26 +6,21 @@ Each FILE has texts, labels, and a split with test rows. First a linear SVM (sci
 ``LinearSVC``, C = 1) on sparse TF-IDF of words, word pairs and character 2- to 5-grams, fitted on
 the training rows; then, for each width, logistic regression on TF-IDF of so many columns, and the
 trained model: test rows looked up among the training rows. Mean over seeds, in percent; MiB of the
-saved model with its encoder; seconds of the whole command by the clock.
+saved model with its encoder; processor seconds of the whole command.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-import tempfile
-import time
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from encoders import trained
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
-from dtgcnn.cli import main as dtgcnn
 from dtgcnn.data import TripletDataset
 
 METRICS = ("map@r", "recall@1", "recall@10", "knn@10")
@@ -44,21 +39,6 @@ def linear_svm(file: Path) -> float:
     return float(told.score([data.texts[item] for item in test], data.labels[test]))
 
 
-def trained(file: Path, columns: int, seed: int) -> tuple[dict[str, Any], float, float]:
-    """What ``dtgcnn train`` measured, its MiB, and its seconds."""
-    begin = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        options = ["--set", f"input_dim={columns}", "--seed", str(seed), "--no-map"]
-        options += ["--backend", "numpy", "--quiet"]
-        with redirect_stdout(sys.stderr):  # what the command says
-            arguments = ["train", str(file), "--output", f"{folder}/model", *options]
-            dtgcnn(arguments, standalone_mode=False)
-        taken = time.perf_counter() - begin
-        size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
-        figures: dict[str, Any] = json.loads(Path(f"{folder}/model/metrics.json").read_text())
-    return figures, size / 2**20, taken
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
@@ -70,11 +50,12 @@ def main() -> None:
     for file in options.files:
         sparse = 100 * linear_svm(file)
         for columns in options.columns:
-            runs = [trained(file, columns, seed) for seed in range(options.seeds)]
+            width = ("--set", f"input_dim={columns}")
+            runs = [trained(file, seed, *width) for seed in range(options.seeds)]
             linear = [run["rivals"]["accuracy"]["input"]["logistic regression"] for run, *_ in runs]
             after = [[run["trained"][metric] for run, *_ in runs] for metric in METRICS]
             shares = [f"{100 * np.mean(of):.1f}" for of in (linear, *after)]
-            size, taken = np.mean([rest for _, *rest in runs], axis=0)
+            taken, size = np.mean([rest for _, *rest in runs], axis=0)
             cells = [file.name, str(columns), f"{sparse:.1f}", *shares]
             print(f"| {' | '.join([*cells, f'{size:.0f}', f'{taken:.0f}'])} |", flush=True)
 

@@ -239,9 +239,10 @@ def _fits(name: str, value: Any) -> bool:
 def check_whole(name: str, value: object, least: int) -> int:
     """``value`` as Python's; raise ``ValueError`` unless it is a whole number of at least
     ``least``."""
+    number = to_python(value)
     rule = f"must be a whole number of at least {least}"
-    refuse_unless(is_whole(to_python(value), least), name, rule, value)
-    return int(to_python(value))
+    refuse_unless(is_whole(number, least), name, rule, value)
+    return int(number)
 
 
 def is_whole(value: object, least: int) -> bool:
