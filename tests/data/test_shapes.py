@@ -516,6 +516,7 @@ def test_vectors_in_memory() -> None:
         ({"text": 3}, "'text': must be a column, received 3"),
         ({"words": ["a"]}, "found words"),
         ({"anchor": ["a"], "positive": ["b"]}, "these are pairs"),
+        ({"anchor": X, "positive": X, "negative": X}, "row 0 .*'anchor': must be a string"),
         ({"text": ["a"], "label": [""]}, "holds no label"),
     ],
 )

@@ -246,7 +246,7 @@ def _several(
 def _values(value: object) -> list[Any]:
     """The texts that a field holds; none where it is blank, null or an empty list."""
     given = value if isinstance(value, list) else [value]
-    return [one for one in given if one is not None and one != ""]
+    return [one for one in given if one is not None and not (isinstance(one, str) and not one)]
 
 
 def _is_list(record: Mapping[str, object], names: Iterable[str]) -> bool:
