@@ -30,7 +30,8 @@ def compare(
 
     What is measured is what evaluate measures, of the same rows for all. Models that know classes
     are asked for those as well: the share that is told right, and how far their probabilities are
-    off.
+    off. As with evaluate, rows of classes that a model does not know do not count there, nor,
+    without a split, those of its bank; where that leaves other rows for each model, a line says so.
 
     \b
     Example:
@@ -59,6 +60,10 @@ def compare(
             rows.append([f"input vectors{of}", *_cells(own["input"], names)])
     rows += [[own["model"], *_cells(own["figures"], names)] for own in found]
     click.echo("\n".join([protocol, "", *table_lines(rows)]))
+    told = {own["model"]: own["rows_told"] for own in found if own["rows_told"] is not None}
+    if len(set(told.values())) > 1:
+        counts = ", ".join(f"{count:,} for {model}" for model, count in told.items())
+        click.echo(f"\naccuracy and calibration error are not of the same rows: {counts}")
     for own in found:
         if own["rows_of_the_bank"]:
             click.echo(
@@ -86,6 +91,7 @@ def _figures(
         "protocol": result.protocol,
         "input": views[0],
         "figures": views[1],
+        "rows_told": None if classes is None else classes.rows,
         "rows_of_the_bank": result.known,
     }
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from dtgcnn import TripletDataset
+from dtgcnn import DTGCNN, TripletDataset, load_ops
 from dtgcnn.cli import main
 
 from ..conftest import blobs
@@ -75,6 +75,21 @@ def test_figures_are_those_of_evaluate(folder: Path, tmp_path: Path) -> None:
     inputs = dict(zip(heads, shown["input vectors"], strict=True))
     assert inputs["accuracy"] == "-"
     assert inputs["map@r"] == f"{100 * told['models'][0]['input']['map@r']:.1f}"
+
+
+def test_accuracies_of_other_rows_are_told(folder: Path, tmp_path: Path) -> None:
+    x, y = np.load(folder / "rows.npz")["x"], np.load(folder / "rows.npz")["y"]
+    few = tmp_path / "few"
+    DTGCNN.load(folder / "a", ops=load_ops("numpy")).remove(labels=["0"]).save(few)
+    done = run("compare", folder / "a", few, folder / "rows.npz", "--json", tmp_path / "c")
+    assert done.exit_code == 0, done.output
+    known = int((y != 0).sum())
+    counts = f"not of the same rows: {len(x)} for {folder / 'a'}, {known} for {few}"
+    assert counts in done.output
+    told = json.loads((tmp_path / "c").read_text())["models"]
+    assert [own["rows_told"] for own in told] == [len(x), known]
+    same = run("compare", folder / "a", folder / "b", folder / "rows.npz")
+    assert "not of the same rows" not in same.output
 
 
 def test_rows_of_a_bank_are_told(folder: Path) -> None:
