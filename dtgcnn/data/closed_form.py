@@ -49,6 +49,11 @@ CALIBRATION_ROWS, CHECKED_ROWS = 4_000, 1_000
 LEAST_ROWS, MOST_CLASSES = 4, 1_000
 """Rows a class, on average, and classes, that a class code makes sense for."""
 
+LONGER, TRUST = 1.25, 0.75
+"""How much longer than left-out codes those of held-out rows are where what made the vectors, such
+as TF-IDF, was fitted on the other rows alone and hides what is new in a text; and how much of that,
+in logarithms, the usual norm follows."""
+
 LEAST_NORM = 1e-5
 """Length of a usual class code, below which it is what rounding in float32 makes of 0."""
 
@@ -72,6 +77,7 @@ class ClosedForm:
             not known, and the numbers of these rows, ascending: those that the class code was found
             on. To the others their own label is nothing.
         ridge, power: λ, and p of the relevance, that were chosen.
+        unseen_norm: c, where rows told it that the maker of the vectors had not seen.
     """
 
     arrays: dict[str, NDArray[np.float32]]
@@ -79,6 +85,7 @@ class ClosedForm:
     left_out: LeftOut | None = None
     ridge: float | None = None
     power: float | None = None
+    unseen_norm: float | None = None
 
 
 def fit_closed_form(
@@ -88,6 +95,8 @@ def fit_closed_form(
     *,
     code_weight: float = CODE_WEIGHT,
     seed: int = 0,
+    held_out: NDArray[np.float32] | None = None,
+    unseen_norm: float | None = None,
 ) -> ClosedForm:
     """The closed-form start of labelled rows: whitening, class code, projection.
 
@@ -103,6 +112,10 @@ def fit_closed_form(
             a single class, more than 1,000 classes, and rows that tell nothing of their classes, as
             where all lie in one direction.
         seed: of what is drawn: folds, and rows where there are too many.
+        held_out: (H, D) other rows of these classes. Where their codes are ``LONGER`` times as long
+            as those of ``x``, each left out, they tell what is usual.
+        unseen_norm: the length of usual codes where it is known, as of a fit on fewer of the rows.
+            A smaller one than that of left-out codes counts for nothing.
     """
     rows = UnitRows(x)
     labels = np.unique(labels, return_inverse=True)[1]
@@ -135,10 +148,20 @@ def fit_closed_form(
     balance = _balance(loo)
     for scores in (unseen, coefficients, own, loo):
         scores *= balance
-    norm = _usual_norm(unseen)
+    given = (weighing, kept, coefficients)
+    norm = usual = _usual_norm(unseen)
+    if held_out is not None and len(held_out) > 0:
+        some = np.linspace(0, len(held_out) - 1, min(len(held_out), CHECKED_ROWS)).astype(int)
+        _, (new,) = _codes(UnitRows(held_out)[some], *given, np.full(len(some), -1), [own])
+        longer = _usual_norm(new) / usual
+        if longer > LONGER:
+            unseen_norm = usual * longer**TRUST
+    if unseen_norm is None or np.float32(unseen_norm) <= np.float32(usual):
+        unseen_norm = None
+    else:
+        norm = unseen_norm = float(np.float32(unseen_norm))  # as it will be saved
     scale = code_weight / norm**2
     some = sample_evenly(labels, SPREAD_ROWS, rng)
-    given = (weighing, kept, coefficients)
     white, (codes,) = _codes(rows[some], *given, place[some], [own])
     projection = leading(unit(_joined(white, codes, scale)), output_dim)
     arrays |= {"rows": rows[chosen], "coefficients": coefficients, "projection": projection}
@@ -154,15 +177,17 @@ def fit_closed_form(
         if unseen_white is not None:
             views.append((unseen_white[block], unseen[block]))
         inside = slice(*np.searchsorted(places, (block.start, block.stop)))
-        given_to: tuple[tuple[Started, slice, slice | Ints], ...] = (
-            (started, block, slice(None)),
-            (left_out, inside, places[inside] - block.start),
+        given_to: tuple[tuple[Started, float, slice, slice | Ints], ...] = (
+            (started, norm, block, slice(None)),
+            (left_out, usual, inside, places[inside] - block.start),
         )
-        for ((z, gates), into, of), (white, codes) in zip(given_to, views, strict=True):
-            z[into] = unit(_joined(white, codes, scale) @ projection)[of]
+        for ((z, gates), c, into, of), (white, codes) in zip(given_to, views, strict=True):
+            z[into] = unit(_joined(white, codes, code_weight / c**2) @ projection)[of]
             norms = np.linalg.norm(codes, axis=1, keepdims=True)[of]
-            gates[into] = np.minimum(1.0, (norms / norm) ** 4)
-    return ClosedForm(_single(arrays), started, (*left_out, places), ridge, power)
+            gates[into] = np.minimum(1.0, (norms / c) ** 4)
+    return ClosedForm(
+        _single(arrays), started, (*left_out, places), ridge, power, unseen_norm
+    )
 
 
 class _Views(NamedTuple):

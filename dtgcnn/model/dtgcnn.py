@@ -63,6 +63,9 @@ class DTGCNN(ChangingModel, OnHub):
             _check_width(encoder, config)
         super().__init__(config, load_ops(backend, **device_option(config)) if ops is None else ops)
         self.encoder = encoder
+        self.unseen_norm: float | None = None
+        """The usual length of a class code of texts that the encoder has not seen, where known and
+        other than that of a training row left out; see ``fit_start``."""
 
     def __call__(self, x: HostArray | Sequence[str]) -> HostArray:
         """The same as ``encode``."""
@@ -123,7 +126,7 @@ class DTGCNN(ChangingModel, OnHub):
         return self.ops.concat([z for z, _ in parts]), self.ops.concat([gate for _, gate in parts])
 
     def fit_start(
-        self, host_x: HostArray, labels: HostArray
+        self, host_x: HostArray, labels: HostArray, held_out: HostArray | None = None
     ) -> tuple[tuple[HostArray, HostArray], tuple[HostArray, HostArray, HostArray]] | None:
         """Find the start of these rows (N, input_dim) of classes ``labels`` (N,), in float64 on the
         host; see ``dtgcnn.data.fit_closed_form``. One that there is already, which the network has
@@ -132,6 +135,7 @@ class DTGCNN(ChangingModel, OnHub):
         Args:
             host_x: the rows.
             labels: their classes.
+            held_out: (H, input_dim) other rows of these classes, which the encoder has not seen.
 
         Returns:
             What ``started`` gives of these rows, and what it would give of each if its own label
@@ -140,12 +144,20 @@ class DTGCNN(ChangingModel, OnHub):
         """
         from ..data import fit_closed_form
 
-        config = self.config
+        config, unseen_norm = self.config, self.unseen_norm
+        if self.start is not None and self.start.has_codes:
+            held_out, unseen_norm = None, float(self.ops.to_numpy(self.start.arrays["code_norm"]))
         found = fit_closed_form(
-            host_x, labels, config.output_dim, code_weight=config.code_weight, seed=config.seed
+            host_x,
+            labels,
+            config.output_dim,
+            code_weight=config.code_weight,
+            seed=config.seed,
+            held_out=held_out,
+            unseen_norm=unseen_norm,
         )
         if self.start is None:
-            self.start = Start.of(self.ops, found.arrays)
+            self.start, self.unseen_norm = Start.of(self.ops, found.arrays), found.unseen_norm
         if found.started is None or found.left_out is None:
             return None
         ours = self.start.equals(self.ops, found.arrays)

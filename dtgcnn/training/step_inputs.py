@@ -37,13 +37,19 @@ class TrainingInputs:
         config: the training settings.
         loader: whose rows they are.
         vectors: (num_items, row_width), the rows of the loader's dataset.
+        held_out: (H, row_width) other rows of its classes; see ``DTGCNN.fit_start``.
 
     Raises:
         ValueError: the data are too few for the graph.
     """
 
     def __init__(
-        self, model: DTGCNN, config: DTGCNNConfig, loader: TripletLoader, vectors: HostArray
+        self,
+        model: DTGCNN,
+        config: DTGCNNConfig,
+        loader: TripletLoader,
+        vectors: HostArray,
+        held_out: HostArray | None = None,
     ) -> None:
         self.model, self.config, self.loader, self.ops = model, config, loader, model.ops
         host_x = ChosenRows(vectors, loader.items)
@@ -55,7 +61,7 @@ class TrainingInputs:
         """Which of these rows each row is, where it is one."""
         # A fit takes arrays of other sizes than steps, and a training before may have left some.
         numerics.clear_cache(self.ops)
-        fitted = model.fit_start(host_x, loader.labels) if config.has_start else None
+        fitted = model.fit_start(host_x, loader.labels, held_out) if config.has_start else None
         numerics.clear_cache(self.ops)
         if fitted is None:
             self._x, self._gate = model.started(host_x)

@@ -216,6 +216,7 @@ class Trainer:
                     *(self.model, self.config, loader, vectors, objective, self.world),
                     optimizer=self.optimizer,
                     scheduler=self.scheduler,
+                    held_out=self._known_rows_of(val_loader, loader),
                 )
             ending.callback(run.close)
             ending.push(partial(_leave_ready, run))
@@ -393,6 +394,17 @@ class Trainer:
     def _rows_of(self, loader: TripletLoader) -> ChosenRows:
         """The vectors of ``loader.items``, in order."""
         return ChosenRows(self._vectors_of(loader), loader.items)
+
+    def _known_rows_of(
+        self, val_loader: TripletLoader | None, loader: TripletLoader
+    ) -> ChosenRows | None:
+        """The vectors of the held-out rows whose classes are trained on, which a loaded model's
+        encoder may have seen."""
+        if not _has_rows(val_loader) or self.model.origin is not None:
+            return None
+        known = set(loader.labels.tolist())
+        places = [place for place, own in enumerate(val_loader.labels.tolist()) if own in known]
+        return ChosenRows(self._vectors_of(val_loader), val_loader.items[places])
 
     def _vectors_of(self, loader: TripletLoader) -> HostArray:
         """The vectors of the loader's whole dataset, (num_items, input_dim), made once.

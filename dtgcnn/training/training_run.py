@@ -38,6 +38,7 @@ class TrainingRun:
         objective: what is minimised; the config's loss where not given.
         world: the processes that share the work.
         optimizer, scheduler: those of the user, in place of the config's; see ``Trainer``.
+        held_out: (H, input_dim) other rows of the loader's classes; see ``DTGCNN.fit_start``.
 
     Raises:
         TrainingError: the loader has no batch.
@@ -54,6 +55,7 @@ class TrainingRun:
         world: World = ALONE,
         optimizer: Optimizer | None = None,
         scheduler: Callable[[int], float] | None = None,
+        held_out: HostArray | None = None,
     ) -> None:
         from ..data import Prefetcher
 
@@ -72,7 +74,7 @@ class TrainingRun:
         self.taken = 0
         """Steps of the schedule taken, those of halved batches counted once."""
         self.best = BestEpoch(model)
-        self._inputs = TrainingInputs(model, config, loader, vectors)
+        self._inputs = TrainingInputs(model, config, loader, vectors, held_out)
         self._scheduler = scheduler
         self._prepare(objective, optimizer)
         self._sources = self._inputs.bank_states()

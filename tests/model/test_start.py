@@ -11,7 +11,7 @@ import pytest
 
 from dtgcnn import DTGCNN, CheckpointError, DTGCNNConfig, Trainer, TripletDataset, load_ops
 from dtgcnn.array.tree import flatten, tree_map
-from dtgcnn.data import fit_closed_form
+from dtgcnn.data import ClosedForm, fit_closed_form
 from dtgcnn.model import start as start_module
 from dtgcnn.model.start import Start
 from dtgcnn.storage.files import read_arrays, write_arrays
@@ -154,6 +154,50 @@ def test_classes_are_weighed_by_their_left_out_codes(data: Any) -> None:
     expected = np.linalg.solve(ridged, targets) * weights
     tolerance = 1e-4 * np.abs(expected).max()  # mean and whitening are float32 here
     np.testing.assert_allclose(found.arrays["coefficients"], expected, atol=tolerance)
+
+
+def norms_of(found: ClosedForm, rows: Any) -> Any:
+    """The lengths of class codes, by their gates below 1."""
+    arrays = found.arrays | {"code_norm": np.array(1e3, np.float32)}
+    _, gate = Start.of(load_ops("numpy"), arrays)(load_ops("numpy"), unit(rows).astype(np.float32))
+    return 1e3 * gate[:, 0].astype(np.float64) ** 0.25
+
+
+def test_held_out_rows_with_longer_codes_make_the_usual_norm_longer() -> None:
+    """Rows with a number of their own each are farther from one another than from new ones."""
+    rng, labels = np.random.default_rng(5), np.arange(80) % 4
+    centres = np.eye(4, 66)[labels]
+    own = np.pad(np.eye(60), ((0, 20), (6, 0)))
+    labels = labels[:60]
+    x = (centres + own + 0.02 * rng.normal(size=centres.shape)).astype(np.float32)
+    few, held_out = slice(None, 60), slice(60, None)
+    before = fit_closed_form(x[few], labels, 8)
+    after = fit_closed_form(x[few], labels, 8, held_out=x[held_out])
+    usual = float(before.arrays["code_norm"])
+    ratio = float(np.median(norms_of(before, x[held_out]))) / usual
+    assert ratio > 1.3
+    assert before.unseen_norm is None
+    assert after.unseen_norm == after.arrays["code_norm"] == pytest.approx(usual * ratio**0.75)
+    assert after.arrays["code_scale"] == pytest.approx(1.5 / after.unseen_norm**2)
+    z, gate = by_formula(after.arrays, unit(x[few]))
+    assert after.started is not None
+    np.testing.assert_allclose(after.started[0], z, atol=2e-6)
+    np.testing.assert_allclose(after.started[1], gate, atol=5e-6)
+    for kind in (before, after):  # left out, rows are as unlike the others as before
+        assert kind.left_out is not None
+        np.testing.assert_array_equal(kind.left_out[1], before.left_out[1])
+    again = fit_closed_form(x[few], labels, 8, unseen_norm=after.unseen_norm)
+    for name, array in after.arrays.items():
+        np.testing.assert_array_equal(again.arrays[name], array)
+
+
+def test_held_out_rows_like_the_others_change_nothing() -> None:
+    before = fit_closed_form(X[::2], LABELS[::2], 8)
+    for given in ({"held_out": X[1::2]}, {"held_out": X[:0]}, {"unseen_norm": 1e-3}):
+        after = fit_closed_form(X[::2], LABELS[::2], 8, **given)
+        assert after.unseen_norm is None
+        for name, array in before.arrays.items():
+            np.testing.assert_array_equal(after.arrays[name], array)
 
 
 def test_no_rows(backend: str) -> None:

@@ -15,12 +15,14 @@ from dtgcnn import (
     EarlyStopping,
     ModelCheckpoint,
     SaveEveryEpoch,
+    TfidfEncoder,
     Trainer,
     TrainingError,
     TripletDataset,
 )
 from dtgcnn.array.tree import flatten
 from dtgcnn.callbacks import StopAfter
+from dtgcnn.data import sample_path
 from dtgcnn.evaluation import retrieval_metrics
 from dtgcnn.training import train_on_all
 from dtgcnn.training.best_epoch import BestEpoch
@@ -438,3 +440,25 @@ def test_training_anew_on_all_rows(best: int) -> None:
         trainer.model.encode(X[:1])
     with pytest.raises(TrainingError, match="must have a best epoch"):
         train_on_all(final, dataset)
+
+
+def test_training_anew_keeps_what_held_out_texts_tell_of_class_codes(tmp_path: Path) -> None:
+    dataset = TripletDataset(sample_path())
+    loader, held_out = dataset.create_dataloaders(64, 0.8)
+    settings: dict[str, Any] = {"input_dim": 384, "hidden_dims": (8,), "output_dim": 32}
+    model = DTGCNN(backend="numpy", **settings)
+    trainer = Trainer(model, loader, held_out, callbacks=[StopAfter(0)], progress=False)
+    trainer.train()  # its encoder is fitted on the training side alone
+    final = train_on_all(trainer, dataset, TfidfEncoder(384)).model
+    assert model.start is not None
+    assert model.unseen_norm is not None
+    assert final.unseen_norm == model.unseen_norm == float(model.start.arrays["code_norm"])
+    loaded = DTGCNN.load(final.save(tmp_path / "model"), backend="numpy")
+    items = dataset.training_items()
+    rows = loaded.vectors([dataset.texts[item] for item in items])
+    alone = DTGCNN(model.config, backend="numpy")
+    alone.fit_start(rows, dataset.labels[items])
+    assert alone.unseen_norm is None
+    assert alone.start is not None
+    assert model.unseen_norm > 1.25**0.75 * float(alone.start.arrays["code_norm"])
+    assert loaded.fit_start(rows, dataset.labels[items]) is not None, "the same start is found"
