@@ -152,16 +152,10 @@ def tune(
     space = dict(SPACE if space is None else space)
     with hold(Path(folder), _LOCK):
         optuna, study, distributions = _study(Path(folder) / STUDY, space, about)
-        lost = study.get_trials(states=(optuna.trial.TrialState.RUNNING,), deepcopy=False)
-        if lost and lost[0].number == 0:  # nothing was tried yet, not the settings as they were
-            (Path(folder) / STUDY).unlink()
-            optuna, study, distributions = _study(Path(folder) / STUDY, space, about)
-            lost = []
-        for trial in lost:  # of a process that was killed
-            study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-        done = len(study.get_trials(deepcopy=False))
-        if not done and first:
+        begun = study.get_trials(deepcopy=False)
+        if not begun and first:
             study.enqueue_trial({name: first[name] for name in space if name in first})
+        done = sum(trial.state.is_finished() for trial in begun)
         for number in range(done, trials):
             own = (seed + number) % 2**32  # wherever a search was stopped
             study.sampler = optuna.samplers.TPESampler(seed=own)
@@ -174,6 +168,8 @@ def tune(
             except Exception:  # what nothing is searched on leaves nothing in the way of the next
                 if trial.number == 0:
                     (Path(folder) / STUDY).unlink(missing_ok=True)
+                else:  # which would fail again
+                    study.tell(trial, state=optuna.trial.TrialState.FAIL)
                 raise
             else:
                 study.set_user_attr("metric", name)
@@ -207,6 +203,9 @@ def _study(path: Path, space: Mapping[str, Any], about: str) -> tuple[Any, Any, 
                 "another folder"
             )
         study.set_user_attr(name, said)
+    states = optuna.trial.TrialState
+    for trial in study.get_trials(states=(states.RUNNING,), deepcopy=False):
+        storage.set_trial_state_values(trial._trial_id, states.WAITING)  # its process was killed
     return optuna, study, {name: _distribution(optuna, own) for name, own in space.items()}
 
 
