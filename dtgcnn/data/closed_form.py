@@ -49,7 +49,7 @@ CALIBRATION_ROWS, CHECKED_ROWS = 4_000, 1_000
 LEAST_ROWS, MOST_CLASSES = 4, 1_000
 """Rows a class, on average, and classes, that a class code makes sense for."""
 
-LONGER, TRUST = 1.25, 0.75
+LONGER, TRUST = 1.25, 2 / 3
 """How much longer than left-out codes those of held-out rows are where what made the vectors, such
 as TF-IDF, was fitted on the other rows alone and hides what is new in a text; and how much of that,
 in logarithms, the usual norm follows."""
@@ -77,7 +77,7 @@ class ClosedForm:
             not known, and the numbers of these rows, ascending: those that the class code was found
             on. To the others their own label is nothing.
         ridge, power: λ, and p of the relevance, that were chosen.
-        unseen_norm: c, where rows told it that the maker of the vectors had not seen.
+        longer: how much longer the usual codes are than those of rows left out.
     """
 
     arrays: dict[str, NDArray[np.float32]]
@@ -85,7 +85,7 @@ class ClosedForm:
     left_out: LeftOut | None = None
     ridge: float | None = None
     power: float | None = None
-    unseen_norm: float | None = None
+    longer: float = 1.0
 
 
 def fit_closed_form(
@@ -96,7 +96,8 @@ def fit_closed_form(
     code_weight: float = CODE_WEIGHT,
     seed: int = 0,
     held_out: NDArray[np.float32] | None = None,
-    unseen_norm: float | None = None,
+    longer: float = 1.0,
+    code_norm: float | None = None,
 ) -> ClosedForm:
     """The closed-form start of labelled rows: whitening, class code, projection.
 
@@ -112,10 +113,10 @@ def fit_closed_form(
             a single class, more than 1,000 classes, and rows that tell nothing of their classes, as
             where all lie in one direction.
         seed: of what is drawn: folds, and rows where there are too many.
-        held_out: (H, D) other rows of these classes. Where their codes are ``LONGER`` times as long
-            as those of ``x``, each left out, they tell what is usual.
-        unseen_norm: the length of usual codes where it is known, as of a fit on fewer of the rows.
-            A smaller one than that of left-out codes counts for nothing.
+        held_out: (H, D) other rows of these classes. Where their codes are more than ``LONGER``
+            times as long as those of ``x``, each left out, they tell what is usual.
+        longer: the same ratio where it is known, as by a fit on fewer of the rows.
+        code_norm: c, where it is that of a start which is there already.
     """
     rows = UnitRows(x)
     labels = np.unique(labels, return_inverse=True)[1]
@@ -149,17 +150,17 @@ def fit_closed_form(
     for scores in (unseen, coefficients, own, loo):
         scores *= balance
     given = (weighing, kept, coefficients)
-    norm = usual = _usual_norm(unseen)
+    usual = _usual_norm(unseen)
     if held_out is not None and len(held_out) > 0:
         some = np.linspace(0, len(held_out) - 1, min(len(held_out), CHECKED_ROWS)).astype(int)
         _, (new,) = _codes(UnitRows(held_out)[some], *given, np.full(len(some), -1), [own])
-        longer = _usual_norm(new) / usual
-        if longer > LONGER:
-            unseen_norm = usual * longer**TRUST
-    if unseen_norm is None or np.float32(unseen_norm) <= np.float32(usual):
-        unseen_norm = None
-    else:
-        norm = unseen_norm = float(np.float32(unseen_norm))  # as it will be saved
+        ratio = _usual_norm(new) / usual
+        longer = ratio**TRUST if ratio > LONGER else 1.0
+    if code_norm is None:
+        code_norm = longer * usual
+    # From what is saved of it a start is found again to the last bit.
+    single = np.float32(code_norm)
+    norm = usual if single == np.float32(usual) else float(single)
     scale = code_weight / norm**2
     some = sample_evenly(labels, SPREAD_ROWS, rng)
     white, (codes,) = _codes(rows[some], *given, place[some], [own])
@@ -185,9 +186,7 @@ def fit_closed_form(
             z[into] = unit(_joined(white, codes, code_weight / c**2) @ projection)[of]
             norms = np.linalg.norm(codes, axis=1, keepdims=True)[of]
             gates[into] = np.minimum(1.0, (norms / c) ** 4)
-    return ClosedForm(
-        _single(arrays), started, (*left_out, places), ridge, power, unseen_norm
-    )
+    return ClosedForm(_single(arrays), started, (*left_out, places), ridge, power, longer)
 
 
 class _Views(NamedTuple):

@@ -63,9 +63,9 @@ class DTGCNN(ChangingModel, OnHub):
             _check_width(encoder, config)
         super().__init__(config, load_ops(backend, **device_option(config)) if ops is None else ops)
         self.encoder = encoder
-        self.unseen_norm: float | None = None
-        """The usual length of a class code of texts that the encoder has not seen, where known and
-        other than that of a training row left out; see ``fit_start``."""
+        self.codes_longer = 1.0
+        """How much longer class codes of texts that the encoder has not seen are than those of
+        training rows left out, as far as the start follows it; see ``fit_start``."""
 
     def __call__(self, x: HostArray | Sequence[str]) -> HostArray:
         """The same as ``encode``."""
@@ -144,20 +144,16 @@ class DTGCNN(ChangingModel, OnHub):
         """
         from ..data import fit_closed_form
 
-        config, unseen_norm = self.config, self.unseen_norm
+        config = self.config
+        told: dict[str, Any] = {"held_out": held_out, "longer": self.codes_longer}
         if self.start is not None and self.start.has_codes:
-            held_out, unseen_norm = None, float(self.ops.to_numpy(self.start.arrays["code_norm"]))
+            told = {"code_norm": float(self.ops.to_numpy(self.start.arrays["code_norm"]))}
+        weight, seed = config.code_weight, config.seed
         found = fit_closed_form(
-            host_x,
-            labels,
-            config.output_dim,
-            code_weight=config.code_weight,
-            seed=config.seed,
-            held_out=held_out,
-            unseen_norm=unseen_norm,
+            host_x, labels, config.output_dim, code_weight=weight, seed=seed, **told
         )
         if self.start is None:
-            self.start, self.unseen_norm = Start.of(self.ops, found.arrays), found.unseen_norm
+            self.start, self.codes_longer = Start.of(self.ops, found.arrays), found.longer
         if found.started is None or found.left_out is None:
             return None
         ours = self.start.equals(self.ops, found.arrays)

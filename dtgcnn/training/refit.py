@@ -77,7 +77,7 @@ def train_on_all(
     again = type(model)(config, ops=model.ops, encoder=encoder, **model.extras())
     if model.origin is not None:
         again.go_on_from(model.origin)
-    again.frozen, again.unseen_norm = model.frozen, model.unseen_norm
+    again.frozen, again.codes_longer = model.frozen, model.codes_longer
     if not keep:
         model.forget_rows()
     if unlabelled:

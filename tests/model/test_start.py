@@ -176,9 +176,10 @@ def test_held_out_rows_with_longer_codes_make_the_usual_norm_longer() -> None:
     usual = float(before.arrays["code_norm"])
     ratio = float(np.median(norms_of(before, x[held_out]))) / usual
     assert ratio > 1.3
-    assert before.unseen_norm is None
-    assert after.unseen_norm == after.arrays["code_norm"] == pytest.approx(usual * ratio**0.75)
-    assert after.arrays["code_scale"] == pytest.approx(1.5 / after.unseen_norm**2)
+    assert before.longer == 1.0
+    assert after.longer == pytest.approx(ratio ** (2 / 3))
+    assert after.arrays["code_norm"] == pytest.approx(usual * after.longer)
+    assert after.arrays["code_scale"] == pytest.approx(1.5 / after.arrays["code_norm"] ** 2)
     z, gate = by_formula(after.arrays, unit(x[few]))
     assert after.started is not None
     np.testing.assert_allclose(after.started[0], z, atol=2e-6)
@@ -186,16 +187,20 @@ def test_held_out_rows_with_longer_codes_make_the_usual_norm_longer() -> None:
     for kind in (before, after):  # left out, rows are as unlike the others as before
         assert kind.left_out is not None
         np.testing.assert_array_equal(kind.left_out[1], before.left_out[1])
-    again = fit_closed_form(x[few], labels, 8, unseen_norm=after.unseen_norm)
+    again = fit_closed_form(x[few], labels, 8, longer=after.longer)
     for name, array in after.arrays.items():
         np.testing.assert_array_equal(again.arrays[name], array)
+    model = DTGCNN(backend="numpy", **{**SETTINGS, "input_dim": 66})
+    assert model.fit_start(x[few], labels, x[held_out]) is not None
+    assert model.codes_longer == after.longer
+    assert model.fit_start(x[few], labels) is not None, "the same start is found again"
 
 
 def test_held_out_rows_like_the_others_change_nothing() -> None:
     before = fit_closed_form(X[::2], LABELS[::2], 8)
-    for given in ({"held_out": X[1::2]}, {"held_out": X[:0]}, {"unseen_norm": 1e-3}):
+    for given in ({"held_out": X[1::2]}, {"held_out": X[:0]}):
         after = fit_closed_form(X[::2], LABELS[::2], 8, **given)
-        assert after.unseen_norm is None
+        assert after.longer == 1.0
         for name, array in before.arrays.items():
             np.testing.assert_array_equal(after.arrays[name], array)
 

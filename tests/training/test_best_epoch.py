@@ -450,15 +450,14 @@ def test_training_anew_keeps_what_held_out_texts_tell_of_class_codes(tmp_path: P
     trainer = Trainer(model, loader, held_out, callbacks=[StopAfter(0)], progress=False)
     trainer.train()  # its encoder is fitted on the training side alone
     final = train_on_all(trainer, dataset, TfidfEncoder(384)).model
-    assert model.start is not None
-    assert model.unseen_norm is not None
-    assert final.unseen_norm == model.unseen_norm == float(model.start.arrays["code_norm"])
+    assert model.codes_longer > 1.25 ** (2 / 3)
+    assert final.codes_longer == model.codes_longer
     loaded = DTGCNN.load(final.save(tmp_path / "model"), backend="numpy")
     items = dataset.training_items()
     rows = loaded.vectors([dataset.texts[item] for item in items])
     alone = DTGCNN(model.config, backend="numpy")
     alone.fit_start(rows, dataset.labels[items])
-    assert alone.unseen_norm is None
-    assert alone.start is not None
-    assert model.unseen_norm > 1.25**0.75 * float(alone.start.arrays["code_norm"])
+    assert alone.codes_longer == 1.0
+    norms = [float(m.start.arrays["code_norm"]) for m in (final, alone) if m.start is not None]
+    assert norms[0] == pytest.approx(model.codes_longer * norms[1])
     assert loaded.fit_start(rows, dataset.labels[items]) is not None, "the same start is found"
