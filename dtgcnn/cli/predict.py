@@ -10,7 +10,7 @@ import click
 import numpy as np
 
 from ..data import SUFFIXES, TripletDataset, check_table, is_data_path, write_table
-from ..model import DTGCNN, VOTES, Answers
+from ..model import DTGCNN, VOTES
 from ..training import Ensemble
 from .main import main
 from .options import (
@@ -114,7 +114,7 @@ def predict(
         click.echo(f"warning: {_unknown(nothing, texts, means)}", err=True)
     if dataset is not None and dataset.label_names is not None:
         seen = [place >= 0 for place in loaded.bank_rows_of(vectors)]
-        click.echo(_accuracy(dataset, found, answers, seen))
+        click.echo(_accuracy(dataset, found, loaded.told_classes(), seen))
 
 
 def _file(inputs: Sequence[str]) -> TripletDataset | None:
@@ -159,7 +159,7 @@ def _reasons(
 
 
 def _accuracy(
-    dataset: TripletDataset, found: Sequence[str | None], answers: Answers, seen: Sequence[bool]
+    dataset: TripletDataset, found: Sequence[str | None], classes: set[str], seen: Sequence[bool]
 ) -> str:
     """How many of the rows whose labels are known were told right, in words."""
     assert dataset.labels is not None
@@ -175,6 +175,5 @@ def _accuracy(
     known = sum(seen[row] for row in rows)
     if known:
         said += f"; {known:,} of these {len(rows):,} are rows of the model's own bank"
-    classes = set(answers.classes)
     unknown = sum(names[row] not in classes for row in rows)
     return f"{said}; {unknown:,} of classes that the model does not know" if unknown else said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,8 +93,10 @@ def classification(
     answers: Answers,
     labels: Sequence[str],
     thresholds: dict[float, float] | None = None,
+    told_classes: Set[str] | None = None,
 ) -> Classification:
-    """Figures of answers to rows of known ``labels`` (N,); ``thresholds`` are those of rates.
+    """Figures of answers to rows of known ``labels`` (N,); ``thresholds`` are those of rates, and
+    ``told_classes`` the classes that the model may tell, all of the answers' where None.
 
     Raises:
         MissingExtraError: scikit-learn is not installed.
@@ -102,20 +104,24 @@ def classification(
     """
     with needing("figures of classes need scikit-learn", "text"):
         from sklearn.metrics import precision_recall_fscore_support
-    numbers = {name: number for number, name in enumerate(answers.classes)}
+    numbers = {
+        name: number
+        for number, name in enumerate(answers.classes)
+        if told_classes is None or name in told_classes
+    }
     truth = np.array([numbers.get(name, -1) for name in labels], np.int64)
     known = truth >= 0
     if not known.any():
         raise ValueError("no row is of a class that the model knows")
     told, sure = np.asarray(answers.best)[:, 0], np.asarray(answers.sure)[:, 0]
-    right, places = told == truth, np.arange(len(numbers))
+    right = told == truth
     scores = precision_recall_fscore_support(
-        truth[known], told[known], labels=places, zero_division=0.0
+        truth[known], told[known], labels=list(numbers.values()), zero_division=0.0
     )
     names = ("precision", "recall", "f1", "support")
     classes = {
         name: {key: float(column[place]) for key, column in zip(names, scores, strict=True)}
-        for name, place in numbers.items()
+        for place, name in enumerate(numbers)
     }
     pairs = np.stack([truth, told], axis=1)[known & ~right]
     both, counts = np.unique(pairs, axis=0, return_counts=True)  # not classes × classes
@@ -163,14 +169,15 @@ def measure_classes(
     rows = test if len(test) else [row for row, place in enumerate(held) if place < 0]
     rows = [row for row in rows if labels[row] >= 0]
     own = dataset.names_of(rows)
-    if not set(own) & set(model.class_names()):
+    classes = model.told_classes()
+    if not set(own) & classes:
         return None
     try:
         thresholds = {rate: model.threshold(rate) for rate in RATES}
     except ValueError:  # no rows were held out
         thresholds = {}
     with progress_bar("telling classes", 1, progress):
-        return classification(model.answers(vectors[rows]), own, thresholds)
+        return classification(model.answers(vectors[rows]), own, thresholds, classes)
 
 
 def _covered(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..array import HostArray
+from .bank import Bank
 
 __all__ = ["VOTES", "Answers", "Classifier"]
 
@@ -56,6 +57,20 @@ class Classifier(ABC):
         Raises:
             ValueError: it knows none.
         """
+
+    @abstractmethod
+    def trained_bank(self) -> Bank:
+        """The bank, of an ensemble that of the first model."""
+
+    def told_classes(self) -> set[str]:
+        """The names of the classes that it may tell: those with a labelled row in its bank, which a
+        class of rows "test" alone has not.
+
+        Raises:
+            ValueError: it knows none.
+        """
+        names = self.class_names()
+        return {names[label] for label in set(self.trained_bank().labels or ()) if label >= 0}
 
     @abstractmethod
     def vectors(self, x: HostArray | Sequence[str]) -> HostArray:

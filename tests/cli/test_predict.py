@@ -172,6 +172,30 @@ def test_evaluate_tells_classes_below_its_tables(folder: Path, tmp_path: Path) -
     assert "of 60 rows told right" in known.output  # those that the bank does not hold
 
 
+def test_a_class_of_test_rows_alone_is_not_known(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    y, test_y = np.repeat(["a", "b"], 20), np.repeat(["a", "b", "other"], [6, 6, 8])
+    centres = {name: draw.normal(size=8) for name in ("a", "b", "other")}
+    x, test_x = (
+        np.float32([centres[name] + 0.2 * draw.normal(size=8) for name in names])
+        for names in (y, test_y)
+    )
+    file = tmp_path / "v.npz"
+    np.savez(file, train_x=x, train_y=y, test_x=test_x, test_y=test_y)
+    done = run("train", file, "--output", tmp_path / "m", *QUICK)
+    assert done.exit_code == 0, done.output
+    model = DTGCNN.load(tmp_path / "m", backend="numpy")
+    assert model.told_classes() == {"a", "b"}
+    done = run("evaluate", tmp_path / "m", file, "--json", tmp_path / "e.json")
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "e.json").read_text("utf-8"))["classification"]
+    assert (found["rows"], found["unknown"], set(found["classes"])) == (12, 8, {"a", "b"})
+    right = [own == name for own, name in zip(model.predict(test_x[:12]), test_y, strict=False)]
+    assert found["accuracy"] == pytest.approx(np.mean(right))
+    done = run("predict", tmp_path / "m", file, "--output", tmp_path / "p.csv")
+    assert "; 8 of classes that the model does not know" in done.output
+
+
 def test_an_ensemble_answers_by_the_mean_of_its_models(folder: Path, model: DTGCNN) -> None:
     data = TripletDataset(folder / "all.csv")
     loader, held = data.create_dataloaders(32, 0.8)

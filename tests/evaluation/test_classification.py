@@ -66,6 +66,17 @@ def test_what_refusing_rows_gains() -> None:
     assert answers.labels(0.7).count(None) == int((answers.scores < 0.7).sum())
 
 
+def test_a_class_that_cannot_be_told_is_not_known() -> None:
+    answers, labels = answered(300)
+    told = set(NAMES[1:])
+    found = classification(answers, labels, told_classes=told)
+    plain = ["another" if label == NAMES[0] else label for label in labels]
+    expected = classification(answers, plain)
+    assert found.unknown == labels.count(NAMES[0]) == expected.unknown
+    assert (found.rows, found.accuracy) == (expected.rows, expected.accuracy)
+    assert found.classes == {name: expected.classes[name] for name in NAMES[1:]}
+
+
 def test_the_table_is_a_page() -> None:
     answers, labels = answered(300)
     labels[0] = "another class"
