@@ -20,8 +20,9 @@ from quality import chosen, line
 from sklearn.metrics import roc_auc_score
 
 from dtgcnn import TripletDataset
-from dtgcnn.data import make_encoder, sample_path
+from dtgcnn.data import sample_path
 from dtgcnn.evaluation import unit_rows
+from dtgcnn.training.fitting import fit_rows
 
 
 def nearest_five(rows: Any, gallery: Any) -> Any:
@@ -46,12 +47,14 @@ def main() -> None:
     for draw in range(options.first, options.first + options.draws):
         out = np.random.default_rng(draw).permutation(y.max() + 1)[: options.classes]
         rows = train[~np.isin(y[train], out)]
-        if data.texts is not None:
-            encoder = make_encoder(options.encoder, 384, cache=False)
-            encoder.fit([data.texts[row] for row in rows])
-            x = encoder.encode(data.texts)
-        assert x is not None
-        model = chosen(x[rows], y[rows], draw, False, {}, "numpy")
+        if data.texts is None:
+            assert x is not None
+            model = chosen(x[rows], y[rows], draw, False, {}, "numpy")
+        else:
+            some = TripletDataset.from_labelled([data.texts[row] for row in rows], y[rows])
+            named = {"seed": draw}
+            model, _ = fit_rows(some, named, encoder=options.encoder, backend="numpy")
+            x = model.vectors(data.texts)
         known = ~np.isin(y[test], out)
         z, gallery = model.encode(x[test]), model.encode(x[rows])
         views = nearest_five(x[test], x[rows]), nearest_five(z, gallery)
