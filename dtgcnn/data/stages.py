@@ -12,7 +12,14 @@ from .items import Items
 from .linear_maps import unit
 from .reading.raw import IntArray, RawData
 
-__all__ = ["difficulties", "input_vectors", "stage_rows", "subset"]
+__all__ = [
+    "difficulties",
+    "input_vectors",
+    "items_beside_training",
+    "stage_rows",
+    "subset",
+    "training_labels",
+]
 
 
 def difficulties(
@@ -64,6 +71,22 @@ def stage_rows(
     return order[kept[order]]
 
 
+def training_labels(dataset: Items) -> IntArray:
+    """(N,) the classes of a dataset's items, −1 of those that are not trained on."""
+    items = dataset.training_items()
+    assert dataset.labels is not None
+    found = np.full(dataset.num_items, -1)
+    found[items] = dataset.labels[items]
+    return found
+
+
+def items_beside_training(dataset: Items) -> IntArray:
+    """The items of other splits than "train"; none where the data name no splits."""
+    if dataset.splits is None:
+        return np.array([], np.int64)
+    return np.setdiff1d(np.arange(dataset.num_items), dataset.split_items("train"))
+
+
 def input_vectors(dataset: Items) -> NDArray[np.floating]:
     """The vectors of a dataset; of texts those of TF-IDF, fitted on them."""
     if dataset.texts is None:
@@ -74,7 +97,7 @@ def input_vectors(dataset: Items) -> NDArray[np.floating]:
     return TfidfEncoder(256).fit(dataset.texts).encode(dataset.texts)
 
 
-def subset(dataset: Items, rows: IntArray) -> TripletDataset:
+def subset(dataset: Items, rows: IntArray | list[int]) -> TripletDataset:
     """A dataset of these rows of ``triplets``, or of these items where there are none."""
     whole = RawData(
         dataset.kind,
@@ -86,8 +109,12 @@ def subset(dataset: Items, rows: IntArray) -> TripletDataset:
         splits=dataset.splits,
         groups=dataset.groups,
     )
+    items = rows
     if dataset.triplets is None:
-        return TripletDataset._from_raw(whole.only(rows, rows))
-    items, places = np.unique(dataset.triplets[rows], return_inverse=True)
-    few = replace(whole.only(items, rows), triplets=places.reshape(-1, 3))
-    return TripletDataset._from_raw(few)
+        few = whole.only(rows, rows)
+    else:
+        items, places = np.unique(dataset.triplets[rows], return_inverse=True)
+        few = replace(whole.only(items, rows), triplets=places.reshape(-1, 3))
+    result = TripletDataset._from_raw(few)
+    result.targets = None if dataset.targets is None else dataset.targets[items]
+    return result

@@ -111,12 +111,11 @@ class CurriculumScheduler(Callback):
     def compute_triplet_difficulties(self, trainer: TrainerView | None = None) -> HostArray:
         """(T,) ``cos(a, n) − cos(a, p)`` of the training side's triplets under the model, or of the
         dataset's by the rows' own vectors; of labelled rows (N,), see ``dtgcnn.data``."""
-        from ..data import difficulties, input_vectors
+        from ..data import difficulties, input_vectors, training_labels
 
         if trainer is None:
             dataset = self._given()
-            assert dataset.labels is not None
-            return difficulties(input_vectors(dataset), dataset.labels, dataset.triplets)
+            return difficulties(input_vectors(dataset), training_labels(dataset), dataset.triplets)
         loader = trainer.train_loader
         assert loader is not None
         rows = trainer.embed_side(loader)
@@ -138,24 +137,28 @@ class CurriculumScheduler(Callback):
 
     def get_stage_data(self, trainer: TrainerView | None = None) -> HostArray | TripletDataset:
         """Which of the training side's triplets or rows the running stage trains on, the easiest
-        first; without a trainer a dataset of those of the scheduler's own.
+        first; without a trainer a dataset of those of the scheduler's own, and of all its rows that
+        are of other splits than "train".
 
         Raises:
             ValueError: there is neither a trainer nor a dataset.
         """
-        from ..data import subset
+        from ..data import items_beside_training, subset, training_labels
 
-        if trainer is None:
-            dataset = self._given()
-            if self._own is None:
-                self._own = self.compute_triplet_difficulties()
-            return subset(dataset, self._stage(self._own, dataset))
-        return self._stage(self.difficulties, trainer.train_loader)
+        if trainer is not None:
+            loader = trainer.train_loader
+            assert loader is not None
+            return self._stage(self.difficulties, loader.triplets, loader.labels)
+        dataset = self._given()
+        if self._own is None:
+            self._own = self.compute_triplet_difficulties()
+        rows = self._stage(self._own, dataset.triplets, training_labels(dataset))
+        return subset(dataset, [*rows.tolist(), *items_beside_training(dataset).tolist()])
 
-    def _stage(self, scores: HostArray, side: Any) -> HostArray:
+    def _stage(self, scores: HostArray, triplets: HostArray, labels: HostArray) -> HostArray:
         from ..data import stage_rows
 
-        labels = side.labels if side.triplets is None else None
+        labels = labels if triplets is None else None
         place = (max(self.current_stage, 0), self.num_stages)
         return stage_rows(scores, *place, cumulative=self.cumulative, labels=labels)
 
