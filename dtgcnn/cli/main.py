@@ -7,6 +7,7 @@ import logging
 import sys
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
+from io import TextIOWrapper
 from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
@@ -39,6 +40,13 @@ class _Refusal(click.ClickException):
 class _Commands(click.Group):
     """Loads a command's file when it is asked for, shows an expected error as one message and exits
     with code 2."""
+
+    @override
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+                stream.reconfigure(errors="replace")  # not every encoding has the signs in texts
+        return super().main(*arguments, **options)
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:

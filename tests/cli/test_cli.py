@@ -307,6 +307,12 @@ WRONG: dict[str, tuple[Callable[[Path], Path], str]] = {
 }
 
 
+def test_signs_that_an_encoding_lacks_are_replaced() -> None:
+    done = CliRunner(charset="latin-1").invoke(main, ["generate", "--help"])
+    assert done.exit_code == 0, done.output
+    assert "sentence-transformer:MODEL ?" in done.output
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_data_end_in_one_message(tmp_path: Path, name: str) -> None:
     make, message = WRONG[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,15 @@ def test_from_training_to_the_page(text_file: Path, tmp_path: Path) -> None:
         done = run(*asked[:3], *wrong)
         assert done.exit_code == 2
         assert said in done.output
+    named = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv"))
+    try:
+        named.write_bytes(text_file.read_bytes())
+    except OSError:  # names must be UTF-8 here, as on a Mac
+        pass
+    else:
+        done = run(*asked[:2], named, "--output", tmp_path / "cafe.html", *asked[5:])
+        assert done.exit_code == 0, done.output
+        assert "caf?.csv" in (tmp_path / "cafe.html").read_text("utf-8")
     (model / "metrics.json").write_text("{")
     done = run(*asked, "--overwrite")
     assert done.exit_code == 2

@@ -96,7 +96,8 @@ def write_report(
     _need_bokeh()
     choose_method(method, min(dataset.num_items, max_points))
     found = _found(model, dataset, method, max_points, reject, seed)
-    replace_file(path, _page(model, dataset, found, dict(run or {}), name, reject).encode())
+    page = _page(model, dataset, found, dict(run or {}), name, reject)
+    replace_file(path, page.encode(errors="replace"))  # a file's name may be no UTF-8
     return path
 
 
