@@ -61,6 +61,8 @@ def load_backend(name: str) -> type[ArrayOps]:
         raise BackendError(
             f"backend {name!r} cannot be loaded ({error}): pip install '{wanted}'"
         ) from error
+    except Exception as error:  # of a foreign module
+        raise BackendError(f"backend {name!r}, {point.value}, cannot be loaded: {error}") from error
     check_signatures(factory)
     return factory
 
@@ -81,7 +83,8 @@ def check_signatures(factory: type) -> None:
         if callable(declared) and callable(own) and not _takes(own, declared):
             faults.append(f"{name} must take {_shown(declared)}, it takes {inspect.signature(own)}")
     if faults:
-        raise BackendError(f"{factory.__qualname__} is no ArrayOps: " + "; ".join(faults))
+        shown = getattr(factory, "__qualname__", factory)
+        raise BackendError(f"{shown} is no ArrayOps: " + "; ".join(faults))
 
 
 def _takes(own: Callable[..., Any], declared: Callable[..., Any]) -> bool:

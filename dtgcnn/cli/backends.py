@@ -5,7 +5,6 @@ from __future__ import annotations
 import click
 
 from ..array import available_backends, load_backend, load_ops
-from ..errors import BackendError
 from .main import main
 
 __all__ = ["backends"]
@@ -18,6 +17,6 @@ def backends() -> None:
     for name in available_backends():
         try:
             state = ", ".join(load_backend(name).available_devices())
-        except BackendError as error:
+        except Exception as error:  # of a foreign module
             state = f"not usable: {error}"
         click.echo(f"{name:<10} {state}{'  (auto)' if name == picked else ''}")

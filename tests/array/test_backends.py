@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint
 
 import pytest
+from click.testing import CliRunner
 from dtgcnn_numpy import NumpyOps
 
 import dtgcnn.array.backends as backends
 from dtgcnn import ArrayOps, BackendError, load_ops
+from dtgcnn.cli import main
 
 
 def register(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
@@ -50,6 +52,29 @@ def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     register(monkeypatch, far="no_such_library.ops:Ops")
     with pytest.raises(BackendError, match=r"cannot be loaded .*pip install 'no_such_library'"):
         load_ops("far")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            "dtgcnn_numpy:NoSuchOps",
+            "backend 'own', dtgcnn_numpy:NoSuchOps, cannot be loaded: .*has no",
+        ),
+        ("dtgcnn_numpy", "module 'dtgcnn_numpy' .* is no ArrayOps: .*take is missing"),
+    ],
+)
+def test_what_is_no_class_is_named(
+    monkeypatch: pytest.MonkeyPatch, value: str, message: str
+) -> None:
+    register(monkeypatch, own=value, numpy="dtgcnn_numpy:NumpyOps")
+    with pytest.raises(BackendError, match=message):
+        load_ops("own")
+    monkeypatch.setattr("dtgcnn.cli.backends.available_backends", backends.available_backends)
+    listed = CliRunner().invoke(main, ["backends"])
+    assert listed.exit_code == 0, listed.output
+    assert "own        not usable: " in listed.output
+    assert "numpy      cpu" in listed.output
 
 
 def test_missing_mlx_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def _join(ops: ArrayOps, name: str, timeout: float) -> World:
         )
     try:
         factory = points[ops.name].load()
-    except ImportError as error:
+    except Exception as error:  # of a foreign module
         raise BackendError(f"the process group of {ops.name!r} cannot be loaded: {error}") from None
     if name not in factory.launchers:
         raise DistributedError(
