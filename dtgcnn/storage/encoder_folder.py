@@ -27,11 +27,20 @@ _DESCRIPTION = "encoder.json"
 
 def save_encoder(encoder: Any, directory: Path) -> str:
     """Save the encoder in ``directory`` under a name made of its content, so no other model's is
-    touched; returns the name."""
+    touched; returns the name.
+
+    Raises:
+        ValueError: its ``save`` did not write its name, by which it is loaded.
+    """
     remove_drafts(directory)
     with draft(directory / "encoder") as part:
         part.mkdir()
         encoder.save(part)
+        if _told_name(part / _DESCRIPTION) != encoder.name:
+            raise ValueError(
+                f"the encoder's save must write {_DESCRIPTION} with its name, {encoder.name!r}: "
+                f"{encoder!r}"
+            )
         mode = (part / _DESCRIPTION).stat().st_mode
         for file in _files(part):
             file.chmod(mode)  # some libraries leave files to their owner alone
@@ -91,6 +100,14 @@ def _files(folder: Path) -> list[Path]:
     """The files of an encoder, without the hidden ones of other programs."""
     found = (path for path in folder.rglob("*") if path.is_file())
     return sorted(p for p in found if "/." not in f"/{p.relative_to(folder).as_posix()}")
+
+
+def _told_name(description: Path) -> Any:
+    """The name in an encoder's description; None where there is none."""
+    try:
+        return json.loads(description.read_bytes())["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _without_place(description: Path) -> bytes | None:

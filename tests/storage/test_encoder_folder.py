@@ -6,11 +6,12 @@ import json
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, CheckpointError, Trainer, TripletDataset
+from dtgcnn import DTGCNN, CheckpointError, HashingEncoder, Trainer, TripletDataset
 from dtgcnn.storage.encoder_folder import check_encoder, save_encoder
 
 from ..conftest import SETTINGS, sentences
@@ -115,6 +116,20 @@ def test_names_of_earlier_releases_tell_the_bytes(tmp_path: Path) -> None:
         else:
             with pytest.raises(CheckpointError, match="damaged"):
                 check_encoder(folder)
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}", "[]", '{"name": "other"}'])
+def test_a_save_that_does_not_tell_the_name_is_refused(tmp_path: Path, content: str | None) -> None:
+    class Own(HashingEncoder):
+        name = "own"
+
+        def save(self, directory: Any) -> None:
+            if content is not None:
+                (Path(directory) / "encoder.json").write_text(content)
+
+    with pytest.raises(ValueError, match=r"save must write encoder\.json with its name, 'own'"):
+        save_encoder(Own(8), tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_other_folder_is_loaded(tmp_path: Path) -> None:
