@@ -36,7 +36,8 @@ def why_kept(trainer: Trainer) -> str:
     if epoch == 0:
         best = max((entry.get(name, 0.0) for entry in trainer.history), default=0.0)
         more = name != "val_loss" and best > metrics[name]
-        added = f"no more than chance may (at best {best:.4f})" if more else "nothing"
+        costs = " or than held-out classes lost" if UNSEEN in metrics else ""
+        added = f"no more than chance may{costs} (at best {best:.4f})" if more else "nothing"
         kept = "the start" if trainer.model.origin is None else "the model as it was"
         return f"; on the held-out rows the steps added {added}, {kept} is kept: {figures}"
     if name in start:

@@ -257,8 +257,8 @@ class Trainer:
     def _offer(self, run: TrainingRun, epoch: int, metrics: dict[str, float]) -> None:
         """Let the run keep the weights of ``epoch`` where they do better on the held-out rows than
         any before. Against the start one must gain ``LEAST_GAIN`` and more than ``LEAST_ROWS``, of
-        triplets ``LEAST_SHARE``, and lose no more than ``LEAST_GAIN`` of recall@1: few rows find
-        some epoch that is better by chance."""
+        triplets ``LEAST_SHARE``, more than what classes that were held out lose, and lose no more
+        than ``LEAST_GAIN`` of recall@1: few rows find some epoch that is better by chance."""
         name, start = chosen_by(metrics), run.best.start
         if self.model.extras():  # heads of tasks, which no retrieval measures
             name = "val_loss"
@@ -271,6 +271,8 @@ class Trainer:
             gain = max(LEAST_GAIN, LEAST_ROWS / (rows - len(unseen) or rows))
             if name == "val_pair_auc":
                 gain = max(LEAST_AUC, LEAST_SHARE * (1.0 - start[name]))
+            before, after = (m.get("val_unseen_map@r", 0.0) for m in (start, metrics))
+            gain = max(gain, before - after)
             recall = [m.get("val_recall@1", 0.0) for m in (start, metrics)]
             if not metrics[name] > start[name] + gain or recall[1] < recall[0] - LEAST_GAIN:
                 return

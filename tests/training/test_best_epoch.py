@@ -165,6 +165,13 @@ def test_an_epoch_must_gain_more_than_four_rows() -> None:
     assert run([0.3, 0.3 + 2.0 / rows, 0.3 + 5.0 / rows])[0].best_epoch == 2
 
 
+def test_an_epoch_must_gain_more_than_held_out_classes_lose() -> None:
+    unseen = "val_unseen_map@r"
+    for lost, best in ((0.21, 0), (0.19, 1), (-0.5, 1)):
+        values = [{SCORES: 0.3, unseen: 0.5}, {SCORES: 0.5, unseen: 0.5 - lost}]
+        assert run(values)[0].best_epoch == best
+
+
 class NoFigures(Callback):
     """Leaves of validation's figures the loss alone."""
 
