@@ -89,6 +89,9 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         model: trained so far.
         loader: gives the rows.
         embeddings: those of ``loader.items``, in order.
+
+    Raises:
+        ValueError: the loader's dataset numbers classes otherwise than that of the training rows.
     """
     from ..evaluation import findable, pair_auc, retrieval_metrics, stratified_sample
 
@@ -100,6 +103,7 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         return {"pair_auc": pair_auc(embeddings, loader.labels, anchor, positive)}
     if known is None:
         return {}
+    _check_classes(model, loader)
     metrics: dict[str, float] = {}
     own = loader.labels
     unseen, count = unseen_rows(model, loader)
@@ -114,6 +118,17 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         found = retrieval_metrics(embeddings[unseen], own[unseen], only=drawn)
         metrics |= {f"unseen_{name}": found[name] for name in LOOKED_UP}
     return metrics
+
+
+def _check_classes(model: DTGCNN, loader: TripletLoader) -> None:
+    names = zip(loader.dataset.label_names or (), model.classes_ or (), strict=False)
+    for number, (own, known) in enumerate(names):
+        if own != known:
+            raise ValueError(
+                f"held-out and training rows must be of one dataset, such as a file with a column "
+                f"split, which numbers their classes alike: class {number} is {own!r} in "
+                f"{loader.dataset.source}, and {known!r} in the training rows"
+            )
 
 
 def unseen_rows(model: DTGCNN, loader: TripletLoader) -> tuple[list[int], int]:

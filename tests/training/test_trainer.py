@@ -50,6 +50,22 @@ def train(
 
 
 @pytest.mark.parametrize("base", STARTS)
+def test_held_out_rows_whose_classes_are_numbered_otherwise_are_refused(base: str) -> None:
+    x, labels = blobs()
+    names = np.array(["a", "b", "c", "d"])[labels]
+    train_loader, _ = TripletDataset.from_arrays(x[::2], names[::2]).create_dataloaders(24, 1)
+    rows = names[1::2] != "a"
+    other = TripletDataset.from_arrays(x[1::2][rows], names[1::2][rows])
+    val_loader, _ = other.create_dataloaders(24, 1)
+    trainer = Trainer(DTGCNN(backend="numpy", **STARTS[base]), progress=False)
+    with pytest.raises(ValueError, match=r"of one dataset, .*: class 0 is 'b' in .*, and 'a' in"):
+        trainer.train(train_loader, val_loader)
+    whole = TripletDataset.from_arrays(x[1::2], names[1::2])
+    trainer.train(train_loader, whole.create_dataloaders(24, 1)[0])
+    assert trainer.best_epoch is not None
+
+
+@pytest.mark.parametrize("base", STARTS)
 @pytest.mark.parametrize("scope", ["bank", "batch"])
 def test_training_helps_on_rows_it_has_not_seen(scope: str, base: str) -> None:
     x, labels = blobs(per_class=60)
