@@ -91,7 +91,8 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         embeddings: those of ``loader.items``, in order.
 
     Raises:
-        ValueError: the loader's dataset numbers classes otherwise than that of the training rows.
+        ValueError: the loader's dataset numbers classes otherwise than that of the training rows,
+            or these are triplets.
     """
     from ..evaluation import findable, pair_auc, retrieval_metrics, stratified_sample
 
@@ -121,13 +122,19 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
 
 
 def _check_classes(model: DTGCNN, loader: TripletLoader) -> None:
-    names = zip(loader.dataset.label_names or (), model.classes_ or (), strict=False)
+    dataset = loader.dataset
+    if dataset.label_names is not None and model.classes_ is None:
+        raise ValueError(
+            "held-out rows must be triplets, as the training rows are: "
+            f"{dataset.source} has classes"
+        )
+    names = zip(dataset.label_names or (), model.classes_ or (), strict=False)
     for number, (own, known) in enumerate(names):
         if own != known:
             raise ValueError(
                 f"held-out and training rows must be of one dataset, such as a file with a column "
                 f"split, which numbers their classes alike: class {number} is {own!r} in "
-                f"{loader.dataset.source}, and {known!r} in the training rows"
+                f"{dataset.source}, and {known!r} in the training rows"
             )
 
 
