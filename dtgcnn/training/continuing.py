@@ -43,8 +43,9 @@ def load_trained(directory: str | Path, ops: ArrayOps) -> DTGCNN:
 def sides(
     model: DTGCNN, dataset: TripletDataset, config: DTGCNNConfig, train_split: float
 ) -> tuple[TripletLoader, TripletLoader, int]:
-    """Loaders of a training and a validation side, without held-out rows of the model's bank: those
-    it was trained on, so they cannot tell whether more training helps.
+    """Loaders of a training and a validation side, without held-out rows of the model's bank but
+    those whose labels it did not know: it was trained on them, so they cannot tell whether more
+    training helps.
 
     Args:
         model: trained.
@@ -67,7 +68,9 @@ def sides(
     if not len(items):
         return loader, held_out, 0
     rows = model.bank_rows_of(model.vectors(dataset.inputs_of(items)))
-    known = [int(item) for item, row in zip(items, rows, strict=True) if row >= 0]
+    labels = model.trained_bank().labels or [0] * len(model.trained_bank())
+    places = zip(items, rows, strict=True)
+    known = [int(item) for item, row in places if row >= 0 and labels[row] >= 0]
     left = held_out.without(known) if known else held_out
     return (loader, left, len(known)) if len(left.items) else (*loaders(1.0), len(known))
 

@@ -202,6 +202,15 @@ def test_rows_of_the_model_are_not_held_out(tmp_path: Path) -> None:
     assert len(loader.items) == OLD.sum()
 
 
+def test_rows_whose_labels_the_model_did_not_know_are_held_out(tmp_path: Path) -> None:
+    model = load_trained(saved(tmp_path / "m"), load_ops("numpy"))
+    bank = model.trained_bank()
+    bank.labels = [-1] * len(bank)
+    _, held_out, known = sides(model, data(), model.config, 0.6)
+    assert set(held_out.items) == set(data().create_dataloaders(24, 0.6)[1].items)
+    assert known == 0
+
+
 def test_triplets_of_some_rows_are_not_held_out() -> None:
     rng = np.random.default_rng(0)
     same = [rng.permutation(np.flatnonzero(label == LABELS))[:2] for label in LABELS]

@@ -108,6 +108,22 @@ def test_without_codes_or_links_to_the_bank_a_row_is_given_once(settings: Any) -
     np.testing.assert_array_equal(arrays["items"], batch.items)
 
 
+def test_the_nodes_of_a_batch_are_rows_without_their_labels(backend: str) -> None:
+    """In batch scope each row stands there once, or it would be linked to itself."""
+    inputs, loader = inputs_of(backend=backend, graph_scope="batch")
+    batch = next(iter(loader.batches(1)))
+    rows = host(inputs, inputs.rows(batch.items))
+    places = loader.items.searchsorted(batch.items)
+    found = fit_closed_form(X[loader.items], LABELS[loader.items], 8)
+    assert found.started is not None
+    assert found.left_out is not None
+    np.testing.assert_array_equal(rows["x"], found.left_out[0][places])
+    np.testing.assert_array_equal(rows["gate"], found.left_out[1][places])
+    ops, bank = inputs.ops, inputs.bank
+    np.testing.assert_array_equal(ops.to_numpy(bank.states[0]), found.started[0])
+    np.testing.assert_array_equal(ops.to_numpy(bank.gate), found.started[1])
+
+
 def test_rows_of_another_training_are_given_once() -> None:
     """Their left-out codes would be those of rows that the start was not fitted on."""
     model = DTGCNN(backend="numpy", **SETTINGS)
