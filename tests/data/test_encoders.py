@@ -283,6 +283,9 @@ def test_other_encoders_can_be_registered(tmp_path: Path, monkeypatch: pytest.Mo
     assert isinstance(loaded, Encoder)
     with pytest.raises(ValueError, match="name must be free, received 'lengths'"):
         register_encoder(type("Other", (Lengths,), {}))
+    anew = type("Lengths", (Lengths,), {})  # as a notebook's cell that is run again
+    assert register_encoder(anew) is anew
+    assert type(load_encoder(tmp_path)) is anew
 
 
 def test_the_fingerprint_tells_what_was_fitted(fitted: TfidfEncoder, tmp_path: Path) -> None:

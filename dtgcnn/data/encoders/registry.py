@@ -51,13 +51,16 @@ _registry: dict[str, type[Encoder]] = {
 
 def register_encoder(cls: _Class) -> _Class:
     """Let ``load_encoder`` find a class by its ``name``, in this process; usable as a decorator.
-    An installed package registers its class for every process under ``dtgcnn.encoders``.
+    An installed package registers its class for every process under ``dtgcnn.encoders``. A class
+    that is defined anew, as by a notebook's cell, takes the place of what it was.
 
     Raises:
         ValueError: another class has that name.
     """
-    if _registry.setdefault(cls.name, cls) is not cls:
-        raise ValueError(f"name must be free, received {cls.name!r} of {_registry[cls.name]}")
+    known = _registry.get(cls.name, cls)
+    if (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
+        raise ValueError(f"name must be free, received {cls.name!r} of {known}")
+    _registry[cls.name] = cls
     return cls
 
 
