@@ -41,14 +41,7 @@ from .reading.raw import class_name
 from .reading.readers import SUFFIXES, RawData, is_data_path, read_file, read_records
 from .reading.source import Source
 from .sample import load_sample, sample_path
-from .stages import (
-    difficulties,
-    input_vectors,
-    items_beside_training,
-    stage_rows,
-    subset,
-    training_labels,
-)
+from .stages import difficulties, input_vectors, stage_data, stage_rows, training_labels
 from .writing.files import check_format, record_format, write_file
 from .writing.table import check_table, write_table
 from .writing.vectors import VECTOR_SUFFIXES, check_vectors, write_vectors
@@ -108,7 +101,6 @@ __all__ = [
     "in_single",
     "input_vectors",
     "is_data_path",
-    "items_beside_training",
     "join",
     "load_encoder",
     "load_sample",
@@ -123,8 +115,8 @@ __all__ = [
     "sample_path",
     "smoothed",
     "spread_labels",
+    "stage_data",
     "stage_rows",
-    "subset",
     "texts_of",
     "training_labels",
     "usual_classes",

@@ -12,14 +12,7 @@ from .items import Items
 from .linear_maps import unit
 from .reading.raw import IntArray, RawData
 
-__all__ = [
-    "difficulties",
-    "input_vectors",
-    "items_beside_training",
-    "stage_rows",
-    "subset",
-    "training_labels",
-]
+__all__ = ["difficulties", "input_vectors", "stage_data", "stage_rows", "training_labels"]
 
 
 def difficulties(
@@ -80,13 +73,6 @@ def training_labels(dataset: Items) -> IntArray:
     return found
 
 
-def items_beside_training(dataset: Items) -> IntArray:
-    """The items of other splits than "train"; none where the data name no splits."""
-    if dataset.splits is None:
-        return np.array([], np.int64)
-    return np.setdiff1d(np.arange(dataset.num_items), dataset.split_items("train"))
-
-
 def input_vectors(dataset: Items) -> NDArray[np.floating]:
     """The vectors of a dataset; of texts those of TF-IDF, fitted on them."""
     if dataset.texts is None:
@@ -97,8 +83,9 @@ def input_vectors(dataset: Items) -> NDArray[np.floating]:
     return TfidfEncoder(256).fit(dataset.texts).encode(dataset.texts)
 
 
-def subset(dataset: Items, rows: IntArray | list[int]) -> TripletDataset:
-    """A dataset of these rows of ``triplets``, or of these items where there are none."""
+def stage_data(dataset: Items, rows: IntArray) -> TripletDataset:
+    """A dataset of these rows of ``triplets``; where there are none, of these items and of all that
+    are of other splits than "train"."""
     whole = RawData(
         dataset.kind,
         dataset._source,
@@ -109,9 +96,10 @@ def subset(dataset: Items, rows: IntArray | list[int]) -> TripletDataset:
         splits=dataset.splits,
         groups=dataset.groups,
     )
-    items = rows
     if dataset.triplets is None:
-        few = whole.only(rows, rows)
+        places = np.arange(len(dataset.splits or []))
+        items = np.concatenate([rows, np.setdiff1d(places, dataset.split_items("train"))])
+        few = whole.only(items, items)
     else:
         items, places = np.unique(dataset.triplets[rows], return_inverse=True)
         few = replace(whole.only(items, rows), triplets=places.reshape(-1, 3))

@@ -59,6 +59,7 @@ class CurriculumScheduler(Callback):
         self.difficulties: HostArray = None
         """(T,) of the training side's triplets, as the running stage found them."""
         self._own: HostArray = None
+        self._labels: HostArray = None
         self._rows: HostArray = None
         self._loader: TripletLoader | None = None
         if dataset is not None:
@@ -66,7 +67,10 @@ class CurriculumScheduler(Callback):
                 raise ValueError(f"dataset must be a TripletDataset, received {dataset!r}")
             if dataset.label_names is None and dataset.triplets is None:
                 raise ValueError("dataset must hold triplets or labels, it holds single texts")
-            self._check_stages(dataset.triplets, dataset.labels)
+            from ..data import training_labels
+
+            self._labels = training_labels(dataset)
+            self._check_stages(dataset.triplets, self._labels)
 
     @override
     def on_train_begin(self, trainer: TrainerView) -> None:
@@ -111,11 +115,11 @@ class CurriculumScheduler(Callback):
     def compute_triplet_difficulties(self, trainer: TrainerView | None = None) -> HostArray:
         """(T,) ``cos(a, n) − cos(a, p)`` of the training side's triplets under the model, or of the
         dataset's by the rows' own vectors; of labelled rows (N,), see ``dtgcnn.data``."""
-        from ..data import difficulties, input_vectors, training_labels
+        from ..data import difficulties, input_vectors
 
         if trainer is None:
             dataset = self._given()
-            return difficulties(input_vectors(dataset), training_labels(dataset), dataset.triplets)
+            return difficulties(input_vectors(dataset), self._labels, dataset.triplets)
         loader = trainer.train_loader
         assert loader is not None
         rows = trainer.embed_side(loader)
@@ -143,7 +147,7 @@ class CurriculumScheduler(Callback):
         Raises:
             ValueError: there is neither a trainer nor a dataset.
         """
-        from ..data import items_beside_training, subset, training_labels
+        from ..data import stage_data
 
         if trainer is not None:
             loader = trainer.train_loader
@@ -152,8 +156,7 @@ class CurriculumScheduler(Callback):
         dataset = self._given()
         if self._own is None:
             self._own = self.compute_triplet_difficulties()
-        rows = self._stage(self._own, dataset.triplets, training_labels(dataset))
-        return subset(dataset, [*rows.tolist(), *items_beside_training(dataset).tolist()])
+        return stage_data(dataset, self._stage(self._own, dataset.triplets, self._labels))
 
     def _stage(self, scores: HostArray, triplets: HostArray, labels: HostArray) -> HostArray:
         from ..data import stage_rows

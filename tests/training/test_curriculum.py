@@ -225,8 +225,7 @@ def test_a_stage_keeps_the_rows_of_other_splits_and_the_targets() -> None:
     x, labels = blobs()
     plain = TripletDataset.from_arrays(x[::2], labels[::2])
     splits = np.where(np.arange(80) % 2, "test", "train")
-    table = {"x": x, "y": labels, "split": splits}
-    data = TripletDataset.from_table(table)
+    data = TripletDataset.from_table({"x": x, "y": labels, "split": splits})
     data.set_targets(x[:, 0])
     curriculum = CurriculumScheduler(data, num_stages=4)
     stage = curriculum.get_stage_data()
@@ -234,6 +233,8 @@ def test_a_stage_keeps_the_rows_of_other_splits_and_the_targets() -> None:
     np.testing.assert_array_equal(stage.features[stage.split_items("train")], training.features)
     np.testing.assert_array_equal(stage.features[stage.split_items("test")], x[1::2])
     np.testing.assert_array_equal(stage.targets, stage.features[:, 0])
+    with pytest.raises(ValueError, match="number of labelled rows, 40, received 41"):
+        CurriculumScheduler(data, num_stages=41)
 
 
 def test_stages_of_a_dataset_of_triplets() -> None:
