@@ -36,7 +36,7 @@ def save_encoder(encoder: Any, directory: Path) -> str:
     with draft(directory / "encoder") as part:
         part.mkdir()
         encoder.save(part)
-        if _told_name(part / _DESCRIPTION) != encoder.name:
+        if _described(part / _DESCRIPTION).get("name") != encoder.name:
             raise ValueError(
                 f"the encoder's save must write {_DESCRIPTION} with its name, {encoder.name!r}: "
                 f"{encoder!r}"
@@ -102,20 +102,18 @@ def _files(folder: Path) -> list[Path]:
     return sorted(p for p in found if "/." not in f"/{p.relative_to(folder).as_posix()}")
 
 
-def _told_name(description: Path) -> Any:
-    """The name in an encoder's description; None where there is none."""
+def _described(description: Path) -> dict[str, Any]:
+    """What an encoder's description says; empty where it is none."""
     try:
-        return json.loads(description.read_bytes())["name"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        content = json.loads(description.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _without_place(description: Path) -> bytes | None:
     """A pretrained encoder's description without its model's path; None of any other."""
-    try:
-        content = json.loads(description.read_bytes())
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(content, dict) or "model" not in content:
+    content = _described(description)
+    if "model" not in content:
         return None
     return json.dumps({**content, "model": None}, sort_keys=True).encode()
