@@ -38,6 +38,11 @@ class Making:
         return DTGCNN(backend="numpy", **{**PLAIN, **settings}), *loaders
 
 
+def killed(settings: dict[str, Any]) -> Made:
+    """Breaks off in the midst of a trial."""
+    raise KeyboardInterrupt
+
+
 def test_the_best_trial_is_what_training_gives(labelled: TripletDataset, tmp_path: Path) -> None:
     make, told = Making(labelled), list[Trial]()
     first = {"learning_rate": 1e-3, "loss": "supcon"}
@@ -70,9 +75,6 @@ def test_a_search_goes_on_where_it_was_stopped(labelled: TripletDataset, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         tune(make, tmp_path, space=SPACE, trials=4, about="a", told=stop)
 
-    def killed(settings: dict[str, Any]) -> Made:
-        raise KeyboardInterrupt  # in the midst of a trial
-
     with pytest.raises(KeyboardInterrupt):
         tune(killed, tmp_path, space=SPACE, trials=4, about="a")
     found = tune(make, tmp_path, space=SPACE, trials=4, about="a")
@@ -84,22 +86,9 @@ def test_a_search_goes_on_where_it_was_stopped(labelled: TripletDataset, tmp_pat
     assert len(make.asked) == 4
 
 
-def test_a_search_that_was_stopped_tries_what_one_in_a_go_does(
-    labelled: TripletDataset, tmp_path: Path
-) -> None:
-    make = Making(labelled)
-    whole = tune(make, tmp_path / "whole", space=SPACE, trials=4)
-    for trials in (1, 3, 4):
-        found = tune(make, tmp_path / "parts", space=SPACE, trials=trials)
-    assert found == whole
-
-
 def test_a_search_whose_first_trial_was_stopped_begins_with_it(
     labelled: TripletDataset, tmp_path: Path
 ) -> None:
-    def killed(settings: dict[str, Any]) -> Made:
-        raise KeyboardInterrupt
-
     first = {"learning_rate": 1e-3, "loss": "supcon"}
     with pytest.raises(KeyboardInterrupt):
         tune(killed, tmp_path, space=SPACE, first=first, trials=2)
