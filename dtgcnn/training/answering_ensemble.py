@@ -84,8 +84,8 @@ class AnsweringEnsemble(Classifier, Encodes):
                 )
         return names
 
+    @override
     def trained_bank(self) -> Bank:
-        """The bank of the first model."""
         return self.models[0].trained_bank()
 
     @override
