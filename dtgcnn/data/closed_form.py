@@ -54,6 +54,10 @@ LONGER, TRUST = 1.25, 2 / 3
 as TF-IDF, was fitted on the other rows alone and hides what is new in a text; and how much of that,
 in logarithms, the usual norm follows."""
 
+LONGER_ROWS = 4
+"""By how many the held-out rows that are so much longer must outnumber the others: that all of
+fewer are may well be chance (a sign test of four out of four gives p = .06)."""
+
 LEAST_NORM = 1e-5
 """Length of a usual class code, below which it is what rounding in float32 makes of 0."""
 
@@ -113,8 +117,8 @@ def fit_closed_form(
             a single class, more than 1,000 classes, and rows that tell nothing of their classes, as
             where all lie in one direction.
         seed: of what is drawn: folds, and rows where there are too many.
-        held_out: (H, D) other rows of these classes. Where their codes are more than ``LONGER``
-            times as long as those of ``x``, each left out, they tell what is usual.
+        held_out: (H, D) other rows of these classes. Where codes of clearly most are more than
+            ``LONGER`` times as long as those of ``x``, each left out, they tell what is usual.
         longer: the same ratio where it is known, as by a fit on fewer of the rows.
         code_norm: c, where it is that of a start which is there already.
     """
@@ -154,8 +158,8 @@ def fit_closed_form(
     if held_out is not None and len(held_out) > 0:
         some = np.linspace(0, len(held_out) - 1, min(len(held_out), CHECKED_ROWS)).astype(int)
         _, (new,) = _codes(UnitRows(held_out)[some], *given, np.full(len(some), -1), [own])
-        ratio = _usual_norm(new) / usual
-        longer = ratio**TRUST if ratio > LONGER else 1.0
+        surplus = 2 * (np.linalg.norm(new, axis=1) > LONGER * usual).sum() - len(new)
+        longer = (_usual_norm(new) / usual) ** TRUST if surplus >= LONGER_ROWS else 1.0
     if code_norm is None:
         code_norm = longer * usual
     # From what is saved of it a start is found again to the last bit.

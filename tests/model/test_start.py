@@ -165,41 +165,43 @@ def norms_of(found: ClosedForm, rows: Any) -> Any:
 
 def test_held_out_rows_with_longer_codes_make_the_usual_norm_longer() -> None:
     """Rows with a number of their own each are farther from one another than from new ones."""
-    rng, labels = np.random.default_rng(5), np.arange(80) % 4
-    centres = np.eye(4, 66)[labels]
+    centres = np.eye(4, 66)[np.arange(80) % 4]
     own = np.pad(np.eye(60), ((0, 20), (6, 0)))
-    labels = labels[:60]
-    x = (centres + own + 0.02 * rng.normal(size=centres.shape)).astype(np.float32)
-    few, held_out = slice(None, 60), slice(60, None)
-    before = fit_closed_form(x[few], labels, 8)
-    after = fit_closed_form(x[few], labels, 8, held_out=x[held_out])
+    noise = 0.02 * np.random.default_rng(5).normal(size=centres.shape)
+    rows = (centres + own + noise).astype(np.float32)
+    x, labels, held_out = rows[:60], np.arange(60) % 4, rows[60:]
+    before = fit_closed_form(x, labels, 8)
+    after = fit_closed_form(x, labels, 8, held_out=held_out)
     usual = float(before.arrays["code_norm"])
-    ratio = float(np.median(norms_of(before, x[held_out]))) / usual
+    ratio = float(np.median(norms_of(before, held_out))) / usual
     assert ratio > 1.3
     assert before.longer == 1.0
     assert after.longer == pytest.approx(ratio ** (2 / 3))
     assert after.arrays["code_norm"] == pytest.approx(usual * after.longer)
     assert after.arrays["code_scale"] == pytest.approx(1.5 / after.arrays["code_norm"] ** 2)
-    z, gate = by_formula(after.arrays, unit(x[few]))
+    z, gate = by_formula(after.arrays, unit(x))
     assert after.started is not None
     np.testing.assert_allclose(after.started[0], z, atol=2e-6)
     np.testing.assert_allclose(after.started[1], gate, atol=5e-6)
-    for kind in (before, after):  # left out, rows are as unlike the others as before
-        assert kind.left_out is not None
-        np.testing.assert_array_equal(kind.left_out[1], before.left_out[1])
-    again = fit_closed_form(x[few], labels, 8, longer=after.longer)
+    assert before.left_out is not None
+    assert after.left_out is not None
+    np.testing.assert_array_equal(after.left_out[1], before.left_out[1])
+    again = fit_closed_form(x, labels, 8, longer=after.longer)
     for name, array in after.arrays.items():
         np.testing.assert_array_equal(again.arrays[name], array)
+    for count, told in ((3, False), (4, True)):  # longer, all of three may be by chance
+        some = fit_closed_form(x, labels, 8, held_out=held_out[:count])
+        assert (some.longer > 1.0) == told
     model = DTGCNN(backend="numpy", **{**SETTINGS, "input_dim": 66})
-    assert model.fit_start(x[few], labels, x[held_out]) is not None
+    assert model.fit_start(x, labels, held_out) is not None
     assert model.codes_longer == after.longer
-    assert model.fit_start(x[few], labels) is not None, "the same start is found again"
+    assert model.fit_start(x, labels) is not None, "the same start is found again"
 
 
 def test_held_out_rows_like_the_others_change_nothing() -> None:
     before = fit_closed_form(X[::2], LABELS[::2], 8)
-    for given in ({"held_out": X[1::2]}, {"held_out": X[:0]}):
-        after = fit_closed_form(X[::2], LABELS[::2], 8, **given)
+    for held_out in (X[1::2], X[:0]):
+        after = fit_closed_form(X[::2], LABELS[::2], 8, held_out=held_out)
         assert after.longer == 1.0
         for name, array in before.arrays.items():
             np.testing.assert_array_equal(after.arrays[name], array)
