@@ -52,8 +52,7 @@ def main() -> None:
             model = chosen(x[rows], y[rows], draw, False, {}, "numpy")
         else:
             some = TripletDataset.from_labelled([data.texts[row] for row in rows], y[rows])
-            named = {"seed": draw}
-            model, _ = fit_rows(some, named, encoder=options.encoder, backend="numpy")
+            model, _ = fit_rows(some, {"seed": draw}, encoder=options.encoder, backend="numpy")
             x = model.vectors(data.texts)
         known = ~np.isin(y[test], out)
         z, gallery = model.encode(x[test]), model.encode(x[rows])

@@ -54,8 +54,8 @@ def test_held_out_rows_whose_classes_are_numbered_otherwise_are_refused(base: st
     x, labels = blobs()
     names = np.array(["a", "b", "c", "d"])[labels]
     train_loader, _ = TripletDataset.from_arrays(x[::2], names[::2]).create_dataloaders(24, 1)
-    rows = names[1::2] != "a"
-    other = TripletDataset.from_arrays(x[1::2][rows], names[1::2][rows])
+    some = names[1::2] != "a"
+    other = TripletDataset.from_arrays(x[1::2][some], names[1::2][some])
     val_loader, _ = other.create_dataloaders(24, 1)
     trainer = Trainer(DTGCNN(backend="numpy", **STARTS[base]), progress=False)
     with pytest.raises(ValueError, match=r"of one dataset, .*: class 0 is 'b' in .*, and 'a' in"):
@@ -63,11 +63,13 @@ def test_held_out_rows_whose_classes_are_numbered_otherwise_are_refused(base: st
     whole = TripletDataset.from_arrays(x[1::2], names[1::2])
     trainer.train(train_loader, whole.create_dataloaders(24, 1)[0])
     assert trainer.best_epoch is not None
-    rows = [[f"{word} {i}" for i in range(9)] for word in ("red", "green")]
-    triplets = TripletDataset.from_triplets(
-        [*zip(rows[0], rows[0][1:], rows[1]), (*rows[1][:2], "red 0")]
-    )
-    texts = TripletDataset.from_labelled(rows[0] + rows[1], ["red"] * 9 + ["green"] * 9)
+
+
+@pytest.mark.parametrize("base", STARTS)
+def test_held_out_rows_with_classes_beside_triplets_are_refused(base: str) -> None:
+    red, green = ([f"{word} {i}" for i in range(9)] for word in ("red", "green"))
+    triplets = TripletDataset.from_triplets([*zip(red, red[1:], green), (*green[:2], "red 0")])
+    texts = TripletDataset.from_labelled(red + green, ["red"] * 9 + ["green"] * 9)
     trainer = Trainer(DTGCNN(backend="numpy", **STARTS[base]), progress=False)
     with pytest.raises(ValueError, match=r"must be triplets, as the training rows are: .* classes"):
         trainer.train(triplets.create_dataloaders(8, 1)[0], texts.create_dataloaders(8, 1)[0])
