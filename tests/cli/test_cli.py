@@ -307,12 +307,6 @@ WRONG: dict[str, tuple[Callable[[Path], Path], str]] = {
 }
 
 
-def test_signs_that_an_encoding_lacks_are_replaced() -> None:
-    done = CliRunner(charset="latin-1").invoke(main, ["generate", "--help"])
-    assert done.exit_code == 0, done.output
-    assert "sentence-transformer:MODEL ?" in done.output
-
-
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_data_end_in_one_message(tmp_path: Path, name: str) -> None:
     make, message = WRONG[name]
@@ -620,3 +614,9 @@ def test_an_interrupt_of_the_second_training_leaves_the_first_ones_model(
     for metrics in (*first["history"], *second["history"]):
         del metrics["seconds"]
     assert first == second
+
+
+def test_signs_that_an_encoding_lacks_are_replaced() -> None:
+    done = CliRunner(charset="latin-1").invoke(main, ["generate", "--help"])
+    assert done.exit_code == 0, done.output
+    assert "sentence-transformer:MODEL ?" in done.output
