@@ -400,9 +400,8 @@ class Trainer:
     def _known_rows_of(
         self, val_loader: TripletLoader | None, loader: TripletLoader
     ) -> ChosenRows | None:
-        """The vectors of the held-out rows whose classes are trained on, which a loaded model's
-        encoder may have seen."""
-        if not _has_rows(val_loader) or self.model.origin is not None:
+        """The vectors of the held-out rows whose classes are trained on."""
+        if not _has_rows(val_loader):
             return None
         known = set(loader.labels.tolist())
         places = [place for place, own in enumerate(val_loader.labels.tolist()) if own in known]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -459,6 +460,9 @@ def test_training_anew_keeps_what_held_out_texts_tell_of_class_codes(tmp_path: P
     final = train_on_all(trainer, dataset, TfidfEncoder(384)).model
     assert model.codes_longer > 1.25 ** (2 / 3)
     assert final.codes_longer == model.codes_longer
+    copied = deepcopy(DTGCNN(model.config, backend="numpy"))
+    Trainer(copied, loader, held_out, callbacks=[StopAfter(0)], progress=False).train()
+    assert copied.codes_longer == model.codes_longer, "a copy is trained as what it is of"
     loaded = DTGCNN.load(final.save(tmp_path / "model"), backend="numpy")
     items = dataset.training_items()
     rows = loaded.vectors([dataset.texts[item] for item in items])
