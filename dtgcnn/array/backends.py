@@ -30,8 +30,9 @@ def load_ops(name: str = "auto", **options: Any) -> ArrayOps:
         **options: passed to the backend, such as ``device="cpu"`` or ``dtype="float64"``.
 
     Raises:
-        BackendError: the name is not registered (the message lists what is), the backend's library
-            is missing (it names what to install), or an operation is missing or misdeclared.
+        BackendError: the name is not registered (the message lists what is), the backend cannot be
+            loaded (where its library is missing, it names what to install), or an operation is
+            missing or misdeclared.
         ValueError: the backend refuses an option.
     """
     if name == "auto":

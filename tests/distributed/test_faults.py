@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 from dtgcnn_numpy import NumpyOps
 
-from dtgcnn.array.distributed import joined
-from dtgcnn.errors import DistributedError
+from dtgcnn.array.distributed import joined, joining
+from dtgcnn.errors import BackendError, DistributedError
 
 from .started import has_mpi, run
 from .test_runs import trained
@@ -120,6 +121,14 @@ def test_a_backend_without_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLX_RANK", "0")
     with pytest.raises(DistributedError, match="backend 'other' has no process group"):
         joined(ops)
+
+
+def test_a_group_that_cannot_be_loaded_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    point = EntryPoint("numpy", "dtgcnn_numpy:NoSuchGroup", joining.GROUP)
+    monkeypatch.setattr(joining, "entry_points", lambda group: [point])
+    monkeypatch.setenv("PMI_RANK", "0")
+    with pytest.raises(BackendError, match=r"group of 'numpy' cannot be loaded: .*NoSuchGroup"):
+        joined(NumpyOps())
 
 
 def test_processes_of_two_runs_that_are_connected(tmp_path: Path) -> None:

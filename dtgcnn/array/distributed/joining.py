@@ -51,7 +51,7 @@ def joined(ops: ArrayOps, timeout: float | None = None) -> World:
     Raises:
         DistributedError: the launcher is not one that this backend can be started by, its engine
             cannot be joined, or processes of two runs are connected with each other.
-        BackendError: the engine's library is missing.
+        BackendError: the engine cannot be loaded, such as where its library is missing.
     """
     global _world, _backend
     name = launcher()
