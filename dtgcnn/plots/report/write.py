@@ -197,7 +197,7 @@ def _model_rows(model: Any, trained_with: Mapping[str, Any]) -> list[tuple[str, 
     rows = [
         ("what", repr(model).strip("<>")),
         ("bank", f"{0 if bank is None else len(bank):,} rows"),
-        ("classes", f"{len(model.classes_):,}" if model.classes_ else "none"),
+        ("classes", f"{len(model.told_classes()):,}" if model.knows_classes else "none"),
     ]
     made = trained_with or members[0].made_with()
     return [*rows, ("trained with" if trained_with else "here", ", ".join(_pairs(made)))]
