@@ -260,4 +260,7 @@ def _named(directory: Path, part: str) -> str | None:
 
 def spec_of(encoder: Any) -> str | None:
     """What the encoder is called on the command line."""
-    return None if encoder is None else str(getattr(encoder, "spec", encoder.name))
+    if encoder is None:
+        return None
+    named = (getattr(encoder, name, None) for name in ("spec", "name"))
+    return str(next(filter(None, named), type(encoder).__name__))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -38,6 +39,8 @@ def test_model_tells_shape_size_backend_and_bank() -> None:
 def test_model_names_its_encoder() -> None:
     model = DTGCNN(**SETTINGS, encoder=HashingEncoder(12))
     assert repr(model).endswith(", untrained, encoder hashing>")
+    model.encoder = SimpleNamespace(dim=12, encode=HashingEncoder(12).encode)  # without a name
+    assert repr(model).endswith(", untrained, encoder SimpleNamespace>")
 
 
 def test_embedding_layer_tells_its_pieces() -> None:
