@@ -106,7 +106,7 @@ class StateKeeper:
             if trainer.model.origin is not None:
                 self.origin = trainer.model.origin.digest(trainer.model.ops)
             self.data = fingerprint(trainer.train_loader, vectors)
-            if trainer.val_loader is not None and len(trainer.val_loader) > 0:
+            if trainer.val_loader is not None and len(trainer.val_loader.items) > 0:
                 held_out = trainer.val_loader
                 content = content_of(held_out.dataset, held_out.items)
                 self.data += f" {fingerprint(held_out)} {content}"

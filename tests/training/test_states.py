@@ -416,6 +416,24 @@ def test_another_loss_or_validation_side_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a lock is not held on Windows")
+def test_held_out_rows_without_a_batch_are_known_again(tmp_path: Path) -> None:
+    x, labels = blobs()
+
+    def one_of_each_class(moved: float) -> Trainer:
+        trainer = trainer_of(tmp_path)
+        sides = ["train"] * len(x) + ["validation"] * 4
+        rows, own = np.concatenate([x, x[:4] + moved]), [*labels, *range(4)]
+        dataset = TripletDataset.from_arrays(rows.astype(np.float32), own, splits=sides)
+        trainer.train_loader, trainer.val_loader = dataset.create_dataloaders(24, 0.8)
+        assert (len(trainer.val_loader), len(trainer.val_loader.items)) == (0, 4)
+        return trainer
+
+    one_of_each_class(0.5).train()
+    assert one_of_each_class(0.5).train(resume=True)
+    with pytest.raises(ValueError, match="the data are not those of the run"):
+        one_of_each_class(1.0).train(resume=True)
+
+
 def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     program = textwrap.dedent(
         """
