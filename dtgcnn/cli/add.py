@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from ..model import Embedder
-from ..storage import check_folder, holds_index, main_file
+from ..storage import check_output, holds_index, main_file
 from .main import main
 from .options import (
     about,
@@ -37,7 +37,7 @@ def add(model: Path, file: InputFile, output: Path, backend: str, overwrite: boo
     Nothing is trained. The classes of rows may be new to the model: its network has not learnt to
     part them, so train anew once there are many.
     """
-    named("--output", check_folder, output, overwrite)
+    named("--output", check_output, output, overwrite, model)
     refuse_index(model)
     dataset = rows_of(file)
     before = loaded_for(dataset, model, backend)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from ..evaluation import SearchIndex
-from ..storage import check_folder
+from ..storage import check_output
 from .main import main
 from .options import (
     about,
@@ -55,7 +55,7 @@ def index(
     ``dtgcnn search`` finds its rows without FILE: it holds their embeddings, vectors, texts and
     labels.
     """
-    named("--output", check_folder, output, overwrite)
+    named("--output", check_output, output, overwrite, model)
     if export is not None:
         if export.suffix != ".usearch":
             raise ValueError(f"--export must end in .usearch, received {export}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..storage import check_folder
+from ..storage import check_output
 from .add import refuse_index
 from .main import main
 from .options import (
@@ -48,7 +48,7 @@ def remove(
     """
     if file is None and not classes:
         raise ValueError("FILE or --class must say what is to be removed, received neither")
-    named("--output", check_folder, output, overwrite)
+    named("--output", check_output, output, overwrite, model)
     refuse_index(model)
     rows = None if file is None else rows_of(file)
     before = loaded_for(rows, model, backend)

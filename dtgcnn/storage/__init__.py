@@ -10,7 +10,7 @@ from .checkpoint import (
     spec_of,
     write_checkpoint,
 )
-from .ensemble import holds_ensemble, main_file, read_ensemble, write_ensemble
+from .ensemble import check_output, holds_ensemble, main_file, read_ensemble, write_ensemble
 from .exported import export_sentence_transformers
 from .files import (
     draft,
@@ -35,6 +35,7 @@ __all__ = [
     "PackedTexts",
     "add_figures",
     "check_folder",
+    "check_output",
     "draft",
     "ensemble_card",
     "export_sentence_transformers",

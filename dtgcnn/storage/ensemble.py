@@ -33,7 +33,7 @@ from .files import (
 )
 from .index_file import INDEX, IndexFile, write_index
 
-__all__ = ["holds_ensemble", "main_file", "read_ensemble", "write_ensemble"]
+__all__ = ["check_output", "holds_ensemble", "main_file", "read_ensemble", "write_ensemble"]
 
 FORMAT = "dtgcnn-ensemble-1"
 _MEMBER = re.compile(r"member-\d+-[0-9a-f]{8}$")
@@ -43,6 +43,14 @@ _PARTS = re.compile(f"{_MEMBER.pattern}|{INDEX.pattern}")
 def holds_ensemble(directory: str | Path) -> bool:
     """Whether an ensemble was saved in ``directory``."""
     return (Path(directory) / ENSEMBLE).exists()
+
+
+def check_output(directory: str | Path, overwrite: bool, source: str | Path) -> None:
+    """``check_folder`` of a folder for what is made of the model or ensemble in ``source``."""
+    if holds_ensemble(source):
+        check_folder(directory, overwrite, what="an ensemble", main=ENSEMBLE, parts=_PARTS)
+    else:
+        check_folder(directory, overwrite)
 
 
 def main_file(directory: str | Path) -> Path:

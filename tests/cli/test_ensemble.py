@@ -46,6 +46,9 @@ def test_rows_of_an_ensemble_are_indexed_searched_joined_grouped_and_chosen(
         assert done.exit_code == 0, done.output
         return done
 
+    own = ensemble.save(tmp_path / "own")
+    for command in (("add", own, other), ("remove", own, other), ("index", own, given)):
+        run(*command, "--output", own, "--overwrite")
     index = tmp_path / "i"
     done = run("index", folder, other, "--output", index)
     assert "its graph over 30 of 30 rows" in done.output
