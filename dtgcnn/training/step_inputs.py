@@ -63,7 +63,7 @@ class TrainingInputs:
         numerics.clear_cache(self.ops)
         fitted = model.fit_start(host_x, loader.labels, held_out) if config.has_start else None
         numerics.clear_cache(self.ops)
-        known = None
+        of_bank = None
         if fitted is None:
             self._x, self._gate = model.started(host_x)
         else:
@@ -76,7 +76,7 @@ class TrainingInputs:
                     self.ops.asarray(left_out[1][changed]),
                 )
             else:  # the nodes of a batch are linked to each other: each stands there once
-                known = self.ops.asarray(z), self.ops.asarray(gate)
+                of_bank = self.ops.asarray(z), self.ops.asarray(gate)
                 z, gate = z.copy(), gate.copy()
                 z[rows], gate[rows] = left_out
             del fitted, left_out  # before what stays is on the device too
@@ -88,7 +88,7 @@ class TrainingInputs:
             model.network.constructor.check_size(len(first.items), "a batch")
         model.classes_, model.untrained_classes = loader.dataset.label_names, []
         rows, labels = _bank_rows(loader, vectors, host_x)
-        started = (known or (self._x, self._gate)) if rows is host_x else None
+        started = (of_bank or (self._x, self._gate)) if rows is host_x else None
         self.bank = model.build_bank(rows, labels, started)
         self._links = self._link(host_x) if config.graph_scope == "bank" else None
         self._left_out_links: Graph | None = None
