@@ -24,7 +24,7 @@ from .state_keeper import StateKeeper, hold, saved_state
 from .together import shared_state, with_parts
 from .training_run import TrainingRun
 from .training_state import Place
-from .validation import retrieval, unseen_rows, validate
+from .validation import check_classes, retrieval, unseen_rows, validate
 
 if TYPE_CHECKING:
     from ..data import Items, TripletLoader
@@ -180,6 +180,8 @@ class Trainer:
         for side in (loader, val_loader):
             if side is not None and len(side) > 0:
                 self.model.check_data(side)
+        if _has_rows(val_loader) and val_loader.triplets is None:
+            check_classes(val_loader.dataset, loader.dataset.label_names)
         self.world = joined(self.model.ops, self.config.process_timeout)
         state_dir = self.state_dir if self.world.is_first else None
         with (

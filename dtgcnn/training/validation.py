@@ -13,9 +13,9 @@ from ..model import DTGCNN
 from .step_inputs import loss_arrays
 
 if TYPE_CHECKING:
-    from ..data import TripletLoader
+    from ..data import Items, TripletLoader
 
-__all__ = ["retrieval", "unseen_rows", "validate"]
+__all__ = ["check_classes", "retrieval", "unseen_rows", "validate"]
 
 LOOKED_UP = ("map@r", "recall@1")
 
@@ -104,7 +104,7 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
         return {"pair_auc": pair_auc(embeddings, loader.labels, anchor, positive)}
     if known is None:
         return {}
-    _check_classes(model, loader)
+    check_classes(loader.dataset, model.classes_)
     metrics: dict[str, float] = {}
     own = loader.labels
     unseen, count = unseen_rows(model, loader)
@@ -121,14 +121,15 @@ def retrieval(model: DTGCNN, loader: TripletLoader, embeddings: HostArray) -> di
     return metrics
 
 
-def _check_classes(model: DTGCNN, loader: TripletLoader) -> None:
-    dataset = loader.dataset
-    if dataset.label_names is not None and model.classes_ is None:
+def check_classes(dataset: Items, classes: list[str] | None) -> None:
+    """Refuse held-out rows whose classes are numbered otherwise than those that are trained on, or
+    that have some where these are None."""
+    if dataset.label_names is not None and classes is None:
         raise ValueError(
             "held-out rows must be triplets, as the training rows are: "
             f"{dataset.source} has classes"
         )
-    names = zip(dataset.label_names or (), model.classes_ or (), strict=False)
+    names = zip(dataset.label_names or (), classes or (), strict=False)
     for number, (own, known) in enumerate(names):
         if own != known:
             raise ValueError(

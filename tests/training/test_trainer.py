@@ -60,6 +60,7 @@ def test_held_out_rows_whose_classes_are_numbered_otherwise_are_refused(base: st
     trainer = Trainer(DTGCNN(backend="numpy", **STARTS[base]), progress=False)
     with pytest.raises(ValueError, match=r"of one dataset, .*: class 0 is 'b' in .*, and 'a' in"):
         trainer.train(train_loader, val_loader)
+    assert trainer.global_step == 0, "before a step is taken"
     whole = TripletDataset.from_arrays(x[1::2], names[1::2])
     trainer.train(train_loader, whole.create_dataloaders(24, 1)[0])
     assert trainer.best_epoch is not None
