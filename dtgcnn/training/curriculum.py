@@ -152,16 +152,18 @@ class CurriculumScheduler(Callback):
         if trainer is not None:
             loader = trainer.train_loader
             assert loader is not None
-            return self._stage(self.difficulties, loader.triplets, loader.labels)
+            return self._stage(
+                self.difficulties, loader.labels if loader.triplets is None else None
+            )
         dataset = self._given()
         if self._own is None:
             self._own = self.compute_triplet_difficulties()
-        return stage_data(dataset, self._stage(self._own, dataset.triplets, self._labels))
+        labels = self._labels if dataset.triplets is None else None
+        return stage_data(dataset, self._stage(self._own, labels))
 
-    def _stage(self, scores: HostArray, triplets: HostArray, labels: HostArray) -> HostArray:
+    def _stage(self, scores: HostArray, labels: HostArray) -> HostArray:
         from ..data import stage_rows
 
-        labels = labels if triplets is None else None
         place = (max(self.current_stage, 0), self.num_stages)
         return stage_rows(scores, *place, cumulative=self.cumulative, labels=labels)
 
