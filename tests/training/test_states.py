@@ -415,7 +415,6 @@ def test_another_loss_or_validation_side_is_named(tmp_path: Path) -> None:
     assert resumed(tmp_path).global_step == 9
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a lock is not held on Windows")
 def test_held_out_rows_without_a_batch_are_known_again(tmp_path: Path) -> None:
     x, labels = blobs()
 
@@ -434,6 +433,7 @@ def test_held_out_rows_without_a_batch_are_known_again(tmp_path: Path) -> None:
         one_of_each_class(1.0).train(resume=True)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a lock is not held on Windows")
 def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     program = textwrap.dedent(
         """
