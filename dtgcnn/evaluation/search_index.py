@@ -176,8 +176,10 @@ class SearchIndex:
         Raises:
             FileExistsError, NotADirectoryError, PermissionError: see ``check_folder``.
         """
-        digests = np.frombuffer(self.model.trained_bank().digests, np.uint8)
-        arrays = {"embeddings": self.embeddings, "inputs": self.inputs, "digests": digests}
+        arrays: dict[str, Any] = {"embeddings": self.embeddings, "inputs": self.inputs}
+        digests, *others = (bank.digests for bank in _banks_of(self.model))
+        if all(own == digests for own in others):  # or members drew banks of rows of their own
+            arrays["digests"] = np.frombuffer(digests, np.uint8)
         if self.labels is not None and self.label_names is not None:
             arrays["labels"] = np.asarray(self.labels, np.int32)
         if self.texts is not None:
@@ -228,8 +230,7 @@ class SearchIndex:
         model = DTGCNN.load(directory, backend=backend, mapped=True) if model is None else model
         check_embedder(model)
         rows = len(saved.array("embeddings", (None, model.get_embedding_dimension())))
-        for one in getattr(model, "models", [model]):
-            bank: Bank = one.trained_bank()
+        for bank in _banks_of(model) if "digests" in saved.arrays else ():
             digests = saved.array("digests", (bank.DIGEST_SIZE * len(bank),))
             bank.saved_digests = digests.tobytes()
         texts: Sequence[str] | None = None
@@ -242,3 +243,8 @@ class SearchIndex:
                 raise CheckpointError(f"{saved.path}: 'labels' must number its classes")
         inputs = saved.array("inputs", (rows, model.config.input_dim))
         return cls(model, saved.arrays["embeddings"], inputs, texts, labels, names)
+
+
+def _banks_of(model: Embedder) -> list[Bank]:
+    """The bank of a model, or those of an ensemble's models."""
+    return [one.trained_bank() for one in getattr(model, "models", [model])]

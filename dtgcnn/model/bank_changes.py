@@ -140,8 +140,13 @@ def leaving(
     classes ``names``.
 
     Raises:
-        ValueError: there is no such class.
+        ValueError: there is no such class, or no row of the bank has one.
     """
+    if names and classes and bank.labels is None:
+        raise ValueError(
+            "labels name classes whose rows leave, and no row of the bank has one, as of an index: "
+            "give rows, or remove the classes of the model as it was trained"
+        )
     labels = bank.labels or []
     gone = set() if host_x is None else {row for row in bank.rows_of(host_x) if row >= 0}
     for name in names:
@@ -173,5 +178,6 @@ def without(ops: ArrayOps, bank: Bank, gone: Sequence[int], k: int) -> Bank:
         )
     rows = ops.asarray(kept, "int32")
     gate = None if bank.gate is None else ops.take(bank.gate, rows)
-    labels = None if bank.labels is None else [bank.labels[row] for row in kept]
-    return Bank(bank.host_x[kept], ops.take(bank.x, rows), gate, labels)
+    labels = [-1 if bank.labels is None else bank.labels[row] for row in kept]
+    some = any(label >= 0 for label in labels)
+    return Bank(bank.host_x[kept], ops.take(bank.x, rows), gate, labels if some else None)

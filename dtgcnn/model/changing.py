@@ -80,8 +80,8 @@ class ChangingModel(AnsweringModel):
             labels: the names of classes, whose rows go, and which leave ``classes_``.
 
         Raises:
-            ValueError: as ``encode``; neither is given; there is no such class; or fewer rows than
-                ``graph_k_neighbors + 1`` would stay.
+            ValueError: as ``encode``; neither is given; there is no such class, or of an index, no
+                row has one; or fewer rows than ``graph_k_neighbors + 1`` would stay.
         """
         labels = listed_labels(labels)
         if rows is None and not labels:
@@ -89,14 +89,13 @@ class ChangingModel(AnsweringModel):
         bank, classes = self.trained_bank(), self.classes_ or []
         gone = leaving(bank, classes, None if rows is None else self.vectors(rows), labels)
         kept = without(self.ops, bank, gone, self.config.graph_k_neighbors)
+        staying = [name for name in classes if name not in labels]
         if labels and kept.labels is not None:
-            staying = [name for name in classes if name not in labels]
             numbers = {name: number for number, name in enumerate(staying)}
             kept.labels = [-1 if y < 0 else numbers[classes[y]] for y in kept.labels]
-            classes = staying
         other = self._with(kept)
-        other.classes_ = None if self.classes_ is None else list(classes)
-        other.untrained_classes = [n for n in self.untrained_classes if n in classes]
+        other.classes_ = None if self.classes_ is None else staying
+        other.untrained_classes = [n for n in self.untrained_classes if n in staying]
         return other
 
     def _with(self, bank: Bank) -> Self:

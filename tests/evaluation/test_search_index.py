@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, Ensemble, Trainer, TripletDataset
+from dtgcnn import DTGCNN, DTGCNNConfig, Ensemble, Trainer, TripletDataset
 from dtgcnn.errors import CheckpointError, MissingExtraError
 from dtgcnn.evaluation import SearchIndex
 from dtgcnn.storage import write_arrays
@@ -238,6 +238,19 @@ def test_an_index_over_an_ensemble_is_saved_with_it(index: SearchIndex, tmp_path
         SearchIndex.load(folder)
     again = SearchIndex.load(folder, model=Ensemble.load(folder, backend=index.model.ops.name))
     assert again.search(ROWS[:3], 20) == over.search(ROWS[:3], 20)
+
+
+def test_rows_over_an_ensemble_whose_banks_differ_are_saved_too(tmp_path: Path) -> None:
+    loader, _ = TripletDataset.from_arrays(*blobs(6, 20, seed=0)).create_dataloaders(32, 1.0)
+    config = DTGCNNConfig(**SETTINGS, bank_size=40, num_epochs=2)
+    ensemble = Ensemble.train(config, loader, seeds=(0, 1), backend="numpy", progress=False)
+    folder = SearchIndex.over(ensemble, TripletDataset.from_arrays(ROWS)).save(tmp_path / "e")
+    loaded = Ensemble.load(folder, backend="numpy")
+    SearchIndex.load(folder, model=loaded)
+    for own, before in zip(loaded.models, ensemble.models, strict=True):
+        rows = before.trained_bank().host_x
+        assert own.bank_rows_of(rows) == list(range(40))
+        assert (own.encode(rows) == before.encode(rows)).all()
 
 
 def test_an_export_is_an_index_that_usearch_reads(index: SearchIndex, tmp_path: Path) -> None:

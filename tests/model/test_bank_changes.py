@@ -172,3 +172,19 @@ def test_what_cannot_be_removed_is_refused(model: DTGCNN) -> None:
     with pytest.raises(ValueError, match="without these 116 there are 4"):
         model.remove(held[4:])
     assert len(model.remove(held[5:]).trained_bank()) == 5
+
+
+def test_a_bank_that_the_last_label_leaves_has_none(model: DTGCNN) -> None:
+    held, _ = rows_and_labels(model)
+    x = np.random.default_rng(4).normal(size=(8, 16))
+    for fewer in (model.add(x).remove(held), model.add(x).remove(labels=NAMES)):
+        assert fewer.trained_bank().labels is None
+        assert not fewer.knows_classes
+        assert fewer.add(x[:1], ["b"]).predict(x) == ["b"] * 8
+    assert fewer.classes_ == []
+
+
+def test_classes_of_an_index_which_has_no_labels_are_not_removed(model: DTGCNN) -> None:
+    indexed = model.index(blobs(6, 5, seed=8)[0])
+    with pytest.raises(ValueError, match="no row of the bank has one, as of an index"):
+        indexed.remove(labels=["b"])
