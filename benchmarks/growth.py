@@ -14,8 +14,8 @@ vectors`` is the peak over most rows by what these take in float32.
 
 An exponent is the slope of the least squares fit of logarithms, over 10,000 rows and more. A model
 holds at most 10,000 in its bank and in its class code, and compares each row with those: of fewer
-rows, these too grow, and ``train`` as rows squared. ``index`` and ``generate`` compare all rows
-with all, and ``evaluate`` at most 10,000 with all, a billion pairs.
+rows, these too grow, and ``train`` as rows squared. ``index`` compares all rows with all,
+``generate`` each with at most 20,000, and ``evaluate`` at most 10,000 with all, a billion pairs.
 """
 
 from __future__ import annotations

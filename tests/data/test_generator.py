@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dtgcnn import TripletDataset, TripletGenerator
+from dtgcnn.data.generation import blocks
 from dtgcnn.data.generation.negatives import NONZERO_LOSS_CUTOFF, STEP, draw_negatives
 from dtgcnn.data.generation.similarity import unit_rows
 from dtgcnn.errors import DataError
@@ -81,6 +82,62 @@ def test_negatives_are_those_of_a_full_search(strategy: str, threshold: float | 
             ]
             assert negative == max(allowed, key=lambda i: cosines[anchor, i])
             taken.add(negative)
+
+
+@pytest.mark.parametrize("strategy", ["hard", "semi_hard"])
+def test_of_many_texts_each_is_compared_with_some(
+    strategy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, labels, x = made(per_class=20)
+    seen: list[tuple[Any, Any]] = []
+    of_block = blocks.Generation._triplets
+
+    def spied(self: blocks.Generation, anchors: Any, counts: Any) -> Any:
+        found = of_block(self, anchors, counts)
+        seen.append((self._compared, found))
+        return found
+
+    monkeypatch.setattr(blocks.Generation, "_triplets", spied)
+    monkeypatch.setattr(blocks, "MOST_COMPARED", 30)
+    monkeypatch.setattr(blocks, "ENTRIES", 30 * 8)
+    generator = TripletGenerator(0.7, strategy, positive_threshold=0.0)
+    assert len(generator.generate_triplets(texts, labels, 4, vectors=x)) > 200
+    unit, y = unit_rows(x).astype(np.float64), np.array(labels)
+    cosines = unit @ unit.T
+    assert len(seen) == 10
+    assert len({tuple(compared) for compared, _ in seen}) == 10, "drawn anew for each block"
+    for compared, found in seen:
+        assert len(set(compared)) == 30
+        for anchor in np.unique(found[:, 0]):
+            own = compared[(y[compared] != y[anchor]) & (cosines[anchor, compared] < 0.7)]
+            taken: set[int] = set()
+            for _, positive, negative in found[found[:, 0] == anchor]:
+                assert cosines[anchor, positive] >= 0.0
+                below = np.inf if strategy == "hard" else cosines[anchor, positive]
+                left = [i for i in own if i not in taken and cosines[anchor, i] < below]
+                assert negative == max(left, key=lambda i: cosines[anchor, i])
+                taken.add(negative)
+    assert "each compared with 30 texts, drawn at random" in str(generator.report)
+
+
+def test_near_duplicates_of_many_texts_are_of_those_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    texts, labels, x = made(per_class=20)
+    monkeypatch.setattr(blocks, "MOST_COMPARED", 30)
+    generator = TripletGenerator(0.6, "random", positive_threshold=0.9)
+    found = items(generator.generate_triplets(texts, labels, 4, vectors=x))
+    unit, y = unit_rows(x).astype(np.float64), np.array(labels)
+    cosines = unit @ unit.T
+    assert (cosines[found[:, 0], found[:, 1]] >= 0.9).all()
+    assert (cosines[found[:, 0], found[:, 2]] < 0.6).all()
+    near = (cosines >= 0.6) & (y[:, None] != y[None, :])
+    assert generator.report is not None
+    assert 0 < generator.report.near_duplicates < near.sum() // 2
+    for one in generator.report.examples:
+        a, b = (int(text.split()[1]) for text in (one.first, one.second))
+        assert one.similarity == cosines[a, b] >= 0.6
+        assert (one.first_class, one.second_class) == (labels[a], labels[b])
 
 
 def test_distance_weighted_draws_by_the_weights() -> None:

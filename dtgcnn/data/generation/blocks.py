@@ -18,6 +18,10 @@ __all__ = ["Generation", "triplet_counts"]
 ENTRIES = 1 << 23
 """Similarities that are held at a time."""
 
+MOST_COMPARED = 20_000
+"""Texts that an anchor is compared with where there are more, drawn anew for each block of anchors:
+time grows with the texts, not with their square."""
+
 
 def triplet_counts(
     relations: Relations, per_anchor: int, balance_classes: bool, rng: np.random.Generator
@@ -64,15 +68,18 @@ class Generation:
     def __post_init__(self) -> None:
         if self.unit is not None:
             self.dimensions = int(np.count_nonzero(self.unit.any(axis=0)))
-        self._anchors = np.zeros(len(self.relations.texts), bool)
+        count = len(self.relations.texts)
+        self._anchors = np.zeros(count, bool)
         self._anchors[self.relations.anchors] = True
+        self._compared = self._place = np.arange(count)
 
     def blocks(self) -> Iterator[IntArray]:
         """(t, 3) items of anchor, positive and negative, for one block of anchors after another."""
         relations, report = self.relations, self.report
-        size = max(1, ENTRIES // len(relations.texts))
-        by_class = np.zeros(relations.classes.max() + 1, np.int64)
         report.texts = len(relations.texts)
+        report.compared = min(report.texts, MOST_COMPARED)
+        size = max(1, ENTRIES // report.compared)
+        by_class = np.zeros(relations.classes.max() + 1, np.int64)
         for start in range(0, len(relations.anchors), size):
             anchors = relations.anchors[start : start + size]
             triplets = self._triplets(anchors, self.counts[start : start + size])
@@ -85,41 +92,56 @@ class Generation:
             report.by_class = {relations.class_names[c]: int(by_class[c]) for c in present}
 
     def _triplets(self, anchors: IntArray, counts: IntArray) -> IntArray:
-        shape = (len(anchors), len(self.relations.texts))
-        if self.unit is None:
-            cosines = np.zeros(shape, np.float32)
-        else:
-            cosines = self.unit[anchors] @ self.unit.T
+        if self.report.compared < self.report.texts:
+            drawn = self.rng.choice(self.report.texts, self.report.compared, replace=False)
+            self._compared = np.sort(drawn)
+            self._place = np.full(self.report.texts, -1)
+            self._place[self._compared] = np.arange(self.report.compared)
+        cosines = self._cosines(anchors, self._compared)
         # An anchor at a time: its row stays in the processor's cache, the block does not.
         rows = zip(anchors.tolist(), counts.tolist(), cosines, strict=True)
         found = [self._of_anchor(anchor, count, row) for anchor, count, row in rows]
         return np.concatenate(found)
 
+    def _cosines(self, texts: IntArray, others: IntArray) -> FloatArray:
+        """(n, m) those of some texts with others; zeros where nothing asks for them."""
+        if self.unit is None:
+            return np.zeros((len(texts), len(others)), np.float32)
+        both = self.unit[texts], self.unit if len(others) == len(self.unit) else self.unit[others]
+        return both[0] @ both[1].T
+
     def _of_anchor(self, anchor: int, count: int, cosines: FloatArray) -> IntArray:
-        """(t, 3) triplets of one anchor, ``count`` at most; overwrites its cosines (N,)."""
-        positive = self._positives(anchor, count, cosines)
-        to_positive = cosines[positive]
-        cosines[self.relations.barred(anchor)] = -np.inf
+        """(t, 3) triplets of one anchor, ``count`` at most; overwrites its cosines with those that
+        it is compared with."""
+        positive = self._positives(anchor, count)
+        self._take_out(self.relations.barred(anchor), cosines)
         known = self.relations.negatives(anchor)
         if len(known):
             known = self.rng.permutation(known)[: len(positive)]
-            cosines[known] = -np.inf
+            self._take_out(known, cosines)
         if self.similarity_threshold is not None:
             self._set_apart(anchor, cosines, self.similarity_threshold)
-        drawn = draw_negatives(
-            self.strategy, cosines, to_positive[len(known) :], self.dimensions, self.rng
-        )
-        negative = np.concatenate([known, drawn])
+        to_positive = self._cosines(np.array([anchor]), positive[len(known) :])[0]
+        drawn = draw_negatives(self.strategy, cosines, to_positive, self.dimensions, self.rng)
+        negative = np.concatenate([known, np.where(drawn < 0, -1, self._compared[drawn])])
         triplets = np.stack([np.full_like(positive, anchor), positive, negative], axis=1)
         triplets = triplets[negative >= 0]
         self.report.missing += len(positive) - len(triplets)
         return triplets
 
-    def _positives(self, anchor: int, count: int, cosines: FloatArray) -> IntArray:
+    def _take_out(self, texts: IntArray, cosines: FloatArray) -> None:
+        """Keep texts from being drawn."""
+        places = self._place[texts]
+        cosines[places[places >= 0]] = -np.inf
+
+    def _positives(self, anchor: int, count: int) -> IntArray:
         """(count,) positives, none where none is near enough."""
         found = self.relations.positives(anchor)
         if self.positive_threshold is not None:
-            found = found[cosines[found] >= self.positive_threshold]
+            if len(found) > MOST_COMPARED:
+                found = self.rng.choice(found, MOST_COMPARED, replace=False)
+            near = self._cosines(np.array([anchor]), found)[0] >= self.positive_threshold
+            found = found[near]
             self.report.without_positive += not len(found)
         if len(found) > count:
             drawn: IntArray = self.rng.choice(found, count, replace=False)
@@ -132,11 +154,12 @@ class Generation:
         if not len(near):
             return
         # A pair of two anchors was met at the first of them already.
-        new = near[~(self._anchors[near] & (near < anchor))]
+        texts = self._compared[near]
+        new = near[~(self._anchors[texts] & (texts < anchor))]
         self.report.near_duplicates += len(new)
         if len(new):
             nearest = int(new[cosines[new].argmax()])
-            pair = (*self._named(anchor), *self._named(nearest))
+            pair = (*self._named(anchor), *self._named(int(self._compared[nearest])))
             self.report.add_example(NearDuplicate(float(cosines[nearest]), *pair))
         cosines[near] = -np.inf
 

@@ -29,6 +29,7 @@ class GenerationReport:
 
     Attributes:
         texts: different texts that could be used.
+        compared: how many of them, drawn at random, each anchor was compared with.
         anchors: those with a triplet.
         triplets: how many were made.
         by_class: how many of them have their anchor in each class; empty where classes have no
@@ -36,8 +37,8 @@ class GenerationReport:
         without_positive: texts that are no anchor although their class has others, since none is
             at ``positive_threshold``.
         missing: triplets fewer than asked for, since an anchor had no further negative.
-        near_duplicates: pairs of texts at ``similarity_threshold`` across classes, which were not
-            used as negatives of each other.
+        near_duplicates: pairs of texts at ``similarity_threshold`` across classes, of those that
+            were compared, which were not used as negatives of each other.
         examples: some of them, the most similar first.
         repeated: texts left out since they are equal to another.
         contradictory: texts left out since they have several labels.
@@ -47,6 +48,7 @@ class GenerationReport:
     """
 
     texts: int = 0
+    compared: int = 0
     anchors: int = 0
     triplets: int = 0
     by_class: dict[str, int] = field(default_factory=dict)
@@ -74,6 +76,8 @@ class GenerationReport:
             lines.append(
                 f"  {len(ranked)} classes, from {low:,} triplets ({least}) to {high:,} ({most})"
             )
+        if self.compared < self.texts:
+            lines.append(f"  each compared with {self.compared:,} texts, drawn at random")
         for count, what in (
             (self.repeated, "texts left out: equal to another"),
             (self.unlabelled, "texts left out: without a label"),
