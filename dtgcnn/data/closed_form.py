@@ -3,6 +3,7 @@ descent."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,7 +30,8 @@ RIDGES = (0.1, 0.3, 1.0, 3.0)
 """λ, of which held-out rows choose one."""
 
 POWERS, CLEARLY = (0.25, 0.5), 0.005
-"""p of the relevance: the second where held-out rows tell so much more of their classes by it."""
+"""p of the relevance: the second where held-out rows tell so much more of their classes by it, with
+the λ that is best with the first."""
 
 CODE_WEIGHT = 1.5
 """β: the weight of a class code of usual norm beside the whitened row."""
@@ -264,38 +266,50 @@ def _calibrated(
     everything = len(rows) <= CROSS_FITTED_ROWS
     classes = int(labels.max()) + 1
     white = np.empty(rows.shape if everything else (0, 0))
-    checked: list[Ints] = []
-    found: dict[tuple[float, float], list[Floats]] = {
-        (power, ridge): [] for power in POWERS for ridge in RIDGES
-    }
+    parts: list[tuple[Ints, Ints, Whitening]] = []
     for number in range(FOLDS if everything else 1):
         held, rest = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
         if not everything:
             held = held[sample_evenly(labels[held], CHECKED_ROWS, rng)]
             rest = rest[sample_evenly(labels[rest], CALIBRATION_ROWS, rng)]
-        x, y = rows[rest], labels[rest]
-        whitening = Whitening.of(x, y)
+        whitening = Whitening.of(rows[rest], labels[rest])
         if everything:
             white[held] = whitening(rows[held])
-        targets, given = class_targets(y, classes), Weighing.of(x, y, whitening, POWERS)
-        for power, weighing in zip(POWERS, given, strict=True):
+        parts.append((held, rest, whitening))
+    seen = np.concatenate([held for held, *_ in parts])
+    codes: dict[tuple[float, float], Floats] = {}
+
+    def ask(power: float, ridges: Sequence[float]) -> dict[float, float]:
+        """The share of rows whose class their code tells, by ridge."""
+        found: dict[float, list[Floats]] = {ridge: [] for ridge in ridges}
+        for held, rest, whitening in parts:
+            (weighing,) = Weighing.of(rows[rest], labels[rest], whitening, [power])
             fitted, asked = (_Views.of(rows, some, weighing) for some in (rest, held))
             k, among = asked.kernel(fitted), fitted.own_kernel()
-            scratch = np.empty_like(among)
-            for ridge in RIDGES:
+            scratch, targets = np.empty_like(among), class_targets(labels[rest], classes)
+            for ridge in ridges:
                 np.copyto(scratch, among)
                 a, _ = ridge_regression(scratch, targets, ridge, exact=False)
-                found[power, ridge].append(k @ a)
-        checked.append(held)
-    seen = np.concatenate(checked)
-    codes = {option: np.concatenate(of) for option, of in found.items()}
-    right = {o: float((p.argmax(axis=1) == labels[seen]).mean()) for o, p in codes.items()}
-    usual, more = (max(right[power, ridge] for ridge in RIDGES) for power in POWERS)
-    power, most = (POWERS[1], more) if more >= usual + CLEARLY else (POWERS[0], usual)
-    ridge = min(ridge for ridge in RIDGES if right[power, ridge] >= most - 0.0025)
+                found[ridge].append(k @ a)
+        codes.update({(ridge, power): np.concatenate(of) for ridge, of in found.items()})
+        right = {ridge: codes[ridge, power].argmax(axis=1) == labels[seen] for ridge in ridges}
+        return {ridge: float(of.mean()) for ridge, of in right.items()}
+
+    power, right = POWERS[0], ask(POWERS[0], RIDGES)
+    ridge = _ridge_of(right)
+    more = ask(POWERS[1], [ridge])
+    if more[ridge] >= max(right.values()) + CLEARLY:
+        others = [other for other in RIDGES if other != ridge]
+        power, ridge = POWERS[1], _ridge_of(more | ask(POWERS[1], others))
     if not everything:
-        return ridge, power, codes[power, ridge], None
-    return ridge, power, codes[power, ridge][np.argsort(seen)], white
+        return ridge, power, codes[ridge, power], None
+    return ridge, power, codes[ridge, power][np.argsort(seen)], white
+
+
+def _ridge_of(right: dict[float, float]) -> float:
+    """The smallest that is about as good as the best."""
+    most = max(right.values())
+    return min(ridge for ridge, share in right.items() if share >= most - 0.0025)
 
 
 def _balance(left_out: Floats) -> Floats:
