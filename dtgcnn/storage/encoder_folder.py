@@ -30,8 +30,11 @@ def save_encoder(encoder: Any, directory: Path) -> str:
     touched; returns the name.
 
     Raises:
-        ValueError: its ``save`` did not write its name, by which it is loaded.
+        ValueError: it has no name or no ``save``, or that did not write its name, by which it is
+            loaded.
     """
+    if not (isinstance(getattr(encoder, "name", None), str) and hasattr(encoder, "save")):
+        raise ValueError(f"an encoder that is saved must have a name and save: {encoder!r}")
     remove_drafts(directory)
     with draft(directory / "encoder") as part:
         part.mkdir()

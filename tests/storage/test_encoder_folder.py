@@ -132,6 +132,14 @@ def test_a_save_that_does_not_tell_the_name_is_refused(tmp_path: Path, content: 
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("given", [{"name": "own"}, {"save": HashingEncoder.save}, {"name": 1}])
+def test_what_cannot_be_saved_is_told(tmp_path: Path, given: dict[str, Any]) -> None:
+    own = type("Own", (), given)()
+    with pytest.raises(ValueError, match="an encoder that is saved must have a name and save"):
+        save_encoder(own, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_other_folder_is_loaded(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"an encoder that cannot be|text encoder"):
         check_encoder(tmp_path / ".." / "encoder")
