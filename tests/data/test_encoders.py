@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from dtgcnn.array import limit_threads, processors
 from dtgcnn.data import (
     Encoder,
     HashingEncoder,
@@ -66,6 +67,17 @@ def test_fitting_again_gives_the_same(fitted: TfidfEncoder) -> None:
     texts = corpus(20, seed=3)
     again = TfidfEncoder(16).fit(corpus(200))
     np.testing.assert_array_equal(again.encode(texts), fitted.encode(texts))
+
+
+@pytest.mark.skipif(processors() < 2, reason="needs two processors")
+def test_fitting_gives_the_same_by_any_number_of_threads() -> None:
+    pytest.importorskip("sklearn", reason="TfidfEncoder needs scikit-learn")
+    pairs = [" ".join(rows) for rows in zip(corpus(900), corpus(900, seed=4), strict=True)]
+    prints = []
+    for count in (1, 2):
+        with limit_threads(count):
+            prints.append(TfidfEncoder(256).fit(pairs).fingerprint)
+    assert prints[0] == prints[1]
 
 
 def test_round_trip_is_bit_equal(fitted: TfidfEncoder, tmp_path: Path) -> None:
