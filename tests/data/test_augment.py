@@ -253,6 +253,15 @@ def test_mixtures_lie_between_two_of_one_class_and_keep_unit_length() -> None:
     assert not (result.targets[80:] == own).any()  # numbers are mixed too
 
 
+def test_mixtures_of_short_vectors_are_as_long_as_these() -> None:
+    x, labels = blobs()
+    plain, short = (
+        augmenter(None, "mixup").augment_dataset(TripletDataset.from_arrays(rows, labels))
+        for rows in (x.astype(np.float32), np.ldexp(x.astype(np.float32), -80))
+    )
+    np.testing.assert_allclose(np.ldexp(short.features, 80), plain.features, rtol=1e-6)
+
+
 def test_no_split_parts_a_mixture_from_either_of_its_items() -> None:
     x, labels = blobs(per_class=30)
     data = TripletDataset.from_arrays(x, labels)

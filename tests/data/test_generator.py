@@ -187,6 +187,16 @@ def test_cosines_do_not_depend_on_the_order_of_summing() -> None:
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_length_of_vectors_decides_nothing(strategy: str) -> None:
+    texts, labels, x = made()
+    expected = TripletGenerator(0.9, strategy).generate_triplets(texts, labels, 3, vectors=x)
+    for power in (-120, -70, 70, 120):
+        scaled = np.ldexp(x, power)
+        generator = TripletGenerator(0.9, strategy)
+        assert generator.generate_triplets(texts, labels, 3, vectors=scaled) == expected
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
 def test_the_seed_decides(strategy: str) -> None:
     texts, labels, x = made()
     runs = [

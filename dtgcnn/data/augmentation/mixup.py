@@ -77,6 +77,6 @@ class MixUp:
         share = min(max(share, 1.0 - share), LARGEST)
         x, y = (self._features[i].astype(np.float64) for i in (item, other))
         mixed = share * x + (1.0 - share) * y
-        length = share * np.linalg.norm(x) + (1.0 - share) * np.linalg.norm(y)
-        mixed *= length / max(float(np.linalg.norm(mixed)), 1e-12)
+        length = float(share * np.linalg.norm(x) + (1.0 - share) * np.linalg.norm(y))
+        mixed *= length / (max(float(np.linalg.norm(mixed)), 1e-12 * length) or 1.0)
         return mixed.astype(np.float32), other, share

@@ -29,14 +29,17 @@ _GRID = np.sqrt(1 / STEP)
 
 
 def unit_rows(vectors: FloatArray) -> FloatArray:
-    """Rows of length 1, to multiples of 2⁻¹¹; rows of zeros stay as they are.
+    """Rows of length 1, whatever theirs, to multiples of 2⁻¹¹; rows of zeros stay as they are.
 
     Products of such rows are multiples of 2⁻²² below 2, which float32 holds: so a cosine is the
     same to the bit in whatever order a library sums it, and however many threads it has. It is off
     by some 2e-4.
     """
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit = vectors / np.where(norms == 0, np.float32(1), norms)
+    # By powers of two, which round nothing, to where squares neither overflow nor vanish.
+    largest = np.frexp(np.abs(vectors).max(axis=1, keepdims=True))[1]
+    unit: FloatArray = np.ldexp(vectors, -largest)
+    norms = np.linalg.norm(unit, axis=1, keepdims=True)
+    unit /= np.where(norms == 0, np.float32(1), norms)
     np.multiply(unit, _GRID, out=unit)
     np.rint(unit, out=unit)
     np.divide(unit, _GRID, out=unit)
