@@ -43,8 +43,9 @@ def fit_rows(
     train_split: float = 0.8,
     backend: str = "auto",
 ) -> tuple[DTGCNN, int]:
-    """Train a model on labelled rows, of which some may be unlabelled: held-out rows choose the
-    epoch, and the model is then trained anew on all of them.
+    """Train a model on labelled rows, of which some may be unlabelled: held-out rows, and where all
+    are labelled held-out classes, choose the epoch, and the model is then trained anew on all of
+    them.
 
     Args:
         dataset: the rows.
@@ -61,17 +62,23 @@ def fit_rows(
     Raises:
         ValueError: the rows cannot be trained on, or a setting is out of range.
     """
-    from ..data import equal_groups, fit_encoder, with_pseudo_labels
+    from ..data import equal_groups, fit_encoder, usual_classes, with_pseudo_labels
 
     texts, features = dataset.texts, dataset.features
     open_width = {}
     if features is not None or config is None:
         open_width = {"input_dim": input_dim_of(dataset, encoder)}
     whole = (config or DTGCNNConfig()).replace(**open_width | settings)
+    some_unlabelled = len(dataset.unlabelled_items()) > 0
+    spread = some_unlabelled and whole.vocab_size is None
+    every_class = some_unlabelled or train_split == 1
     loader, held_out = dataset.create_dataloaders(
-        whole.batch_size, train_split, whole.seed, whole.samples_per_class
+        whole.batch_size,
+        train_split,
+        whole.seed,
+        whole.samples_per_class,
+        held_out_classes=0.0 if every_class else usual_classes(dataset),
     )
-    spread = len(dataset.unlabelled_items()) > 0 and whole.vocab_size is None
     fitted, vectors = None, features
     if texts is not None:
         fitted = _unfitted(encoder, whole)

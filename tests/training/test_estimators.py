@@ -22,8 +22,17 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from dtgcnn import DTGCNNClassifier, DTGCNNConfig, DTGCNNTransformer, TfidfEncoder
+from dtgcnn import (
+    DTGCNN,
+    DTGCNNClassifier,
+    DTGCNNConfig,
+    DTGCNNTransformer,
+    TfidfEncoder,
+    Trainer,
+    TripletDataset,
+)
 from dtgcnn.data import load_sample
+from dtgcnn.training import train_on_all
 
 from ..conftest import blobs
 
@@ -79,6 +88,28 @@ def test_what_a_fitted_classifier_tells() -> None:
     assert fitted.fit(x, y).n_features_in_ == 12
     with pytest.raises(ValueError, match="X must hold vectors of 12 numbers, it holds texts"):
         fitted.predict(["a text"])
+
+
+@pytest.mark.parametrize("train_split", [0.75, 1.0])
+def test_it_trains_as_the_command_does(train_split: float) -> None:
+    """Held-out classes beside held-out rows choose the epoch; the whole is trained on then."""
+    x, y = blobs(classes=40, per_class=8)
+    fitted = quick(config=CONFIG, train_split=train_split).fit(x, y).model_
+    data = TripletDataset.from_arrays(x, y)
+    config = CONFIG.replace(input_dim=x.shape[1], num_epochs=2)
+    share = 0.0 if train_split == 1 else 0.1
+    loaders = data.create_dataloaders(24, train_split, 0, held_out_classes=share)
+    model = DTGCNN(config, backend="numpy")
+    trainer = Trainer(model, *loaders, progress=False)
+    trainer.train()
+    if train_split < 1:
+        assert len(set(y) - set(loaders[0].labels.tolist())) == 4
+        model = train_on_all(trainer, data).model
+    np.testing.assert_array_equal(fitted.encode(x), model.encode(x))
+    measured = model.calibration.arrays  # on the rows that were held out
+    assert fitted.calibration.arrays.keys() == measured.keys()
+    for name, array in measured.items():
+        np.testing.assert_array_equal(fitted.calibration.arrays[name], array)
 
 
 def test_a_transformer_in_a_pipeline() -> None:
