@@ -71,7 +71,7 @@ for strength in (0.0, 0.1, 1.0):
         print(f"{strength:11.1f}{order:>8}{score:9.2f}{exact:19.2f}{found[0]:17.2f}{found[1]:13.2f}")
 print("wefe 1.0.1, gensim 4.4.0, numpy", np.__version__)
 print("expected: a two-sided p-value that stays the same when the two sets of words change places, which does no more")
-print("than turn the sign of the score. It names the test beside those of either side")
+print("than turn the sign of the score")
 print("cause: the test counts the permutations where abs(score) > observed score. Below 0 that holds for all of them")
 print("why it matters: the sign is a matter of which set was named first. Vectors that associate them the other way")
 print("around are told to do so by chance, and a model whose association is turned looks as if it had none")
