@@ -6,7 +6,7 @@ from .half_precision import half_matmul
 from .host_memory import give_freed_memory_back
 from .ops import Array, ArrayOps, HostArray, Tree
 from .random import derive_key, split, uniform
-from .threads import limit_threads, processors, thread_count
+from .threads import limit_threads, one_thread, processors, thread_count
 from .tree import flatten, merge, partition, ravel, refill, tree_map, unflatten, unravel
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "load_ops",
     "merge",
     "numerics",
+    "one_thread",
     "partition",
     "processors",
     "random",

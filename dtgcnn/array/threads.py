@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import RLock
 from typing import Any
 
-__all__ = ["limit_threads", "processors", "thread_count"]
+__all__ = ["limit_threads", "one_thread", "processors", "thread_count"]
+
+_limiting = RLock()
 
 
 def limit_threads(num_threads: int | None) -> AbstractContextManager[Any]:
@@ -22,6 +26,14 @@ def limit_threads(num_threads: int | None) -> AbstractContextManager[Any]:
     limit = min(num_threads, processors())
     limits: AbstractContextManager[Any] = threadpool_limits(limits=limit)
     return limits
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """``limit_threads(1)`` by one thread of the process at a time: of limits that overlap the last
+    one to end would leave what the first had set."""
+    with _limiting, limit_threads(1):
+        yield
 
 
 def processors() -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from ..array import limit_threads
+from ..array import one_thread
 from ..errors import needing
 from .linear_maps import unit
 
@@ -137,7 +137,7 @@ def _probabilities(z: Floats, given: Ints, classes: Ints) -> Floats:
     with needing("unlabelled rows need scikit-learn", "text"):
         from sklearn.linear_model import LogisticRegression
     model = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=1000)
-    with limit_threads(1):  # its steps are so short that a second one makes them longer
+    with one_thread():  # its steps are so short that a second one makes them longer
         model.fit(z[given], classes)
     found: Floats = model.predict_proba(z)
     return found

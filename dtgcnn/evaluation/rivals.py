@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..array import give_freed_memory_back, limit_threads
+from ..array import give_freed_memory_back, one_thread
 from ..model import ChosenRows
 from .layout import table_lines
 from .metrics import COUNTS, Units, unit_rows
@@ -176,7 +176,7 @@ def _refuse_large(name: str, rows: int, width: int, classes: int) -> None:
 
 def _predicted(classifier: Any, x: Floats, y: Any, queries: Units) -> Any:
     # Logistic regression's steps are so short that a second thread makes them twice as long.
-    with warnings.catch_warnings(), limit_threads(1):
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes of one row, whose spread counts as 0
         if not np.isfinite(getattr(classifier.fit(x, y), "coef_", 0.0)).all():
             raise ValueError("its coefficients are not finite")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..array import limit_threads
+from ..array import one_thread
 from ..data import check_seed
 from ..errors import needing
 from .metrics import unit_rows
@@ -106,7 +106,7 @@ def _out_of_fold(x: Floats, own: Ints, folds: int, seed: int) -> Floats:
     divisions = DIVISIONS if x.size * width <= _QUICK else 1
     total = np.zeros((len(x), width))
     # Logistic regression's steps are so short that a second thread makes them longer.
-    with warnings.catch_warnings(), limit_threads(1):
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes of fewer rows than folds
         for division in range(divisions):
             parts = StratifiedKFold(folds, shuffle=True, random_state=(seed + division) % 2**32)

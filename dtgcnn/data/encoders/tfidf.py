@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file, save
 from scipy.sparse import csr_array, hstack
 
-from ...array import limit_threads
+from ...array import one_thread
 from ...config import check_whole
 from ...errors import DataError
 from ...storage import replace_file
@@ -202,7 +202,7 @@ def _directions(weights: csr_array[np.float32], dim: int) -> FloatArray:
 
     # Three power iterations instead of five: on Banking77 a fifth less time, equal accuracy.
     decompose: Any = randomized_svd
-    with limit_threads(1):  # its bits hang on their number
+    with one_thread():  # its bits hang on their number
         _, values, vectors = decompose(weights, min(dim, *weights.shape), n_iter=3, random_state=0)
     real = values > values[0] * 1e-5  # float32 rounding gives directions below this
     return np.ascontiguousarray(vectors[real].T, dtype=np.float32)
