@@ -20,6 +20,7 @@ from .kernel_ridge import (
     ridge_regression,
 )
 from .linear_maps import UnitRows, Weighing, Whitening, discriminants, leading, unit
+from .reading.equality import equal_groups
 
 __all__ = ["ClosedForm", "fit_closed_form"]
 
@@ -112,7 +113,8 @@ def fit_closed_form(
     ridge regression (Saunders, Gammerman & Vovk 1998) onto one-hot classes.
 
     Args:
-        x: (N, D) rows, finite, of any length.
+        x: (N, D) rows, finite, of any length. Equal ones of a class count once: a row that is left
+            out must not be known by its twin.
         labels: (N,) their classes.
         output_dim: columns of the embedding.
         code_weight: β; 0 leaves the class code out. So do fewer rows than four a class on average,
@@ -124,8 +126,10 @@ def fit_closed_form(
         longer: the same ratio where it is known, as by a fit on fewer of the rows.
         code_norm: c, where it is that of a start which is there already.
     """
-    rows = UnitRows(x)
     labels = np.unique(labels, return_inverse=True)[1]
+    first, of = _distinct(x, labels)
+    everything, labels = UnitRows(x), labels[first]
+    rows = everything if len(first) == len(x) else UnitRows(x, first)
     rng = np.random.Generator(np.random.PCG64(seed))
     whitening = Whitening.of(rows, labels)
     arrays: dict[str, Real] = {"mean": whitening.mean, "whitening": whitening.matrix}
@@ -174,25 +178,32 @@ def fit_closed_form(
     arrays |= {"rows": rows[chosen], "coefficients": coefficients, "projection": projection}
     arrays |= {"row_relevance": weighing.row.matrix, "white_relevance": weighing.white.matrix}
     arrays |= {"code_scale": np.array(scale), "code_norm": np.array(norm)}
-    places = chosen if unseen_white is None else np.arange(len(rows))
-    started, left_out = (_empty(count, output_dim) for count in (len(rows), len(places)))
-    for block in blocks_of(len(rows)):
-        white, found = _codes(
-            rows[block], *given, place[block], [own, loo] if unseen_white is None else [own]
-        )
+    places = np.flatnonzero(place[of] >= 0) if unseen_white is None else np.arange(len(x))
+    started, left_out = (_empty(count, output_dim) for count in (len(x), len(places)))
+    for block in blocks_of(len(x)):
+        own_of = [own, loo] if unseen_white is None else [own]
+        white, found = _codes(everything[block], *given, place[of[block]], own_of)
         views = [(white, codes) for codes in found]
         if unseen_white is not None:
-            views.append((unseen_white[block], unseen[block]))
+            views.append((unseen_white[of[block]], unseen[of[block]]))
         inside = slice(*np.searchsorted(places, (block.start, block.stop)))
         given_to: tuple[tuple[Started, float, slice, slice | Ints], ...] = (
             (started, norm, block, slice(None)),
             (left_out, usual, inside, places[inside] - block.start),
         )
-        for ((z, gates), c, into, of), (white, codes) in zip(given_to, views, strict=True):
-            z[into] = unit(_joined(white, codes, code_weight / c**2) @ projection)[of]
-            norms = np.linalg.norm(codes, axis=1, keepdims=True)[of]
+        for ((z, gates), c, into, own_rows), (white, codes) in zip(given_to, views, strict=True):
+            z[into] = unit(_joined(white, codes, code_weight / c**2) @ projection)[own_rows]
+            norms = np.linalg.norm(codes, axis=1, keepdims=True)[own_rows]
             gates[into] = np.minimum(1.0, (norms / c) ** 4)
     return ClosedForm(_single(arrays), started, (*left_out, places), ridge, power, longer)
+
+
+def _distinct(x: NDArray[np.float32], labels: Ints) -> tuple[Ints, Ints]:
+    """The first of equal rows of one class, ascending, and which of these each row is."""
+    groups = equal_groups(None, x) * (int(labels.max()) + 1) + labels
+    _, first, of = np.unique(groups, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return first[order], np.argsort(order)[of]
 
 
 class _Views(NamedTuple):

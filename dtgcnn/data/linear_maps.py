@@ -135,17 +135,19 @@ class UnitRows:
 
     Args:
         x: (N, D).
+        places: the rows that are meant; all where not given.
     """
 
-    def __init__(self, x: NDArray[np.float32]) -> None:
-        self.x = x
-        self.shape: tuple[int, ...] = x.shape
+    def __init__(self, x: NDArray[np.float32], places: Ints | None = None) -> None:
+        self.x, self.places = x, places
+        self.shape: tuple[int, ...] = (len(x) if places is None else len(places), *x.shape[1:])
 
     def __len__(self) -> int:
-        return len(self.x)
+        return self.shape[0]
 
     def __getitem__(self, rows: slice | Ints) -> Floats:
-        return _made_unit(self.x[rows].astype(np.float64))
+        chosen = self.x[rows if self.places is None else self.places[rows]]
+        return _made_unit(chosen.astype(np.float64))
 
 
 def within_classes(rows: Floats | UnitRows, labels: Ints) -> Floats:

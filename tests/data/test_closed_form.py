@@ -511,10 +511,44 @@ def test_odd_rows_give_numbers(kind: str) -> None:
     found = fit_closed_form(x.astype(np.float32), labels, 9)
     assert all(np.isfinite(array).all() for array in found.arrays.values())
     assert all(array.dtype == np.float32 for array in found.arrays.values())
-    assert found.left_out is not None
+    # Of one row that is told apart, or fewer than four a class, there is no code.
+    alike = kind in ("all rows zero", "all rows equal", "classes in one point each")
+    assert (found.left_out is None) == alike
+    if found.left_out is None:
+        return
     assert all(np.isfinite(array).all() for array in found.left_out)
     lengths = np.linalg.norm(found.left_out[0], axis=1)
     assert (np.isclose(lengths, 1.0, atol=1e-5) | (lengths == 0.0)).all()
+
+
+@pytest.mark.parametrize("most", [2000, 30], ids=["five folds", "leaving one out"])
+def test_equal_rows_of_a_class_count_once(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its twin would tell a row that is left out its own class."""
+    monkeypatch.setattr(closed_form, "CROSS_FITTED_ROWS", most)
+    x, labels = data()
+    order = np.random.default_rng(0).permutation(3 * len(x))
+    order = order[np.argsort(order >= len(x), kind="stable")] % len(x)  # once each, then again
+    once, often = (fit_closed_form(x[o], labels[o], OUTPUT) for o in (order[: len(x)], order))
+    for name, array in once.arrays.items():
+        np.testing.assert_array_equal(often.arrays[name], array)
+    assert once.started is not None
+    assert often.started is not None
+    assert once.left_out is not None
+    assert often.left_out is not None
+    at = np.argsort(order[: len(x)])[order]
+    for few, many in zip(once.started, often.started, strict=True):
+        np.testing.assert_allclose(many, few[at], atol=2e-6)
+    np.testing.assert_array_equal(often.left_out[2], np.arange(len(order)))
+    for few, many in zip(once.left_out[:2], often.left_out[:2], strict=True):
+        np.testing.assert_allclose(many, few[at], atol=2e-6)
+
+
+def test_equal_rows_of_two_classes_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closed_form, "CROSS_FITTED_ROWS", 30)
+    x, labels = data()
+    x[labels == 1] = x[labels == 0][: (labels == 1).sum()]
+    found = fit_closed_form(x, labels, OUTPUT)
+    assert len(found.arrays["rows"]) == len(x)
 
 
 def test_more_columns_than_rows_leave_classes_apart() -> None:
