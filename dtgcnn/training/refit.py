@@ -36,7 +36,8 @@ def train_on_all(
     *,
     keep: bool = True,
 ) -> Trainer:
-    """Train a new model as ``trainer`` did up to its best epoch, on the held-out rows as well.
+    """Train a new model as ``trainer`` did up to its best epoch, on the held-out rows as well, with
+    its loss, optimiser and schedule. Its callbacks are not called.
 
     Where its model was loaded, the new one goes on from what that was then.
 
@@ -92,6 +93,8 @@ def train_on_all(
         callbacks=[StopAfter(trainer.best_epoch), *([_Advance(advance)] if advance else [])],
         progress=False,
         loss=trainer.loss,
+        optimizer=trainer.optimizer,
+        scheduler=trainer.scheduler,
     )
     final.train()
     again.calibration = model.calibration

@@ -25,6 +25,7 @@ from dtgcnn.array.tree import flatten
 from dtgcnn.callbacks import StopAfter
 from dtgcnn.data import sample_path
 from dtgcnn.evaluation import retrieval_metrics
+from dtgcnn.optim.optimizers import sgd
 from dtgcnn.training import train_on_all
 from dtgcnn.training.best_epoch import BestEpoch
 
@@ -448,6 +449,18 @@ def test_training_anew_on_all_rows(best: int) -> None:
         trainer.model.encode(X[:1])
     with pytest.raises(TrainingError, match="must have a best epoch"):
         train_on_all(final, dataset)
+
+
+def test_training_anew_has_the_same_optimiser_and_schedule() -> None:
+    given: Any = {"optimizer": sgd(), "scheduler": lambda step: 0.01 / (1 + step)}
+    model = DTGCNN(backend="numpy", **STARTS["closed_form"])
+    trainer = Trainer(model, *loaders(0.8), epochs=2, progress=False, **given)
+    trainer.train()
+    trainer.best_epoch = 2  # whichever it was
+    final = train_on_all(trainer, TripletDataset.from_arrays(X, LABELS))
+    alone = DTGCNN(trainer.config, backend="numpy")
+    Trainer(alone, loaders(1.0)[0], progress=False, **given).train()
+    assert weights(final.model) == weights(alone)
 
 
 def test_training_anew_keeps_what_held_out_texts_tell_of_class_codes(tmp_path: Path) -> None:
