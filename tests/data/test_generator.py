@@ -64,10 +64,13 @@ def test_every_triplet_keeps_the_rules(strategy: str) -> None:
 
 @pytest.mark.parametrize("strategy", ["hard", "semi_hard"])
 @pytest.mark.parametrize("threshold", [None, 0.7])
-def test_negatives_are_those_of_a_full_search(strategy: str, threshold: float | None) -> None:
-    texts, labels, x = made(per_class=20)
+@pytest.mark.parametrize(("per_class", "per_anchor"), [(20, 4), (3, 12)])
+def test_negatives_are_those_of_a_full_search(
+    strategy: str, threshold: float | None, per_class: int, per_anchor: int
+) -> None:
+    texts, labels, x = made(per_class=per_class)
     generator = TripletGenerator(threshold, strategy)
-    found = items(generator.generate_triplets(texts, labels, 4, vectors=x))
+    found = items(generator.generate_triplets(texts, labels, per_anchor, vectors=x))
     unit = unit_rows(x).astype(np.float64)
     cosines, y = unit @ unit.T, np.array(labels)
     for anchor in range(len(texts)):

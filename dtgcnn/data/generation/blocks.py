@@ -92,23 +92,23 @@ class Generation:
             report.by_class = {relations.class_names[c]: int(by_class[c]) for c in present}
 
     def _triplets(self, anchors: IntArray, counts: IntArray) -> IntArray:
-        if self.report.compared < self.report.texts:
+        everything = self.report.compared == self.report.texts
+        if not everything:
             drawn = self.rng.choice(self.report.texts, self.report.compared, replace=False)
             self._compared = np.sort(drawn)
             self._place = np.full(self.report.texts, -1)
             self._place[self._compared] = np.arange(self.report.compared)
-        cosines = self._cosines(anchors, self._compared)
+        cosines = self._cosines(anchors, slice(None) if everything else self._compared)
         # An anchor at a time: its row stays in the processor's cache, the block does not.
         rows = zip(anchors.tolist(), counts.tolist(), cosines, strict=True)
         found = [self._of_anchor(anchor, count, row) for anchor, count, row in rows]
         return np.concatenate(found)
 
-    def _cosines(self, texts: IntArray, others: IntArray) -> FloatArray:
+    def _cosines(self, texts: IntArray, others: IntArray | slice) -> FloatArray:
         """(n, m) those of some texts with others; zeros where nothing asks for them."""
         if self.unit is None:
-            return np.zeros((len(texts), len(others)), np.float32)
-        both = self.unit[texts], self.unit if len(others) == len(self.unit) else self.unit[others]
-        return both[0] @ both[1].T
+            return np.zeros((len(texts), len(self._place[others])), np.float32)
+        return self.unit[texts] @ self.unit[others].T
 
     def _of_anchor(self, anchor: int, count: int, cosines: FloatArray) -> IntArray:
         """(t, 3) triplets of one anchor, ``count`` at most; overwrites its cosines with those that
