@@ -72,13 +72,20 @@ def test_negatives_are_those_of_a_full_search(
     generator = TripletGenerator(threshold, strategy)
     found = items(generator.generate_triplets(texts, labels, per_anchor, vectors=x))
     unit = unit_rows(x).astype(np.float64)
-    cosines, y = unit @ unit.T, np.array(labels)
-    for anchor in range(len(texts)):
+    check_nearest(found, unit @ unit.T, np.array(labels), strategy, threshold)
+
+
+def check_nearest(
+    found: Any, cosines: Any, y: Any, strategy: str, threshold: float | None, among: Any = ()
+) -> None:
+    """Every negative is the nearest that is left, by looking at all texts or at some."""
+    others = np.arange(len(y)) if len(among) == 0 else among
+    for anchor in np.unique(found[:, 0]):
         taken: set[int] = set()
         for _, positive, negative in found[found[:, 0] == anchor]:
             allowed = [
                 i
-                for i in np.flatnonzero(y != y[anchor])
+                for i in others[y[others] != y[anchor]]
                 if i not in taken
                 and (threshold is None or cosines[anchor, i] < threshold)
                 and (strategy == "hard" or cosines[anchor, i] < cosines[anchor, positive])
@@ -111,15 +118,8 @@ def test_of_many_texts_each_is_compared_with_some(
     assert len({tuple(compared) for compared, _ in seen}) == 10, "drawn anew for each block"
     for compared, found in seen:
         assert len(set(compared)) == 30
-        for anchor in np.unique(found[:, 0]):
-            own = compared[(y[compared] != y[anchor]) & (cosines[anchor, compared] < 0.7)]
-            taken: set[int] = set()
-            for _, positive, negative in found[found[:, 0] == anchor]:
-                assert cosines[anchor, positive] >= 0.0
-                below = np.inf if strategy == "hard" else cosines[anchor, positive]
-                left = [i for i in own if i not in taken and cosines[anchor, i] < below]
-                assert negative == max(left, key=lambda i: cosines[anchor, i])
-                taken.add(negative)
+        assert (cosines[found[:, 0], found[:, 1]] >= 0.0).all()
+        check_nearest(found, cosines, y, strategy, 0.7, compared)
     assert "each compared with 30 texts, drawn at random" in str(generator.report)
 
 

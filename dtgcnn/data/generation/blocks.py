@@ -92,17 +92,20 @@ class Generation:
             report.by_class = {relations.class_names[c]: int(by_class[c]) for c in present}
 
     def _triplets(self, anchors: IntArray, counts: IntArray) -> IntArray:
-        everything = self.report.compared == self.report.texts
-        if not everything:
+        if not self._all_compared:
             drawn = self.rng.choice(self.report.texts, self.report.compared, replace=False)
             self._compared = np.sort(drawn)
             self._place = np.full(self.report.texts, -1)
             self._place[self._compared] = np.arange(self.report.compared)
-        cosines = self._cosines(anchors, slice(None) if everything else self._compared)
+        cosines = self._cosines(anchors, slice(None) if self._all_compared else self._compared)
         # An anchor at a time: its row stays in the processor's cache, the block does not.
         rows = zip(anchors.tolist(), counts.tolist(), cosines, strict=True)
         found = [self._of_anchor(anchor, count, row) for anchor, count, row in rows]
         return np.concatenate(found)
+
+    @property
+    def _all_compared(self) -> bool:
+        return self.report.compared == self.report.texts
 
     def _cosines(self, texts: IntArray, others: IntArray | slice) -> FloatArray:
         """(n, m) those of some texts with others; zeros where nothing asks for them."""
@@ -110,10 +113,19 @@ class Generation:
             return np.zeros((len(texts), len(self._place[others])), np.float32)
         return self.unit[texts] @ self.unit[others].T
 
+    def _of_row(self, anchor: int, others: IntArray, cosines: FloatArray) -> FloatArray:
+        """(m,) the cosines of an anchor with others, of which its row of ``cosines`` has all where
+        all texts are compared."""
+        found: FloatArray = (
+            cosines[others] if self._all_compared else self._cosines(np.array([anchor]), others)[0]
+        )
+        return found
+
     def _of_anchor(self, anchor: int, count: int, cosines: FloatArray) -> IntArray:
         """(t, 3) triplets of one anchor, ``count`` at most; overwrites its cosines with those that
         it is compared with."""
-        positive = self._positives(anchor, count)
+        positive = self._positives(anchor, count, cosines)
+        to_positive = self._of_row(anchor, positive, cosines)
         self._take_out(self.relations.barred(anchor), cosines)
         known = self.relations.negatives(anchor)
         if len(known):
@@ -121,8 +133,9 @@ class Generation:
             self._take_out(known, cosines)
         if self.similarity_threshold is not None:
             self._set_apart(anchor, cosines, self.similarity_threshold)
-        to_positive = self._cosines(np.array([anchor]), positive[len(known) :])[0]
-        drawn = draw_negatives(self.strategy, cosines, to_positive, self.dimensions, self.rng)
+        drawn = draw_negatives(
+            self.strategy, cosines, to_positive[len(known) :], self.dimensions, self.rng
+        )
         negative = np.concatenate([known, np.where(drawn < 0, -1, self._compared[drawn])])
         triplets = np.stack([np.full_like(positive, anchor), positive, negative], axis=1)
         triplets = triplets[negative >= 0]
@@ -134,14 +147,13 @@ class Generation:
         places = self._place[texts]
         cosines[places[places >= 0]] = -np.inf
 
-    def _positives(self, anchor: int, count: int) -> IntArray:
+    def _positives(self, anchor: int, count: int, cosines: FloatArray) -> IntArray:
         """(count,) positives, none where none is near enough."""
         found = self.relations.positives(anchor)
         if self.positive_threshold is not None:
             if len(found) > MOST_COMPARED:
                 found = self.rng.choice(found, MOST_COMPARED, replace=False)
-            near = self._cosines(np.array([anchor]), found)[0] >= self.positive_threshold
-            found = found[near]
+            found = found[self._of_row(anchor, found, cosines) >= self.positive_threshold]
             self.report.without_positive += not len(found)
         if len(found) > count:
             drawn: IntArray = self.rng.choice(found, count, replace=False)
