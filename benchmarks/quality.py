@@ -127,8 +127,9 @@ def held_out(
     dataset = TripletDataset.from_arrays(x, y)
     named = {"input_dim": x.shape[1], "seed": seed, **changes}
     config = DTGCNNConfig.from_dict(named)
-    share = 0.0 if unlabelled else usual_classes(dataset)
-    sizes = (config.batch_size, usual_split(dataset), seed, config.samples_per_class)
+    split = usual_split(dataset)
+    share = 0.0 if unlabelled else usual_classes(dataset, split)
+    sizes = (config.batch_size, split, seed, config.samples_per_class)
     loader, val = dataset.create_dataloaders(*sizes, held_out_classes=share)
     if unlabelled and len(dataset.unlabelled_items()):
         loader, _ = with_pseudo_labels(loader, x, val, most=config.bank_size, seed=seed)

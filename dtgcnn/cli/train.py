@@ -301,13 +301,11 @@ def train(
 
 def _share_of_classes(dataset: TripletDataset, train_split: float) -> float:
     """What of the classes the run that chooses the epoch does not see: some, if all rows are
-    trained on in the end, and if neither the table is to be made of that run, nor labels spread in
-    it. What is kept of it is how long to train."""
-    chooses = train_split < 1 and not len(dataset.validation_items())
-    in_the_end = chooses and len(dataset.split_items("test")) > 0
-    if not in_the_end or dataset.labels is None or len(dataset.unlabelled_items()):
+    trained on in the end, and if the table is not to be made of that run. What is kept of it is how
+    long to train."""
+    if len(dataset.validation_items()) or not len(dataset.split_items("test")):
         return 0.0
-    return usual_classes(dataset)
+    return usual_classes(dataset, train_split)
 
 
 def _unseen(trainer: Trainer) -> int:

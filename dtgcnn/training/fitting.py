@@ -69,16 +69,14 @@ def fit_rows(
     if features is not None or config is None:
         open_width = {"input_dim": input_dim_of(dataset, encoder)}
     whole = (config or DTGCNNConfig()).replace(**open_width | settings)
-    some_unlabelled = len(dataset.unlabelled_items()) > 0
-    spread = some_unlabelled and whole.vocab_size is None
-    every_class = some_unlabelled or train_split == 1
     loader, held_out = dataset.create_dataloaders(
         whole.batch_size,
         train_split,
         whole.seed,
         whole.samples_per_class,
-        held_out_classes=0.0 if every_class else usual_classes(dataset),
+        held_out_classes=usual_classes(dataset, train_split),
     )
+    spread = len(dataset.unlabelled_items()) > 0 and whole.vocab_size is None
     fitted, vectors = None, features
     if texts is not None:
         fitted = _unfitted(encoder, whole)

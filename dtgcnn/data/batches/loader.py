@@ -236,10 +236,12 @@ def usual_split(dataset: Items) -> float:
     return max(least, 1 - MOST_HELD_OUT / len(dataset.training_rows()))
 
 
-def usual_classes(dataset: Items) -> float:
-    """The share of the classes that is held out where some are: a tenth, of many rows so many as
-    have ``MOST_HELD_OUT`` of them, but ``LEAST_CLASSES`` at least."""
-    assert dataset.labels is not None
+def usual_classes(dataset: Items, train_split: float) -> float:
+    """The share of the classes that is held out of a run that chooses the epoch: a tenth, of many
+    rows so many as have ``MOST_HELD_OUT`` of them, but ``LEAST_CLASSES`` at least. None where all
+    rows train, or where labels are spread over others."""
+    if train_split == 1 or dataset.labels is None or len(dataset.unlabelled_items()) > 0:
+        return 0.0
     _, counts = np.unique(dataset.labels[dataset.training_items()], return_counts=True)
     several = max(int((counts > 1).sum()), 1)  # classes of one row are not held out
     return min(0.1, max(MOST_HELD_OUT / int(counts.sum()), LEAST_CLASSES / several))
