@@ -12,11 +12,11 @@ from ..callbacks import MetricLogger
 from ..data import Items, progress_bar
 from ..evaluation import Comparison, compare
 from ..storage import add_figures, write_json
-from ..training import Trainer, chosen_by
+from ..training import LEAST_GAIN, Trainer, chosen_by
 
 __all__ = ["inform", "why_kept", "write_outcome"]
 
-UNSEEN = "val_unseen_map@r"
+UNSEEN, RECALL = "val_unseen_map@r", "val_recall@1"
 
 
 def inform(trainer: Trainer, line: str, err: bool = False) -> None:
@@ -34,12 +34,17 @@ def why_kept(trainer: Trainer) -> str:
     name = chosen_by(metrics)
     figures = f"{name} {metrics[name]:.4f}"
     if epoch == 0:
-        best = max((entry.get(name, 0.0) for entry in trainer.history), default=0.0)
+        top = max(trainer.history, key=lambda entry: entry.get(name, 0.0), default=start)
+        best, recall = top.get(name, 0.0), [of.get(RECALL, 0.0) for of in (top, start)]
         more = name != "val_loss" and best > metrics[name]
         costs = " or than held-out classes lost" if UNSEEN in metrics else ""
         added = f"no more than chance may{costs} (at best {best:.4f})" if more else "nothing"
+        did = f"added {added}"
+        if more and recall[0] < recall[1] - LEAST_GAIN:
+            lost = f"{RECALL} {recall[0]:.4f}, before {recall[1]:.4f}"
+            did = f"cost recall@1 where they added most (at best {best:.4f}; {lost})"
         kept = "the start" if trainer.model.origin is None else "the model as it was"
-        return f"; on the held-out rows the steps added {added}, {kept} is kept: {figures}"
+        return f"; on the held-out rows the steps {did}, {kept} is kept: {figures}"
     if name in start:
         figures += f", before the first step {start[name]:.4f}"
     if UNSEEN in metrics and UNSEEN in start:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dtgcnn.data import examine, load_sample, sample_path
+from dtgcnn.data import TripletDataset, examine, load_sample, sample_path
 from dtgcnn.data.batches import loader
 from dtgcnn.data.doctor import Finding
 
@@ -139,6 +139,32 @@ def test_vectors(tmp_path: Path) -> None:
     found = named(examine(tmp_path / "vectors.npz").findings)
     assert found.keys() == {"zero vectors", "duplicates", "contradictory labels"}
     assert found["zero vectors"].places == ("row 7 (counting from 0)",)
+
+
+@pytest.mark.parametrize("triplets", [False, True])
+def test_a_column_beside_which_others_hardly_count(
+    tmp_path: Path, triplets: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    x, y = blobs()
+
+    def told() -> list[str]:
+        if triplets:
+            sides = x[::2], x[1::2], np.roll(x[::2], 20, axis=0)
+            arrays = dict(zip(("anchor", "positive", "negative"), sides, strict=True))
+            np.savez(tmp_path / "vectors.npz", **arrays)
+        else:
+            np.savez(tmp_path / "vectors.npz", x=x, y=y)
+        found = examine(tmp_path / "vectors.npz").findings
+        return [finding.message for finding in found if finding.rule == "uneven columns"]
+
+    assert told() == []
+    x[:, 3] += 20 * np.abs(x).max()
+    (message,) = told()
+    assert message.startswith("column 3 (counting from 0) holds ")
+    TripletDataset(tmp_path / "vectors.npz").create_dataloaders(16)
+    assert message in caplog.text
+    x = x[:, 2:4]
+    assert told() == []
 
 
 @pytest.mark.parametrize("triplets", [False, True])

@@ -23,6 +23,7 @@ from dtgcnn import (
 )
 from dtgcnn.array.tree import flatten
 from dtgcnn.callbacks import StopAfter
+from dtgcnn.cli.outcome import why_kept
 from dtgcnn.data import sample_path
 from dtgcnn.evaluation import retrieval_metrics
 from dtgcnn.optim.optimizers import sgd
@@ -157,6 +158,20 @@ def test_an_epoch_that_costs_recall_is_not_better() -> None:
     assert trainer.best_epoch == 4  # there is no start to lose any of
     trainer, script = run([{SCORES: m, "val_recall@1": r} for m, r in [(0.5, 0.8), (0.9, 0.798)]])
     assert trainer.best_epoch == 1, "a quarter of a point is what chance may do"
+
+
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [
+        ((0.9, 0.7), "cost recall@1 where they added most (at best 0.9000; val_recall@1 0.7000,"),
+        ((0.5001, 0.8), "added no more than chance may (at best 0.5001),"),
+        ((0.4, 0.1), "added nothing,"),
+    ],
+)
+def test_it_is_told_why_the_start_is_kept(after: tuple[float, float], why: str) -> None:
+    trainer, _ = run([{SCORES: m, "val_recall@1": r} for m, r in [(0.5, 0.8), after]])
+    assert trainer.best_epoch == 0
+    assert f"the steps {why}" in why_kept(trainer)
 
 
 def test_an_epoch_must_gain_more_than_four_rows() -> None:

@@ -287,4 +287,5 @@ def make_loaders(
 
     if train_split < 1:  # those who train again on all have told it before
         division.note_unused(train)
+        division.note_columns(train)
     return loader(train, True), loader(validation, False)

@@ -28,6 +28,10 @@ NOTHING_HELD_OUT = "nothing held out"
 LEAST_CLASSES = 3
 """Fewer classes are not held out: among two, a row's nearest other is its like by chance."""
 
+MOST_OF_LENGTH, COLUMN_ROWS = 0.5, 10_000
+"""What of vectors' squared length, of so many rows at most, one of three columns or more may hold
+without a note."""
+
 
 def split_dataset(
     dataset: Items,
@@ -183,6 +187,24 @@ class Division:
                 "single rows",
                 f"{len(single):,} classes have one row to train on, which no batch draws: "
                 f"{listed(names[label] for label in single)}",
+            )
+
+    def note_columns(self, train: IntArray) -> None:
+        """Tell where one column of the vectors that train leaves little to the others."""
+        x, triplets = self._dataset.features, self._dataset.triplets
+        if x is None or x.shape[1] < 3:
+            return
+        items = train if triplets is None else np.unique(triplets[train])
+        squares = x[items[:: -(-len(items) // COLUMN_ROWS) or 1]].astype(np.float64) ** 2
+        lengths = squares.sum(axis=1, keepdims=True)
+        shares = np.divide(squares, lengths, out=squares, where=lengths > 0).mean(axis=0)
+        largest = int(shares.argmax())
+        if shares[largest] > MOST_OF_LENGTH:
+            self._note(
+                "uneven columns",
+                f"column {largest} (counting from 0) holds {shares[largest]:.0%} of the vectors' "
+                "squared length, so the others hardly count: bring columns in unlike units to one "
+                "scale first",
             )
 
     def _report_triplets(self, count: int, train: int, validation: int, train_split: float) -> None:
