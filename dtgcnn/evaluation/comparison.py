@@ -10,7 +10,7 @@ import numpy as np
 from ..array import give_freed_memory_back
 from ..config import refuse_unless
 from ..data import Pairs, check_items, progress_bar
-from ..model import ChosenRows, Embedder, check_embedder
+from ..model import DTGCNN, ChosenRows, Classifier, Embedder, check_embedder, judged
 from .metrics import (
     comparison_table,
     findable,
@@ -124,7 +124,7 @@ def compare(
         if len(triplets) == 0:
             return None
         rows = np.unique(triplets)
-        views, place, in_bank = _viewed(model, dataset, rows, progress)
+        views, place, in_bank, _ = _viewed(model, dataset, rows, progress)
         before, after = (
             {"triplet_accuracy": triplet_accuracy(*(view[place[triplets[:, i]]] for i in range(3)))}
             for view in views
@@ -151,7 +151,7 @@ def compare(
             if gallery is not None:
                 rows, labels, drawn = rows[drawn], labels[drawn], None
         needed = rows if gallery is None else np.union1d(rows, gallery)
-        views, place, in_bank = _viewed(model, dataset, needed, progress)
+        views, place, in_bank, given = _viewed(model, dataset, needed, progress)
         give_freed_memory_back()
         with progress_bar(
             "looking up", 2 * len(rows if drawn is None else drawn), progress
@@ -170,7 +170,9 @@ def compare(
         if rivals and gallery is not None and among is not None:
             with progress_bar("fitting rivals", 1, progress):
                 asked, known = ([ChosenRows(v, place[i]) for v in views] for i in (rows, gallery))
-                beside = measure_rivals(asked, labels, known, among, (before, after))
+                found = rows[np.isin(labels, among)]
+                told_right = _predicted(model, dataset, found, given, views[1], place)
+                beside = measure_rivals(asked, labels, known, among, (before, after), told_right)
     own = place[rows]
     inputs, embeddings = (view[own] for view in views)
     measured = (protocol, before, after, inputs, embeddings, labels, names, beside)
@@ -179,9 +181,9 @@ def compare(
 
 def _viewed(
     model: Embedder, dataset: Items, items: Any, progress: bool
-) -> tuple[tuple[Any, Any], Any, Any]:
-    """Of some items input vectors and embeddings, of every item which row of these is its own, and
-    which of the rows the model's bank holds."""
+) -> tuple[tuple[Any, Any], Any, Any, Any]:
+    """Of some items input vectors and embeddings, of every item which row of these is its own,
+    which of the rows the model's bank holds, and what goes into the model."""
     place = np.full(dataset.num_items, -1)
     place[items] = np.arange(len(items))
     if dataset.features is None:
@@ -190,7 +192,25 @@ def _viewed(
         given = ChosenRows(model.vectors(dataset.features), items)
     in_bank = np.array(model.bank_rows_of(given), np.intp)
     embeddings = _embedded(model, given, in_bank, progress)
-    return (model.input_vectors(given), embeddings), place, in_bank >= 0
+    return (model.input_vectors(given), embeddings), place, in_bank >= 0, given
+
+
+def _predicted(
+    model: Embedder, dataset: Items, items: Any, given: Any, embeddings: Any, place: Any
+) -> float | None:
+    """The share of items whose class the model tells; None where it may not tell all of these. The
+    others are what ``_viewed`` gives."""
+    if not (isinstance(model, Classifier) and model.knows_classes):
+        return None
+    names = dataset.names_of(items)
+    if not set(names) <= model.told_classes():
+        return None
+    x, z = given[place[items]], embeddings[place[items]]
+    if isinstance(model, DTGCNN):
+        answers = judged([model], [model.neighbors_of(x, z)], x)
+    else:  # each model of an ensemble embeds them in its own way
+        answers = model.answers(x)
+    return float((np.array(answers.labels()) == np.array(names)).mean())
 
 
 def _embedded(model: Embedder, given: Any, places: Any, progress: bool) -> Any:

@@ -22,7 +22,7 @@ __all__ = ["Rivals", "measure_rivals"]
 
 INPUT, TRAINED = "input", "trained"
 VIEWS = {INPUT: "input vectors", TRAINED: "embedding"}
-KNN, CENTROID = "10-NN", "nearest centroid"
+PREDICT, KNN, CENTROID = "predict", "10-NN", "nearest centroid"
 LOGISTIC, DISCRIMINANT = "logistic regression", "linear discriminant analysis"
 
 Floats = npt.NDArray[np.float64]
@@ -39,7 +39,8 @@ _HEADS = {
     (-1, 1): "Training did not pay for telling classes, for ranking it did",
     **dict.fromkeys([(0, -1), (-1, 0), (-1, -1)], "Training did not pay"),
 }
-"""How the embedding's 10-NN stands to the best rival, and its MAP@R to the input's."""
+"""How what the model tells, or 10-NN on the embedding where it tells no classes, stands to the best
+rival, and its MAP@R to the input's."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Rivals:
 
     def rows(self) -> list[tuple[str, ...]]:
         """The cells of the table, its heads first."""
-        names = [name for name in (KNN, CENTROID, LOGISTIC, DISCRIMINANT) if self._cells(name)]
+        ways = (PREDICT, KNN, CENTROID, LOGISTIC, DISCRIMINANT)
+        names = [name for name in ways if self._cells(name)]
         return [("classes by", VIEWS[INPUT], TRAINED), *((n, *self._cells(n)) for n in names)]
 
     def notes(self) -> list[str]:
@@ -101,6 +103,7 @@ def measure_rivals(
     gallery: Sequence[npt.ArrayLike | ChosenRows],
     gallery_labels: npt.ArrayLike,
     metrics: tuple[Mapping[str, float], Mapping[str, float]],
+    predicted: float | None = None,
     max_rows: int = _MOST_ROWS,
 ) -> Rivals:
     """Classify queries by what was fitted on the gallery, with scikit-learn where it is installed.
@@ -115,6 +118,7 @@ def measure_rivals(
         gallery: (G, D) rows each.
         gallery_labels: (G,) classes.
         metrics: what ``retrieval_metrics`` gives of both.
+        predicted: the share of the queries whose class the model's own ``predict`` tells.
         max_rows: the most gallery rows to fit on, drawn in proportion to their classes.
 
     Raises:
@@ -127,6 +131,8 @@ def measure_rivals(
         view: {KNN: figures["knn@10"]}
         for view, figures in zip((INPUT, TRAINED), metrics, strict=True)
     }
+    if predicted is not None:
+        accuracy[TRAINED][PREDICT] = predicted
     left_out: dict[str, str] = {}
     try:
         ways = _ways()
@@ -192,14 +198,16 @@ def _verdict(
     rows: int,
 ) -> str:
     """Whether training paid, and what it cost."""
-    found, rivals = accuracy[TRAINED][KNN], accuracy[INPUT]
+    tells = PREDICT in accuracy[TRAINED]
+    found, rivals = accuracy[TRAINED][PREDICT if tells else KNN], accuracy[INPUT]
     best = max(rivals, key=lambda name: rivals[name])
     ranks = before["map@r"], after["map@r"]
     classes, ranking = _standing(rivals[best], found, rows), _standing(*ranks, rows)
     which = "the best rival" if len(rivals) > 1 else "the one rival measured"
     said = (
-        f"{_HEADS[classes, ranking]}: {KNN} on the embedding finds {100 * found:.1f}% of the "
-        f"{rows:,} rows, {which}, {best} on the {VIEWS[INPUT]}, {100 * rivals[best]:.1f}%"
+        f"{_HEADS[classes, ranking]}: {PREDICT if tells else f'{KNN} on the embedding'} finds "
+        f"{100 * found:.1f}% of the {rows:,} rows, {which}, {best} on the {VIEWS[INPUT]}, "
+        f"{100 * rivals[best]:.1f}%"
         f"{', level within one standard error' if classes == 0 else ''}; MAP@R went from "
         f"{100 * ranks[0]:.1f} to {100 * ranks[1]:.1f}"
         f"{', level within one standard error' if ranking == 0 else ''}."

@@ -94,7 +94,9 @@ def test_training_and_evaluate_show_what_else_one_could_do(text_file: Path, tmp_
     kept = json.loads((tmp_path / "m" / "metrics.json").read_text())
     assert figures["rivals"] == kept["rivals"]
     assert figures["verdict"] == kept["verdict"]
-    assert set(kept["rivals"]["accuracy"]["trained"]) == {"10-NN", "nearest centroid"}
+    found = kept["rivals"]["accuracy"]["trained"]
+    assert set(found) == {"predict", "10-NN", "nearest centroid"}
+    assert found["predict"] == figures["classification"]["accuracy"]
     for shown in (done.output, measured.output):
         assert "logistic regression          |" in shown
         assert kept["verdict"] in " ".join(shown.split())

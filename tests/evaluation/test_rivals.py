@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dtgcnn import DTGCNN, TripletDataset
+from dtgcnn import DTGCNN, Ensemble, TripletDataset
 from dtgcnn.evaluation import compare, measure_rivals, retrieval_metrics, unit_rows
 from dtgcnn.evaluation import rivals as module
 
@@ -161,6 +161,9 @@ def test_the_verdict_is_what_the_figures_say(
     assert said.count("level within one standard error") == level
     fell = "recall@10, map@r" if ranks[1] < ranks[0] else "recall@10"
     assert said.endswith(f"Below the input vectors: {fell}.")
+    told = {**accuracy["trained"], "10-NN": 0.1, "predict": trained}
+    by_model = module._verdict({**accuracy, "trained": told}, before, after, 168)
+    assert by_model == said.replace("10-NN on the embedding finds", "predict finds")
 
 
 def test_rivals_are_measured_where_there_is_a_gallery(
@@ -173,6 +176,13 @@ def test_rivals_are_measured_where_there_is_a_gallery(
     assert beside.rivals is not None
     assert beside.rivals.queries == beside.trained["queries"]
     assert beside.rivals.accuracy["trained"]["10-NN"] == beside.trained["knn@10"]
+    for model in (trained, Ensemble([trained, trained])):
+        measured = compare(model, labelled, *loaders)
+        told = model.predict(labelled.inputs_of(beside.items))
+        right = np.array(told) == np.array(labelled.names_of(beside.items))
+        assert measured is not None
+        assert measured.rivals is not None
+        assert measured.rivals.accuracy["trained"]["predict"] == right.mean()
     assert {"rivals", "verdict"} < set(beside.to_dict())
     assert beside.rivals_table().startswith("classes by")
     for alone in (compare(trained, labelled), compare(trained, labelled, *loaders, rivals=False)):
@@ -180,3 +190,11 @@ def test_rivals_are_measured_where_there_is_a_gallery(
         assert alone.rivals is None
         assert alone.rivals_table() == ""
         assert not {"rivals", "verdict"} & set(alone.to_dict())
+    x, y = labelled.features, labelled.labels
+    assert x is not None
+    assert y is not None
+    others = TripletDataset.from_arrays(x, y + 5)
+    measured = compare(trained, others, *others.create_dataloaders(batch_size=24, train_split=0.8))
+    assert measured is not None
+    assert measured.rivals is not None
+    assert set(measured.rivals.accuracy["trained"]) == {"10-NN", "nearest centroid"}
