@@ -281,10 +281,10 @@ def _lengths(texts: list[str]) -> dict[str, float]:
 
 
 def _script(text: str) -> str:
-    """The script that most letters of a text are in, by their Unicode names."""
+    """The script that most letters of a text are in, by their Unicode names, if it has any."""
     names = (unicodedata.name(letter, "OTHER") for letter in text if letter.isalpha())
     counts = Counter(name.split()[0] for name in names)
-    return max(counts, key=counts.__getitem__).capitalize() if counts else "None"
+    return max(counts, key=counts.__getitem__).capitalize() if counts else "no letters"
 
 
 def _other_scripts(raw: RawData, scripts: list[str]) -> Iterator[Finding]:

@@ -93,6 +93,7 @@ def test_each_rule_of_labelled_texts(tmp_path: Path) -> None:
     rows += [{**rows[0]}, {**rows[1], "text": rows[1]["text"].upper(), "split": "test"}]
     rows += [{"split": "train", "label": "b", "text": "где моя посылка"}]
     rows += [{**rows[2], "label": "b"}]
+    rows += [{"split": "train", "label": "b", "text": "12 + 30?"}]
     found = named(examine(table(tmp_path / "rows.csv", rows)).findings)
     assert found.keys() == {
         *("leak", "contradictory labels", "duplicates", "small classes", "uneven classes"),
@@ -104,8 +105,8 @@ def test_each_rule_of_labelled_texts(tmp_path: Path) -> None:
     assert "c (1)" in found["small classes"].message
     assert "211 times" in found["uneven classes"].message
     assert found["untrained classes"].message.endswith("no row to train on: d")
-    assert found["other scripts"].places == ("line 230",)
-    assert "Cyrillic 1" in found["other scripts"].message
+    assert found["other scripts"].places == ("line 230", "line 232")
+    assert found["other scripts"].message.endswith("Latin: Cyrillic 1, no letters 1")
 
 
 def test_each_rule_of_triplets(tmp_path: Path) -> None:
