@@ -12,7 +12,7 @@ from ..callbacks import MetricLogger
 from ..data import Items, progress_bar
 from ..evaluation import Comparison, compare
 from ..storage import add_figures, write_json
-from ..training import LEAST_GAIN, Trainer, chosen_by
+from ..training import Trainer, chosen_by, costs_recall
 
 __all__ = ["inform", "why_kept", "write_outcome"]
 
@@ -35,13 +35,13 @@ def why_kept(trainer: Trainer) -> str:
     figures = f"{name} {metrics[name]:.4f}"
     if epoch == 0:
         top = max(trainer.history, key=lambda entry: entry.get(name, 0.0), default=start)
-        best, recall = top.get(name, 0.0), [of.get(RECALL, 0.0) for of in (top, start)]
+        best = top.get(name, 0.0)
         more = name != "val_loss" and best > metrics[name]
         costs = " or than held-out classes lost" if UNSEEN in metrics else ""
         added = f"no more than chance may{costs} (at best {best:.4f})" if more else "nothing"
         did = f"added {added}"
-        if more and recall[0] < recall[1] - LEAST_GAIN:
-            lost = f"{RECALL} {recall[0]:.4f}, before {recall[1]:.4f}"
+        if more and costs_recall(start, top, name):
+            lost = f"{RECALL} {top[RECALL]:.4f}, before {start[RECALL]:.4f}"
             did = f"cost recall@1 where they added most (at best {best:.4f}; {lost})"
         kept = "the start" if trainer.model.origin is None else "the model as it was"
         return f"; on the held-out rows the steps {did}, {kept} is kept: {figures}"

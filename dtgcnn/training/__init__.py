@@ -9,7 +9,7 @@ from .progressive import ProgressiveTrainer, Stage
 from .refit import train_on_all
 from .rehearsal import rehearse
 from .state_keeper import hold
-from .trainer import LEAST_GAIN, AdvancedTrainer, Trainer
+from .trainer import LEAST_GAIN, AdvancedTrainer, Trainer, costs_recall
 from .training_state import content_of, holds_state, remove_states
 from .tuning import SPACE, STUDY, Made, Range, Trial, Tuned, tune
 
@@ -31,6 +31,7 @@ __all__ = [
     "changed_classes",
     "chosen_by",
     "content_of",
+    "costs_recall",
     "hold",
     "holds_state",
     "input_dim_of",

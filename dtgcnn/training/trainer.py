@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("dtgcnn")
 
-__all__ = ["AdvancedTrainer", "Trainer", "listed"]
+__all__ = ["AdvancedTrainer", "Trainer", "costs_recall", "listed"]
 
 LEAST_GAIN = 0.0025
 """What steps must gain on held-out rows, in MAP@R, for the start to be left."""
@@ -40,9 +40,19 @@ LEAST_ROWS = 4
 """The same in rows: that all of fewer rows changed for the better may well be chance (a sign test
 of four out of four gives p = .06)."""
 
+SPENT = 0.2
+"""How much of what MAP@R gains recall@1 may lose; up to ``LEAST_GAIN`` in any case."""
+
 LEAST_SHARE, LEAST_AUC = 0.1, 0.001
 """What steps must gain on held-out triplets: of what the AUC of pairs lacks to 1, since it is near
 that from the start, and at least so much in all."""
+
+
+def costs_recall(before: Mapping[str, float], after: Mapping[str, float], name: str) -> bool:
+    """Whether recall@1 of held-out rows falls by more than ``LEAST_GAIN``, and by more than
+    ``SPENT`` of what ``name`` gains."""
+    lost = before.get("val_recall@1", 0.0) - after.get("val_recall@1", 0.0)
+    return lost > max(LEAST_GAIN, SPENT * (after[name] - before[name]))
 
 
 class Trainer:
@@ -259,8 +269,8 @@ class Trainer:
     def _offer(self, run: TrainingRun, epoch: int, metrics: dict[str, float]) -> None:
         """Let the run keep the weights of ``epoch`` where they do better on the held-out rows than
         any before. Against the start one must gain ``LEAST_GAIN`` and more than ``LEAST_ROWS``, of
-        triplets ``LEAST_SHARE``, more than what classes that were held out lose, and lose no more
-        than ``LEAST_GAIN`` of recall@1: few rows find some epoch that is better by chance."""
+        triplets ``LEAST_SHARE``, more than what classes that were held out lose, and must not cost
+        recall@1 (see ``costs_recall``): few rows find some epoch that is better by chance."""
         name, start = chosen_by(metrics), run.best.start
         if self.model.extras():  # heads of tasks, which no retrieval measures
             name = "val_loss"
@@ -275,8 +285,7 @@ class Trainer:
                 gain = max(LEAST_AUC, LEAST_SHARE * (1.0 - start[name]))
             before, after = (m.get("val_unseen_map@r", 0.0) for m in (start, metrics))
             gain = max(gain, before - after)
-            recall = [m.get("val_recall@1", 0.0) for m in (start, metrics)]
-            if not metrics[name] > start[name] + gain or recall[1] < recall[0] - LEAST_GAIN:
+            if not metrics[name] > start[name] + gain or costs_recall(start, metrics, name):
                 return
         run.best.offer(epoch, metrics[name], lower=name == "val_loss")
 

@@ -27,7 +27,7 @@ from dtgcnn.cli.outcome import why_kept
 from dtgcnn.data import sample_path
 from dtgcnn.evaluation import retrieval_metrics
 from dtgcnn.optim.optimizers import sgd
-from dtgcnn.training import train_on_all
+from dtgcnn.training import costs_recall, train_on_all
 from dtgcnn.training.best_epoch import BestEpoch
 
 from ..conftest import PLAIN, STARTS, blobs
@@ -150,14 +150,21 @@ def test_keeping_none_keeps_the_last(base: str) -> None:
 
 
 def test_an_epoch_that_costs_recall_is_not_better() -> None:
-    values = [(0.5, 0.8), (0.9, 0.79), (0.8, 0.8), (0.7, 0.9), (0.95, 0.1)]
+    values = [(0.5, 0.8), (0.9, 0.71), (0.8, 0.75), (0.7, 0.9), (0.95, 0.1)]
     trainer, script = run([{SCORES: m, "val_recall@1": r} for m, r in values])
     assert trainer.best_epoch == 2
     assert weights(trainer.model) == script.seen[2]
     trainer, script = run([{SCORES: m, "val_recall@1": r} for m, r in values[1:]], "none")
     assert trainer.best_epoch == 4  # there is no start to lose any of
-    trainer, script = run([{SCORES: m, "val_recall@1": r} for m, r in [(0.5, 0.8), (0.9, 0.798)]])
-    assert trainer.best_epoch == 1, "a quarter of a point is what chance may do"
+    for recall, best in ((0.721, 1), (0.719, 0)):  # a fifth of what MAP@R gains
+        values = [(0.5, 0.8), (0.9, recall)]
+        assert run([{SCORES: m, "val_recall@1": r} for m, r in values])[0].best_epoch == best
+
+
+def test_recall_may_lose_a_quarter_of_a_point() -> None:
+    before = {SCORES: 0.5, "val_recall@1": 0.8}
+    for recall, costs in ((0.7976, False), (0.7974, True)):
+        assert costs_recall(before, {SCORES: 0.505, "val_recall@1": recall}, SCORES) == costs
 
 
 @pytest.mark.parametrize(
