@@ -33,6 +33,8 @@ UNEVEN = 20.0
 """The largest class is so many times the smallest, where classes are uneven."""
 MAIN_SCRIPT = 0.95
 """The share of texts in one script from which texts in others stand out."""
+MOST_TOGETHER = 10
+"""Equal rows that one place names."""
 BATCHES = 20
 """Batches that are looked at for what a batch holds."""
 
@@ -46,12 +48,14 @@ class Finding:
         rule: its kind, in one word or two.
         message: what was found, and what it does.
         places: the rows that it was found at, as messages name them.
+        unnamed: how many more there are.
     """
 
     level: Level
     rule: str
     message: str
     places: tuple[str, ...] = ()
+    unnamed: int = 0
 
 
 @dataclass
@@ -182,12 +186,9 @@ def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Fin
     known = ([row for row in rows if labels[row]] for rows in _groups(same))
     told = [rows for rows in known if len({labels[row] for row in rows}) > 1]
     if told:
-        shown = (
-            " and ".join(f"{p} ({labels[r]})" for p, r in zip(_places(raw, rows), rows))
-            for rows in told
-        )
         message = f"{len(told)} items have more than one label"
-        yield Finding("fault", "contradictory labels", message, tuple(shown))
+        shown = tuple(_with_labels(raw, labels, rows) for rows in told)
+        yield Finding("fault", "contradictory labels", message, shown)
     train = [row for row in _training_rows(raw) if labels[row]]
     counts = Counter(labels[row] for row in train)
     if not counts:
@@ -207,6 +208,16 @@ def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Fin
     if untrained:
         message = f"{len(untrained)} classes have no row to train on: {listed(untrained)}"
         yield Finding("warning", "untrained classes", message)
+
+
+def _with_labels(raw: RawData, labels: list[str], rows: list[int]) -> str:
+    """The places of equal rows and their labels; of many, one of each label at most."""
+    kept = rows
+    if len(rows) > MOST_TOGETHER:
+        kept = list({labels[row]: row for row in reversed(rows)}.values())[::-1][:MOST_TOGETHER]
+    shown = [f"{p} ({labels[row]})" for p, row in zip(_places(raw, kept), kept, strict=True)]
+    more = [f"{len(rows) - len(kept)} more"] if len(kept) < len(rows) else []
+    return " and ".join([*shown, *more])
 
 
 def _duplicates(raw: RawData, same: IntArray) -> Iterator[Finding]:

@@ -139,10 +139,11 @@ def _findings(raw: RawData, data: TripletDataset, near: NearDuplicates) -> list[
     found = []
     for kind, what in _KINDS.items():
         if near.counts[kind]:
-            shown = (
+            shown = tuple(
                 " and ".join(f"{_place(raw, r)} ({_name(data, int(labels[r]))})" for r in pair)
                 for pair in near.pairs[kind]
             )
             message = f"{near.counts[kind]} {what}, their cosine {near.bound} or more"
-            found.append(Finding("warning", f"near {kind}", message, tuple(shown)))
+            unnamed = near.counts[kind] - len(shown)
+            found.append(Finding("warning", f"near {kind}", message, shown, unnamed))
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,17 @@ def test_labels_of_vectors(tmp_path: Path) -> None:
     refused = run(tmp_path / "v.npz", "--labels", "--encoder", "tfidf")
     assert refused.exit_code == 2
     assert "holds vectors" in refused.output
+
+
+def test_pairs_that_are_not_kept_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finder = import_module("dtgcnn.evaluation.near_duplicates")  # the function hides its file
+    monkeypatch.setattr(finder, "MOST_PLACES", 7)
+    y = np.repeat([0, 1], 20)
+    x = 1.0 + 0.01 * np.random.default_rng(0).standard_normal((40, 6))  # each is near each
+    np.savez(tmp_path / "v.npz", x=x, y=y)
+    done = run(tmp_path / "v.npz", "--labels", "--places", 2)
+    assert "near contradiction: 400 pairs" in done.output
+    assert "    and 398 more" in done.output
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,14 @@ def test_each_rule_of_triplets(tmp_path: Path) -> None:
     assert found["equal positives"].places == ("record 4 (counting from 0)",)
 
 
+def test_of_many_equal_rows_one_of_each_label_is_named(tmp_path: Path) -> None:
+    rows = [{"text": "the same", "label": label} for label in 30 * "a" + 10 * "b"]
+    rows += rows_of({"a": 5, "b": 5})
+    rows = [{"text": row["text"], "label": row["label"]} for row in rows]
+    found = named(examine(table(tmp_path / "rows.csv", rows)).findings)
+    assert found["contradictory labels"].places == ("line 2 (a) and line 32 (b) and 38 more",)
+
+
 def test_vectors(tmp_path: Path) -> None:
     x, y = blobs()
     x[7] = 0.0
