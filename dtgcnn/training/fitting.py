@@ -18,7 +18,7 @@ __all__ = ["TEXT_INPUT_DIM", "fit_rows", "input_dim_of"]
 TEXT_INPUT_DIM = 384
 """Width of text vectors where no config names one."""
 
-WIDE_INPUT_DIM, MANY_ROWS = 768, 4_000
+WIDE_INPUT_DIM, MANY_ROWS = 768, 2_000
 """That of TF-IDF of so many labelled rows or more: fewer cannot tell so many directions from
 chance."""
 

@@ -152,6 +152,23 @@ def test_n_grams_and_their_weights_are_those_of_scikit_learn(settings: dict[str,
         assert a.dtype == b.dtype
 
 
+def test_words_of_scripts_without_spaces_have_shorter_n_grams() -> None:
+    plain = NGrams({"analyzer": "char_wb", "ngram_range": (3, 5)})
+    short = NGrams({"analyzer": "char_wb", "ngram_range": (3, 5), "unspaced": 1})
+    for text in ("late parcel", "ça va", "пин-код", "नमस्ते"):
+        assert short.of(text) == plain.of(text)
+    assert plain.of("卡片") == [" 卡片", "卡片 ", " 卡片 "]
+    for word in ("卡片", "カー", "บัตร"[:2], "카드", "កា"):
+        one, two = word
+        singles = [" ", one, two, " ", f" {one}", word, f"{two} "]
+        assert short.of(f"pin {word}") == [*plain.of("pin"), *singles, *plain.of(word)]
+
+
+def test_a_chinese_text_shares_n_grams_with_another_by_one_character() -> None:
+    rows = TfidfEncoder(8).fit(["我的卡丢了", "怎么退款", "卡", "退货"]).encode(["新卡", "退"])
+    assert rows.any(axis=1).all()
+
+
 def test_no_texts_give_no_rows(fitted: TfidfEncoder) -> None:
     assert fitted.encode([]).shape == (0, 16)
 

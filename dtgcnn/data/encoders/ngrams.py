@@ -15,6 +15,13 @@ from scipy.sparse import csr_array, get_index_dtype
 
 __all__ = ["NGrams"]
 
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+)
+"""Letters of scripts without spaces between words, Thai, Lao, Burmese, Khmer, kana and Han, and
+Hangul's syllables: one or two of them are a word."""
+
 
 class NGrams:
     """Words and runs of words, or of characters within words, in lower case, and their weights.
@@ -26,12 +33,15 @@ class NGrams:
 
     Args:
         settings: "analyzer", "word" or "char_wb", "ngram_range", the least and the greatest length,
-            and of words "token_pattern", as ``TfidfVectorizer`` takes them.
+            and of words "token_pattern", as ``TfidfVectorizer`` takes them; and "unspaced", the
+            least length in words of scripts without spaces, where that is another.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self.settings = settings
-        self.shortest, self.longest = settings["ngram_range"]
+        shortest, longest = settings["ngram_range"]
+        self.lengths = range(shortest, longest + 1)
+        self.unspaced = range(settings.get("unspaced", shortest), longest + 1)
         patterns: dict[str, Any] = {"word": settings.get("token_pattern"), "char_wb": r"\S+"}
         self.words: re.Pattern[str] = re.compile(patterns[settings["analyzer"]])
         self.vocabulary: dict[str, int] = {}
@@ -51,10 +61,10 @@ class NGrams:
     def of(self, text: str) -> list[str]:
         """The n-grams of a text, as often as they occur."""
         words = self.words.findall(text.lower())
-        lengths = range(self.shortest, self.longest + 1)
         if self.settings["analyzer"] == "word":
-            return [" ".join(words[i : i + n]) for n in lengths for i in range(len(words) - n + 1)]
-        return [part for word in words for part in _parts(word, lengths)]
+            counts = self.lengths
+            return [" ".join(words[i : i + n]) for n in counts for i in range(len(words) - n + 1)]
+        return [part for word in words for part in _parts(word, self.lengths, self.unspaced)]
 
     def weigh(self, texts: Sequence[str]) -> csr_array[np.float32]:
         """(N, n-grams) weights, rows at unit length or zero."""
@@ -78,11 +88,11 @@ class NGrams:
 
 
 @lru_cache(2**14)
-def _parts(word: str, lengths: range) -> list[str]:
+def _parts(word: str, lengths: range, unspaced: range) -> list[str]:
     """Runs of characters of a word with its borders, whole where it is shorter than a length."""
     bordered = f" {word} "
     parts = []
-    for length in lengths:
+    for length in unspaced if unspaced != lengths and _UNSPACED.search(word) else lengths:
         parts += [bordered[i : i + length] for i in range(max(1, len(bordered) - length + 1))]
         if len(bordered) <= length:
             break

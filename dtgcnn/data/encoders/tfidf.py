@@ -31,13 +31,14 @@ _WORDS: dict[str, Any] = {
     "ngram_range": (1, 2),
     "token_pattern": r"(?u)\b\w+\b",
 }
-_CHARACTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5)}
+_CHARACTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5), "unspaced": 1}
 _MOST = 30_000  # n-grams of each kind
 _RARE = 1000  # above this many texts, an n-gram of characters has to occur in two of them
 
 
 class TfidfEncoder:
-    """TF-IDF of words, word pairs and character 3- to 5-grams, projected to ``dim`` dimensions.
+    """TF-IDF of words, word pairs and character 3- to 5-grams, in Chinese, Japanese, Korean, Thai
+    and the like 1- to 5-grams, projected to ``dim`` dimensions.
 
         encode(t) = normalise(V [w(t), c(t)])
 
