@@ -23,9 +23,9 @@ test = [i for i in sample.split_items("test") if names[i] not in UNSEEN]
 foreign = [i for i in sample.split_items("test") if names[i] in UNSEEN]
 texts = [sample.texts[i] for i in train]
 
-encoder = TfidfEncoder(128).fit(texts)
 dataset = TripletDataset.from_labelled(texts, [names[i] for i in train])
 loader, held_out = dataset.create_dataloaders(batch_size=128, train_split=0.8)
+encoder = TfidfEncoder(128).fit([texts[i] for i in loader.items])  # not on what is held out
 model = DTGCNN(input_dim=128, hidden_dim=64, output_dim=32, num_gcn_layers=2, encoder=encoder)
 trainer = Trainer(model, train_loader=loader, val_loader=held_out, epochs=5, progress=False)
 trainer.train()  # the rows that are held out tell how sure the model may be
