@@ -262,7 +262,7 @@ def _findings(findings: list[Finding], most: int) -> list[str]:
     for finding in findings:
         lines.append(f"{finding.level}: {finding.rule}: {finding.message}")
         lines += [f"    {place}" for place in finding.places[:most]]
-        more = len(finding.places) + finding.unnamed - most
-        if most and more > 0:
+        more = len(finding.places[most:]) + finding.unnamed
+        if most and more:
             lines.append(f"    and {more} more")
     return lines

@@ -45,11 +45,13 @@ rival, and its MAP@R to the input's."""
 
 @dataclass(frozen=True)
 class Rivals:
-    """Shares of the queries whose class was found, each way fitted on gallery rows.
+    """Shares of the queries whose class was found, each way but the model's ``predict`` fitted on
+    gallery rows.
 
     Attributes:
         queries: how many rows were classified: those whose class has a gallery row.
-        gallery, fitted: rows of the gallery, and how many of them all but 10-NN were fitted on.
+        gallery, fitted: rows of the gallery, and how many of them were fitted on; 10-NN sees
+            all of them.
         accuracy: on ``"input"`` and ``"trained"``, shares by the way's name.
         left_out: ways that gave no figure, and why.
         verdict: whether training paid, in words.
@@ -79,8 +81,9 @@ class Rivals:
         """What there is to say of the table: ways that are missing, and rows."""
         said = [f"without {way}: {why}" for way, why in self.left_out.items()]
         if self.fitted < self.gallery:
+            others = " and ".join(name for name in (PREDICT, KNN) if self._cells(name))
             said.append(
-                f"all but 10-NN fitted on {self.fitted:,} of the {self.gallery:,} rows, drawn "
+                f"all but {others} fitted on {self.fitted:,} of the {self.gallery:,} rows, drawn "
                 "in proportion to their classes"
             )
         return said

@@ -208,7 +208,10 @@ class TrainingState:
                 )
         earlier = " ".join(data.split()[:2])  # releases that did not know the held-out content
         if self.data not in (data, earlier):
-            raise ValueError("the data are not those of the run to be resumed")
+            raise ValueError(
+                "the data are not those of the run to be resumed, or the encoder makes other "
+                "vectors of their texts, as that of another release may"
+            )
         if self.model != json.loads(json.dumps(model)):
             raise ValueError(
                 f"model and loss must be {self.model}, as in the run to be resumed, they are "

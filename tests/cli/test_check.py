@@ -83,9 +83,10 @@ def test_pairs_that_are_not_kept_count(tmp_path: Path, monkeypatch: pytest.Monke
     y = np.repeat([0, 1], 20)
     x = 1.0 + 0.01 * np.random.default_rng(0).standard_normal((40, 6))  # each is near each
     np.savez(tmp_path / "v.npz", x=x, y=y)
-    done = run(tmp_path / "v.npz", "--labels", "--places", 2)
-    assert "near contradiction: 400 pairs" in done.output
-    assert "    and 398 more" in done.output
+    for places, more in ((2, 398), (30, 393)):
+        done = run(tmp_path / "v.npz", "--labels", "--places", places)
+        assert "near contradiction: 400 pairs" in done.output
+        assert f"    and {more} more" in done.output
 
 
 @pytest.mark.parametrize(

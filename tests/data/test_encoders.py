@@ -23,6 +23,7 @@ from dtgcnn.data import (
     make_encoder,
     register_encoder,
 )
+from dtgcnn.data.encoders import ngrams
 from dtgcnn.data.encoders import registry as encoders
 from dtgcnn.data.encoders.ngrams import NGrams
 from dtgcnn.errors import DataError, MissingExtraError
@@ -158,13 +159,35 @@ def test_words_of_scripts_without_spaces_have_shorter_n_grams() -> None:
     for text in ("late parcel", "ça va", "пин-код", "नमस्ते"):
         assert short.of(text) == plain.of(text)
     assert plain.of("卡片") == [" 卡片", "卡片 ", " 卡片 "]
-    for word in ("卡片", "カー", "บัตร"[:2], "카드", "កា"):
+    for word in ("卡片", "カー", "ｶｰ", "บัตร"[:2], "카드", "កា"):
         one, two = word
         singles = [" ", one, two, " ", f" {one}", word, f"{two} "]
         assert short.of(f"pin {word}") == [*plain.of("pin"), *singles, *plain.of(word)]
 
 
+def test_n_grams_of_long_words_are_not_kept() -> None:
+    block = NGrams({"analyzer": "char_wb", "ngram_range": (3, 5)})
+    ngrams._parts.cache_clear()
+    for word in ("late", "卡" * 500):
+        assert len(block.of(word)) == sum(len(f" {word} ") - n + 1 for n in (3, 4, 5))
+    assert ngrams._parts.cache_info().currsize == 1
+
+
+def test_an_interrupted_fit_leaves_the_encoder_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    pytest.importorskip("sklearn", reason="TfidfEncoder needs scikit-learn")
+    encoder = TfidfEncoder(8).fit(["late parcel", "card lost", "a refund please"])
+    rows = encoder.encode(["card of late"])
+    monkeypatch.setattr("dtgcnn.data.encoders.tfidf._directions", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        encoder.fit(["other words", "there and here"])
+    assert np.array_equal(encoder.encode(["card of late"]), rows)
+
+
 def test_a_chinese_text_shares_n_grams_with_another_by_one_character() -> None:
+    pytest.importorskip("sklearn", reason="TfidfEncoder needs scikit-learn")
     rows = TfidfEncoder(8).fit(["我的卡丢了", "怎么退款", "卡", "退货"]).encode(["新卡", "退"])
     assert rows.any(axis=1).all()
 

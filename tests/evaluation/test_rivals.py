@@ -72,6 +72,8 @@ def test_a_large_gallery_is_cut_and_says_so() -> None:
     found = measure(max_rows=16)
     assert (found.gallery, found.fitted) == (40, 16)
     assert "all but 10-NN fitted on 16 of the 40 rows, drawn in proportion" in found.table()
+    told = measure(max_rows=16, predicted=0.5)
+    assert "all but predict and 10-NN fitted on 16 of the 40 rows" in told.table()
     assert found.accuracy == measure(max_rows=16).accuracy
     assert found.accuracy["input"]["10-NN"] == measure().accuracy["input"]["10-NN"]
     assert "fitted on" not in measure().table()

@@ -17,10 +17,13 @@ __all__ = ["NGrams"]
 
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
-    "\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+    "\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
 )
 """Letters of scripts without spaces between words, Thai, Lao, Burmese, Khmer, kana and Han, and
 Hangul's syllables: one or two of them are a word."""
+
+_SHORT = 64
+"""The longest word whose n-grams are kept: a text without spaces is a word of its own."""
 
 
 class NGrams:
@@ -64,7 +67,7 @@ class NGrams:
         if self.settings["analyzer"] == "word":
             counts = self.lengths
             return [" ".join(words[i : i + n]) for n in counts for i in range(len(words) - n + 1)]
-        return [part for word in words for part in _parts(word, self.lengths, self.unspaced)]
+        return [part for word in words for part in self._parts_of(word)]
 
     def weigh(self, texts: Sequence[str]) -> csr_array[np.float32]:
         """(N, n-grams) weights, rows at unit length or zero."""
@@ -85,6 +88,10 @@ class NGrams:
         norms = np.sqrt(squares @ np.ones(rows.shape[1]))
         rows.data /= np.repeat(norms, np.diff(rows.indptr))
         return rows
+
+    def _parts_of(self, word: str) -> list[str]:
+        parts = _parts if len(word) <= _SHORT else _parts.__wrapped__
+        return parts(word, self.lengths, self.unspaced)
 
 
 @lru_cache(2**14)

@@ -87,18 +87,20 @@ class TfidfEncoder:
         texts = checked_texts("TfidfEncoder.fit", texts)
         if not texts:
             raise DataError("TfidfEncoder.fit: 'texts': must hold at least one text, received none")
-        self._blocks, learnt = [], []
+        blocks: list[NGrams] = []
+        learnt = []
         with progress_bar("fitting TF-IDF", 3, self.progress) as advance:
             for settings, rarest in ((_WORDS, 1), (_CHARACTERS, 2 if len(texts) > _RARE else 1)):
                 block = NGrams(settings)
                 weights = _learn(block, texts, rarest)
                 if weights is not None:
-                    self._blocks.append(block)
+                    blocks.append(block)
                     learnt.append(weights)
                 advance(1)
             if not learnt:
                 raise DataError("TfidfEncoder.fit: no text has a word or n-gram to learn from")
-            self._components = _directions(_beside(learnt), self.dim)
+            components = _directions(_beside(learnt), self.dim)
+        self._blocks, self._components = blocks, components
         if self.rank < self.dim:
             _log.warning(
                 "TfidfEncoder: %d texts allow %d dimensions; the other %d of %d are zero",
