@@ -22,7 +22,7 @@ _UNSPACED = re.compile(
 """Letters of scripts without spaces between words, Thai, Lao, Burmese, Khmer, kana and Han, and
 Hangul's syllables: one or two of them are a word."""
 
-_SHORT = 64
+_SHORT = 32
 """The longest word whose n-grams are kept: a text without spaces is a word of its own."""
 
 
