@@ -96,10 +96,14 @@ class NGrams:
 
 @lru_cache(2**14)
 def _parts(word: str, lengths: range, unspaced: range) -> list[str]:
-    """Runs of characters of a word with its borders, whole where it is shorter than a length."""
+    """Runs of characters of a word with its borders, whole where it is shorter than a length;
+    a border alone is none."""
     bordered = f" {word} "
     parts = []
     for length in unspaced if unspaced != lengths and _UNSPACED.search(word) else lengths:
+        if length == 1:
+            parts += word
+            continue
         parts += [bordered[i : i + length] for i in range(max(1, len(bordered) - length + 1))]
         if len(bordered) <= length:
             break
