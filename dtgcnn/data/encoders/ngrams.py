@@ -99,7 +99,7 @@ def _parts(word: str, lengths: range, unspaced: range) -> list[str]:
     """Runs of characters of a word with its borders, whole where it is shorter than a length;
     a border alone is none."""
     bordered = f" {word} "
-    parts = []
+    parts: list[str] = []
     for length in unspaced if unspaced != lengths and _UNSPACED.search(word) else lengths:
         if length == 1:
             parts += word
