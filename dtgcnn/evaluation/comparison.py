@@ -170,8 +170,9 @@ def compare(
         if rivals and gallery is not None and among is not None:
             with progress_bar("fitting rivals", 1, progress):
                 asked, known = ([ChosenRows(v, place[i]) for v in views] for i in (rows, gallery))
-                found = rows[np.isin(labels, among)]
-                told_right = _predicted(model, dataset, found, given, views[1], place)
+                there = rows[findable(labels, among)]
+                x, z = (ChosenRows(of, place[there]) for of in (given, views[1]))
+                told_right = _predicted(model, dataset.names_of(there), x, z)
                 beside = measure_rivals(asked, labels, known, among, (before, after), told_right)
     own = place[rows]
     inputs, embeddings = (view[own] for view in views)
@@ -195,21 +196,18 @@ def _viewed(
     return (model.input_vectors(given), embeddings), place, in_bank >= 0, given
 
 
-def _predicted(
-    model: Embedder, dataset: Items, items: Any, given: Any, embeddings: Any, place: Any
-) -> float | None:
-    """The share of items whose class the model tells; None where it may not tell all of these. The
-    others are what ``_viewed`` gives."""
+def _predicted(model: Embedder, names: list[str], x: ChosenRows, z: ChosenRows) -> float | None:
+    """The share of rows, what goes in and embeddings, whose class the model tells; None where it
+    may not tell all of their classes ``names``."""
     if not (isinstance(model, Classifier) and model.knows_classes):
         return None
-    names = dataset.names_of(items)
     if not set(names) <= model.told_classes():
         return None
-    x, z = given[place[items]], embeddings[place[items]]
+    rows = x[:]
     if isinstance(model, DTGCNN):
-        answers = judged([model], [model.neighbors_of(x, z)], x)
+        answers = judged([model], [model.neighbors_of(rows, z[:])], rows)
     else:  # each model of an ensemble embeds them in its own way
-        answers = model.answers(x)
+        answers = model.answers(rows)
     return float((np.array(answers.labels()) == np.array(names)).mean())
 
 

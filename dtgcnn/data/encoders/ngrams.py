@@ -31,8 +31,8 @@ class NGrams:
 
         w(t) = normalise((1 + ln n_j) idf_j),   n_j: how often n-gram j occurs in t
 
-    These are the n-grams and, to the last bit, the weights of scikit-learn's ``TfidfVectorizer``,
-    which takes longer to load than a search does.
+    These are the n-grams, but for those of "unspaced", and, to the last bit, the weights of
+    scikit-learn's ``TfidfVectorizer``, which takes longer to load than a search does.
 
     Args:
         settings: "analyzer", "word" or "char_wb", "ngram_range", the least and the greatest length,
