@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # GraphLearning's sigma_opt with the eigenvectors of its examples sums coordinates in their basis where the paper sums
-# over nodes: of 50 nodes that it chooses 6 are right, as many as by chance, and others if a sign is turned.
+# over nodes: of 50 nodes that it chooses 5 are right, as many as by chance, and others if a sign is turned.
 #
 # Exit code: 0 where it is as told here; 1 where it has changed; 2 where it could not be tried.
 set -euo pipefail
