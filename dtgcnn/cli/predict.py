@@ -87,7 +87,7 @@ def predict(
         tell("telling the classes of", len(given))
         vectors = loaded.vectors(given)
         answers = loaded.answers(vectors, k=k)
-    nothing = np.flatnonzero(~np.asarray(vectors).any(axis=1)).tolist()
+    nothing = np.flatnonzero(~loaded.tells(vectors)).tolist()
     if limit is None and len(nothing) == len(vectors):
         raise ValueError(_unknown(nothing, texts, means="so no class can be told"))
     found = answers.labels(limit)

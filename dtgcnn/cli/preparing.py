@@ -161,7 +161,12 @@ def with_unlabelled(
     else:
         vectors = dataset.features
     loader, found = with_pseudo_labels(
-        loader, vectors, val_loader, most=config.bank_size, seed=config.seed
+        loader,
+        vectors,
+        val_loader,
+        most=config.bank_size,
+        seed=config.seed,
+        standardize=config.has_start and config.standardize,
     )
     if not quiet:
         click.echo(f"{dataset.source}: {found}", err=True)

@@ -58,6 +58,9 @@ class DTGCNNConfig:
         start: what the network adds to: ``"closed_form"``, an embedding of whitened rows and class
             codes that is found when training begins; or ``"none"``: nothing, and the rows
             themselves are the network's nodes, as they are where ``vocab_size`` is set.
+        standardize: of the start: columns of vectors at mean 0 and deviation 1, beside a constant,
+            before rows are brought to unit length; ``"auto"`` where rows are labelled, do not come
+            at unit length, and those held out in turn are told better so.
         code_weight: of the class codes of the start. More of it puts whole classes first (MAP@R),
             less keeps more of the rows' own order (recall@10); 0 leaves the codes out.
         start_weight: weight of ``1 − cos(embedding, start)`` beside the loss.
@@ -156,6 +159,7 @@ class DTGCNNConfig:
     num_gcn_layers: int | None = None
     output_dim: int = 256
     start: StartName = "closed_form"
+    standardize: bool | Literal["auto"] = "auto"
     code_weight: float = 1.5
     start_weight: float = 0.3
     propagation_hops: int = 0

@@ -26,6 +26,7 @@ _USERS = (
     ("focal_gamma", "loss", ("focal",)),
     ("temperature", "loss", ("supcon", "info_nce")),
     ("uniformity_weight", "loss", _PAIRS),
+    ("standardize", "start", ("closed_form",)),
     ("code_weight", "start", ("closed_form",)),
     ("start_weight", "start", ("closed_form",)),
     ("momentum", "optimizer", ("sgd",)),

@@ -8,7 +8,7 @@ from .batches.loader import Batch, TripletLoader, usual_classes, usual_split
 from .batches.prefetch import Prefetcher
 from .batches.sampler import ClassBalancedSampler
 from .checks import check_rows, check_seed
-from .closed_form import ClosedForm, fit_closed_form
+from .closed_form import ClosedForm, fit_closed_form, standardized_columns
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
 from .encoders.encoder import Encoder, check_encoder
@@ -117,6 +117,7 @@ __all__ = [
     "spread_labels",
     "stage_data",
     "stage_rows",
+    "standardized_columns",
     "texts_of",
     "training_labels",
     "usual_classes",

@@ -3,9 +3,10 @@ descent."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +20,12 @@ from .kernel_ridge import (
     kernel_type,
     ridge_regression,
 )
-from .linear_maps import UnitRows, Weighing, Whitening, discriminants, leading, unit
+from .linear_maps import Columns, UnitRows, Weighing, Whitening, discriminants, leading, unit
 from .reading.equality import equal_groups
 
-__all__ = ["ClosedForm", "fit_closed_form"]
+__all__ = ["ClosedForm", "fit_closed_form", "standardized_columns"]
+
+_log = logging.getLogger("dtgcnn")
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -60,6 +63,12 @@ in logarithms, the usual norm follows."""
 LONGER_ROWS = 4
 """By how many the held-out rows that are so much longer must outnumber the others: that all of
 fewer are may well be chance (a sign test of four out of four gives p = .06)."""
+
+LEAST_GAIN, LEAST_ROWS_GAINED = 0.01, 4
+"""By how much more of the rows, and how many, standardised columns must tell right by."""
+
+UNIT = 1e-3
+"""How far from 1 the length of rows may be that come at unit length."""
 
 LEAST_NORM = 1e-5
 """Length of a usual class code, below which it is what rounding in float32 makes of 0."""
@@ -105,6 +114,7 @@ def fit_closed_form(
     held_out: NDArray[np.float32] | None = None,
     longer: float = 1.0,
     code_norm: float | None = None,
+    standardize: bool | Literal["auto"] | tuple[NDArray[np.float32], ...] = False,
 ) -> ClosedForm:
     """The closed-form start of labelled rows: whitening, class code, projection.
 
@@ -125,17 +135,32 @@ def fit_closed_form(
             ``LONGER`` times as long as those of ``x``, each left out, they tell what is usual.
         longer: the same ratio where it is known, as by a fit on fewer of the rows.
         code_norm: c, where it is that of a start which is there already.
+        standardize: whether columns are standardised first (see ``Columns``), which brings columns
+            in unlike units to one scale; ``"auto"`` where rows that are held out are told better
+            so, and rows do not come at unit length; or μ and 1 / σ, of a start which is there.
     """
     labels = np.unique(labels, return_inverse=True)[1]
     first, of = _distinct(x, labels)
-    everything, labels = UnitRows(x), labels[first]
-    rows = everything if len(first) == len(x) else UnitRows(x, first)
-    rng = np.random.Generator(np.random.PCG64(seed))
+    labels = labels[first]
+    usable = has_usable_classes(labels)
+    places, coded = None if len(first) == len(x) else first, code_weight > 0.0 and usable
+    kinds = [UnitRows(x, places, columns) for columns in _columns(x, standardize, coded)]
+    rows, rng, calibrated = kinds[0], np.random.Generator(np.random.PCG64(seed)), None
+    if coded:
+        (rows, rng, calibrated), *others = _tried(kinds, labels, seed)
+        for _, _, other in others:
+            _log.info(
+                "columns are %s: of training rows, held out in turn, %.1f%% are told right so, "
+                "%.1f%% otherwise",
+                "left as they are" if rows.columns is None else "standardised",
+                *(100 * of.right.mean() for of in (calibrated, other)),
+            )
+    everything = UnitRows(x, columns=rows.columns)
     whitening = Whitening.of(rows, labels)
     arrays: dict[str, Real] = {"mean": whitening.mean, "whitening": whitening.matrix}
-    usable = has_usable_classes(labels)
-    calibrated = _calibrated(rows, labels, rng) if code_weight > 0.0 and usable else None
-    if calibrated is None or _usual_norm(calibrated[2]) < LEAST_NORM:
+    if rows.columns is not None:
+        arrays |= {"column_mean": rows.columns.mean, "column_scale": rows.columns.scale}
+    if calibrated is None or _usual_norm(calibrated.unseen) < LEAST_NORM:
         projection = None
         if not usable:
             projection = discriminants(rows[:], labels, whitening, output_dim, seed)
@@ -143,7 +168,7 @@ def fit_closed_form(
             some = sample_evenly(labels, SPREAD_ROWS, rng)
             projection = leading(whitening(rows[some]), output_dim)
         return ClosedForm(_single({**arrays, "projection": projection}))
-    ridge, power, unseen, unseen_white = calibrated
+    ridge, power, unseen, unseen_white, _ = calibrated
     (weighing,) = Weighing.of(rows, labels, whitening, [power])
     chosen = sample_evenly(labels, KERNEL_ROWS, rng)
     kept = _Views.of(rows, chosen, weighing)
@@ -163,7 +188,9 @@ def fit_closed_form(
     usual = _usual_norm(unseen)
     if held_out is not None and len(held_out) > 0:
         some = np.linspace(0, len(held_out) - 1, min(len(held_out), CHECKED_ROWS)).astype(int)
-        _, (new,) = _codes(UnitRows(held_out)[some], *given, np.full(len(some), -1), [own])
+        _, (new,) = _codes(
+            UnitRows(held_out, columns=rows.columns)[some], *given, np.full(len(some), -1), [own]
+        )
         surplus = 2 * (np.linalg.norm(new, axis=1) > LONGER * usual).sum() - len(new)
         longer = (_usual_norm(new) / usual) ** TRUST if surplus >= LONGER_ROWS else 1.0
     if code_norm is None:
@@ -198,12 +225,77 @@ def fit_closed_form(
     return ClosedForm(_single(arrays), started, (*left_out, places), ridge, power, longer)
 
 
+def standardized_columns(
+    x: NDArray[np.float32],
+    labels: Ints,
+    standardize: bool | Literal["auto"] = "auto",
+    seed: int = 0,
+) -> Columns | None:
+    """What standardises columns of labelled rows, where that is so; see ``fit_closed_form``."""
+    labels = np.unique(labels, return_inverse=True)[1]
+    first = _distinct(x, labels)[0]
+    kinds = _columns(x, standardize, has_usable_classes(labels[first]))
+    if len(kinds) == 1:
+        return kinds[0]
+    tried = _tried([UnitRows(x, first, columns) for columns in kinds], labels[first], seed)
+    return tried[0][0].columns
+
+
 def _distinct(x: NDArray[np.float32], labels: Ints) -> tuple[Ints, Ints]:
     """The first of equal rows of one class, ascending, and which of these each row is."""
     groups = equal_groups(None, x) * (int(labels.max()) + 1) + labels
     _, first, of = np.unique(groups, return_index=True, return_inverse=True)
     order = np.argsort(first)
     return first[order], np.argsort(order)[of]
+
+
+class _Calibrated(NamedTuple):
+    """What rows tell that are held out in turn, or a part of them.
+
+    Attributes:
+        ridge, power: λ and p of the relevance.
+        unseen: codes that their rows had no part in: of few rows, of all of them in order.
+        white: of few rows, these whitened by what they had no part in.
+        right: which of the rows that were held out are told right.
+    """
+
+    ridge: float
+    power: float
+    unseen: Floats
+    white: Floats | None
+    right: NDArray[np.bool_]
+
+
+def _columns(x: NDArray[np.float32], standardize: Any, coded: bool) -> list[Columns | None]:
+    """What may be made of the columns before rows are brought to unit length."""
+    if isinstance(standardize, tuple):
+        return [Columns(*standardize)]
+    if standardize != "auto":
+        return [Columns.of(x) if standardize else None]
+    return [None, Columns.of(x)] if coded and not _at_unit_length(x) else [None]
+
+
+def _at_unit_length(x: NDArray[np.float32]) -> bool:
+    """Whether all rows but zeros come so: to what made them directions are what counts."""
+    for block in blocks_of(len(x)):
+        lengths = np.linalg.norm(x[block].astype(np.float64), axis=1)
+        if (np.abs(lengths - 1.0) > UNIT)[lengths > 0.0].any():
+            return False
+    return True
+
+
+def _tried(
+    kinds: Sequence[UnitRows], labels: Ints, seed: int
+) -> list[tuple[UnitRows, np.random.Generator, _Calibrated]]:
+    """Rows as they are, and maybe standardised, which come first where clearly more of them are
+    told right so; each with what is drawn from next, and what they told."""
+    found = []
+    for rows in kinds:
+        rng = np.random.Generator(np.random.PCG64(seed))
+        found.append((rows, rng, _calibrated(rows, labels, rng)))
+    plain, standardized = (int(found[i][2].right.sum()) for i in (0, -1))
+    least = max(LEAST_GAIN * len(found[0][2].right), LEAST_ROWS_GAINED)
+    return found[::-1] if standardized - plain >= least else found
 
 
 class _Views(NamedTuple):
@@ -267,12 +359,8 @@ def sample_evenly(labels: Ints, most: int, rng: np.random.Generator) -> Ints:
     return np.sort(by_class[np.argsort(turn, kind="stable")[:most]])
 
 
-def _calibrated(
-    rows: UnitRows, labels: Ints, rng: np.random.Generator
-) -> tuple[float, float, Floats, Floats | None]:
-    """The ridge, the power of the relevance, and codes that their rows had no part in: of few rows,
-    of all of them in order, which then come whitened as well, by what they had no part in either.
-    """
+def _calibrated(rows: UnitRows, labels: Ints, rng: np.random.Generator) -> _Calibrated:
+    """See there."""
     fold = folds(labels, rng)
     everything = len(rows) <= CROSS_FITTED_ROWS
     classes = int(labels.max()) + 1
@@ -312,9 +400,11 @@ def _calibrated(
     if more[ridge] >= max(right.values()) + CLEARLY:
         others = [other for other in RIDGES if other != ridge]
         power, ridge = POWERS[1], _ridge_of(more | ask(POWERS[1], others))
+    unseen = codes[ridge, power]
+    hits = unseen.argmax(axis=1) == labels[seen]
     if not everything:
-        return ridge, power, codes[ridge, power], None
-    return ridge, power, codes[ridge, power][np.argsort(seen)], white
+        return _Calibrated(ridge, power, unseen, None, hits)
+    return _Calibrated(ridge, power, unseen[np.argsort(seen)], white, hits)
 
 
 def _ridge_of(right: dict[float, float]) -> float:

@@ -12,6 +12,8 @@ import scipy
 from numpy.typing import NDArray
 
 __all__ = [
+    "Columns",
+    "UnitRows",
     "Weighing",
     "Whitening",
     "discriminants",
@@ -130,23 +132,66 @@ def _made_unit(x: Floats) -> Floats:
     return x
 
 
+FLAT = 1e-6
+"""Deviation of a column, beside its mean, at which float32 tells it from a constant no more."""
+
+LARGEST = 1e18
+"""Most that a number is taken to be from its mean, and that 1 / σ is: products stay finite."""
+
+
+class Columns(NamedTuple):
+    """Standardised columns of float32 rows, ``[(x − μ) / σ ; √D]``: of mean 0 and deviation 1, or 0
+    where one does not vary, and a constant, by which the length of a row still counts when rows are
+    brought to unit length."""
+
+    mean: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, x: NDArray[np.float32]) -> Columns:
+        """Those of rows (N, D)."""
+        sums, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+        for start in range(0, len(x), _BLOCK):
+            sums += x[start : start + _BLOCK].sum(axis=0, dtype=np.float64)
+        mean = (sums / len(x)).astype(np.float32)
+        for start in range(0, len(x), _BLOCK):
+            squares += ((x[start : start + _BLOCK] - mean).astype(np.float64) ** 2).sum(axis=0)
+        deviation = np.sqrt(squares / len(x))
+        varies = deviation > FLAT * np.abs(mean)
+        scale = np.divide(1.0, deviation, out=np.zeros(len(mean)), where=varies)
+        return cls(mean, np.minimum(scale, LARGEST).astype(np.float32))
+
+    def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(N, D + 1) of rows (N, D), as ``dtgcnn.model.Start`` makes them on the device."""
+        with np.errstate(over="ignore"):
+            z = (x - self.mean).clip(-LARGEST, LARGEST) * self.scale
+        constant = np.full((len(x), 1), x.shape[1] ** 0.5, np.float32)
+        return np.concatenate([z, constant], axis=1)
+
+
 class UnitRows:
     """Rows at unit length, in float64, of an array of float32: made as they are asked for.
 
     Args:
         x: (N, D).
         places: the rows that are meant; all where not given.
+        columns: what standardises them first, if anything.
     """
 
-    def __init__(self, x: NDArray[np.float32], places: Ints | None = None) -> None:
-        self.x, self.places = x, places
-        self.shape: tuple[int, ...] = (len(x) if places is None else len(places), *x.shape[1:])
+    def __init__(
+        self, x: NDArray[np.float32], places: Ints | None = None, columns: Columns | None = None
+    ) -> None:
+        self.x, self.places, self.columns = x, places, columns
+        width = x.shape[1] + (columns is not None)
+        self.shape: tuple[int, ...] = (len(x) if places is None else len(places), width)
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: slice | Ints) -> Floats:
         chosen = self.x[rows if self.places is None else self.places[rows]]
+        if self.columns is not None:
+            chosen = self.columns(chosen)
         return _made_unit(chosen.astype(np.float64))
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
 from .batches.loader import TripletLoader
-from .closed_form import class_scores, folds
+from .closed_form import class_scores, folds, standardized_columns
 from .encoders.encoder import Encoder
 from .label_spreading import Corpus, spread_labels
 from .linear_maps import unit
@@ -79,6 +79,7 @@ def with_pseudo_labels(
     most: int = 10_000,
     seed: int = 0,
     always: bool = False,
+    standardize: bool | Literal["auto"] = "auto",
 ) -> tuple[TripletLoader, PseudoLabels]:
     """A loader that draws its batches from the unlabelled rows of the data as well.
 
@@ -95,6 +96,8 @@ def with_pseudo_labels(
         most: rows of the graph, labelled ones first.
         seed: decides which unlabelled rows these are, where there are more.
         always: use them without finding out.
+        standardize: whether columns of vectors are standardised first; ``"auto"`` as of
+            ``fit_closed_form``, by the labelled rows.
 
     Returns:
         The loader, or the one given where they are not used, and what was found.
@@ -113,7 +116,9 @@ def with_pseudo_labels(
     room = max(most - len(loader.items), 0)
     chosen = np.sort(rng.permutation(distinct)[:room])
     labels = np.concatenate([loader.labels, np.full(len(chosen), -1)])
-    spread = spread_labels(vectors[np.concatenate([loader.items, chosen])], labels)
+    columns = standardized_columns(vectors[loader.items], loader.labels, standardize, seed)
+    some = vectors[np.concatenate([loader.items, chosen])]
+    spread = spread_labels(some if columns is None else columns(some), labels)
     pseudo = spread.labels[len(loader.items) :]
     taken = pseudo >= 0
     shares: tuple[float | None, float | None] = (None, None)
@@ -122,7 +127,9 @@ def with_pseudo_labels(
         sides = [loader] if val_loader is None else [loader, val_loader]
         rows = np.concatenate([side.items for side in sides])
         given = np.concatenate([side.labels for side in sides])
-        without, with_them = _shares(vectors, rows, given, chosen, rng)
+        some = vectors[np.concatenate([rows, chosen])]
+        some = some if columns is None else columns(some)
+        without, with_them = _shares(some, given, rng)
         shares = without, with_them
         allowed = CHANCE if 2 * spread.far <= len(chosen) else -1
         used = round(len(rows) * (without - with_them)) <= allowed
@@ -153,14 +160,12 @@ def fit_encoder(encoder: Encoder, loader: TripletLoader, unlabelled: bool) -> No
     encoder.fit([dataset.texts[item] for item in items])
 
 
-def _shares(
-    vectors: Any, rows: IntArray, given: IntArray, chosen: IntArray, rng: np.random.Generator
-) -> tuple[float, float]:
-    """The shares of labelled rows that are told right from the other folds, without and with
-    pseudo-labels of the rows ``chosen``."""
-    fold, count = folds(given, rng), len(rows)
-    labels = np.concatenate([given, np.full(len(chosen), -1)])
-    x = unit(vectors[np.concatenate([rows, chosen])].astype(np.float64))
+def _shares(vectors: Any, given: IntArray, rng: np.random.Generator) -> tuple[float, float]:
+    """The shares of labelled rows, which come first, that are told right from the other folds,
+    without and with pseudo-labels of the others."""
+    fold, count = folds(given, rng), len(given)
+    labels = np.concatenate([given, np.full(len(vectors) - count, -1)])
+    x = unit(vectors.astype(np.float64))
     corpus, classes, right = Corpus(x, labels), int(given.max()) + 1, np.zeros(2)
     for number in np.unique(fold):
         held = np.flatnonzero(fold == number)

@@ -35,6 +35,8 @@ SAMPLE = 3000
 MOST_GROUPS = 200
 """The largest number that is tried."""
 _TRIED = 24
+COINCIDE = 1e-9
+"""What the cosine of centres lacks to 1 that are one but for rounding."""
 _EDGE = 10.0
 """The percentile of cosines that counts as the edge of a group or class."""
 _ALIKE = 0.93
@@ -126,7 +128,7 @@ def discover(
     check_seed(seed)
     check_embedder(model)
     host_x = model.vectors(x)
-    some = np.flatnonzero(np.asarray(host_x).any(axis=1))
+    some = np.flatnonzero(model.tells(host_x))
     distinct = len(np.unique(np.asarray(host_x)[some], axis=0))
     least = model.config.graph_k_neighbors + 1
     if distinct < least:
@@ -145,7 +147,7 @@ def discover(
     number = groups if groups is not None else max(tried, key=lambda k: (tried[k], -k))
     own, centres = _k_means(z, _seeds(z, known, labels), number, seed)
     if model.config.vocab_size is None:
-        smooth = smoothed(host_x[some], z)
+        smooth = smoothed(model.input_vectors(host_x[some]), z)
         own, _ = _k_means(smooth, unit_means(smooth, own), number, seed)
         centres = unit_means(z, own)
     cosines = np.full(len(host_x), np.nan)
@@ -190,7 +192,7 @@ def _seeds(z: Floats, known: Floats, labels: Ints) -> Floats:
 
 
 def _k_means(z: Floats, seeds: Floats, number: int, seed: int) -> tuple[Ints, Floats]:
-    """(N,) clusters, and their centres at unit length."""
+    """(N,) clusters, and their centres at unit length; of those whose centres coincide one."""
     cluster = _sklearn()
     first = seeds[:number]
     near = (z @ first.T).max(axis=1) if len(first) else np.zeros(len(z))
@@ -208,7 +210,11 @@ def _k_means(z: Floats, seeds: Floats, number: int, seed: int) -> tuple[Ints, Fl
             found = cluster.KMeans(number, init=centres, n_init=1, random_state=drawing).fit(z)
         if best is None or found.inertia_ < best.inertia_:
             best = found
-    return np.asarray(best.labels_, np.int64), unit_rows(best.cluster_centers_)
+    centres = unit_rows(best.cluster_centers_)
+    # Rows that differ by rounding alone may have been parted.
+    same = (centres @ centres.T > 1.0 - COINCIDE) | np.eye(len(centres), dtype=bool)
+    kept, own = np.unique(same.argmax(axis=1)[best.labels_], return_inverse=True)
+    return own, centres[kept]
 
 
 def _silhouettes(z: Floats, distinct: int, seed: int) -> dict[int, float]:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import Finding, RawData, TfidfEncoder, TripletDataset, check_encoder, read_file
+from ..data import (
+    Finding,
+    RawData,
+    TfidfEncoder,
+    TripletDataset,
+    check_encoder,
+    read_file,
+    standardized_columns,
+)
 from ..data.reading.equality import equal_groups
 from ..errors import DataError
 from .near_duplicates import NearDuplicates, near_duplicates
@@ -87,6 +95,10 @@ def check_labels(path: str | PathLike[str] | RawData, encoder: Encoder | None = 
         vectors = encoder.encode(data.texts)
     elif encoder is not None:
         raise ValueError(f"an encoder goes with texts, {raw.source.name} holds vectors")
+    else:
+        known = np.flatnonzero(data.labels >= 0)
+        columns = standardized_columns(vectors[known], data.labels[known]) if len(known) else None
+        vectors = vectors if columns is None else columns(vectors)
     try:
         suspects = suspect_labels(vectors, data.labels)
     except ValueError as error:
@@ -96,7 +108,8 @@ def check_labels(path: str | PathLike[str] | RawData, encoder: Encoder | None = 
     if data.splits is not None:
         training[:] = 0
         training[data.split_items("train")] = 1
-    near = near_duplicates(data.inputs, equal, data.labels, training)
+    inputs = vectors if data.texts is None else data.texts
+    near = near_duplicates(inputs, equal, data.labels, training)
     return LabelCheck(
         suspects,
         near,

@@ -125,7 +125,7 @@ def _candidates(model: Embedder, host_x: HostArray) -> Ints:
     _, first = np.unique(x, axis=0, return_index=True)
     place = np.array(bank.rows_of(host_x), np.int64)
     labels = np.array([*(bank.labels or [-1] * len(bank)), -1], np.int64)
-    free = x.any(axis=1) & (labels[place] < 0)
+    free = model.tells(host_x) & (labels[place] < 0)
     return np.sort(first[free[first]])
 
 

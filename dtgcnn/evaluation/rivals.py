@@ -159,7 +159,7 @@ def measure_rivals(
 
 def _some(rows: npt.ArrayLike | ChosenRows, places: Any) -> ChosenRows:
     if isinstance(rows, ChosenRows):
-        return ChosenRows(rows.rows, rows.items[places])
+        return ChosenRows(rows.rows, rows.items[places], rows.view)
     return ChosenRows(np.asarray(rows), places)
 
 

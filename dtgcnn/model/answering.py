@@ -215,7 +215,7 @@ def judged(
     best, sure = map(ops.to_numpy, two_best(ops, asked, _mean(models, near, asked)))
     told = [m.calibration.scores(own.scope) for m, own in zip(models, near, strict=True)]
     scores = sum(told[1:], told[0]) / len(models)
-    scores[~host_x.any(axis=1)] = float("-inf")
+    scores[~models[0].tells(host_x)] = float("-inf")
     return Answers(names, best, sure, scores)
 
 

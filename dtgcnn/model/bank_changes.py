@@ -40,6 +40,7 @@ def joining(
     bank: Bank,
     classes: Sequence[str] | None,
     host_x: HostArray,
+    told: HostArray,
     labels: Iterable[str | int | None] | None,
     places: Callable[[int], str] = "row {}".format,
 ) -> Joining:
@@ -51,6 +52,7 @@ def joining(
         bank: what they join.
         classes: the names of the classes of the bank's rows, None where they have none.
         host_x: the rows.
+        told: (N,) which of them say anything; see ``DTGCNN.tells``.
         labels: their classes' names, None, NaN or −1 for a row whose class is not known; None for
             none known.
         places: what a row is called in a message.
@@ -66,7 +68,7 @@ def joining(
         raise ValueError(
             f"labels must be as many as the rows, received {len(labels)} for {len(host_x)}"
         )
-    for row, given in enumerate(host_x.any(axis=1)):
+    for row, given in enumerate(told):
         if not given:
             raise ValueError(
                 f"{places(row)} has a zero vector, near to no row, as a text of which the encoder "

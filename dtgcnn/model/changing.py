@@ -57,7 +57,7 @@ class ChangingModel(AnsweringModel):
                 equal row.
         """
         host_x, bank = self.vectors(x), self.trained_bank()
-        found = joining(bank, self.classes_, host_x, labels, places)
+        found = joining(bank, self.classes_, host_x, self.tells(host_x), labels, places)
         fresh = host_x[found.fresh]
         other = self._with(
             joined(self.ops, bank, fresh, *self.started(fresh), found.labels)

@@ -17,7 +17,7 @@ from .changing import ChangingModel
 from .encoding import ENCODE_ROWS
 from .graph import EfficientGraphConstructor, Graph
 from .hub import OnHub
-from .input_rows import DEVICE_ROWS, checked_rows
+from .input_rows import DEVICE_ROWS, ChosenRows, checked_rows
 from .parameters import device_option
 from .start import Start
 
@@ -66,6 +66,8 @@ class DTGCNN(ChangingModel, OnHub):
         self.codes_longer = 1.0
         """How much longer class codes of texts that the encoder has not seen are than those of
         training rows left out, as far as the start follows it; see ``fit_start``."""
+        self.standardize = config.standardize
+        """Whether the start that is to be found standardises columns, where that is known."""
 
     def __call__(self, x: HostArray | Sequence[str]) -> HostArray:
         """The same as ``encode``."""
@@ -146,8 +148,11 @@ class DTGCNN(ChangingModel, OnHub):
 
         config = self.config
         told: dict[str, Any] = {"held_out": held_out, "longer": self.codes_longer}
-        if self.start is not None and self.start.has_codes:
-            told = {"code_norm": float(self.ops.to_numpy(self.start.arrays["code_norm"]))}
+        told["standardize"] = self.standardize
+        if self.start is not None:
+            told = {"standardize": self.start.columns(self.ops) or False}
+            if self.start.has_codes:
+                told["code_norm"] = float(self.ops.to_numpy(self.start.arrays["code_norm"]))
         weight, seed = config.code_weight, config.seed
         found = fit_closed_form(
             host_x, labels, config.output_dim, code_weight=weight, seed=seed, **told
@@ -251,10 +256,15 @@ class DTGCNN(ChangingModel, OnHub):
         return nodes_of(self.ops, self.network, self.params, self.started(host_x)[0])
 
     def input_vectors(self, host_x: HostArray) -> HostArray:
-        """What there is of host rows before training, (N, input_dim): vectors themselves, or the
-        bags of pieces under the embedding layer's first parameters."""
+        """What there is of host rows before training, (N, input_dim): vectors themselves, or, where
+        their columns are standardised, those and a constant (N, input_dim + 1); or the bags of
+        pieces under the embedding layer's first parameters."""
         if self.network.embedding is None:
-            return host_x
+            if self.start is None or not self.start.standardizes:
+                return host_x
+            if isinstance(host_x, ChosenRows):
+                return ChosenRows(host_x.rows, host_x.items, self.input_vectors)
+            return self.ops.to_numpy(self.start.standardized(self.ops, self.ops.asarray(host_x)))
         params, _ = self.network.init(self.ops, self.config.seed)
         nodes = nodes_of(self.ops, self.network, params, self.device_rows(host_x))
         return self.ops.to_numpy(nodes)

@@ -43,6 +43,10 @@ class Embedder(Protocol):
         """What there is of host rows before training; see ``DTGCNN.input_vectors``."""
         ...
 
+    def tells(self, host_x: HostArray) -> HostArray:
+        """Which host rows say anything; see ``DTGCNN.tells``."""
+        ...
+
     def bank_rows_of(self, host_x: HostArray) -> list[int]:
         """The places of host rows in the bank; see ``Classifier.bank_rows_of``."""
         ...

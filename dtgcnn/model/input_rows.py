@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..array import Array, ArrayOps, HostArray, numerics
 from ..config import DTGCNNConfig
+from .start import Start
 
 if TYPE_CHECKING:
     from ..data import Encoder
@@ -24,17 +25,25 @@ class ChosenRows:
     Args:
         rows: (N, D), maybe mapped from a file.
         items: (M,) their numbers.
+        view: what is made of each block (n, D), where that is something else.
     """
 
-    def __init__(self, rows: HostArray, items: HostArray) -> None:
-        self.rows, self.items = rows, items
-        self.shape: tuple[int, ...] = (len(items), *rows.shape[1:])
+    def __init__(
+        self,
+        rows: HostArray,
+        items: HostArray,
+        view: Callable[[HostArray], HostArray] | None = None,
+    ) -> None:
+        self.rows, self.items, self.view = rows, items, view
+        width = rows.shape[1:] if view is None else view(rows[:0]).shape[1:]
+        self.shape: tuple[int, ...] = (len(items), *width)
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, places: Any) -> HostArray:
-        return self.rows[self.items[places]]
+        chosen = self.rows[self.items[places]]
+        return chosen if self.view is None else self.view(chosen)
 
     def __iter__(self) -> Iterator[HostArray]:
         for block in self.blocks():
@@ -106,15 +115,18 @@ def _prompt(encoder: Encoder, name: str | None) -> dict[str, Any]:
     return {"prompt_name": name}
 
 
-def device_rows(ops: ArrayOps, config: DTGCNNConfig, host_x: HostArray) -> Array:
+def device_rows(
+    ops: ArrayOps, config: DTGCNNConfig, start: Start | None, host_x: HostArray
+) -> Array:
     """Host rows on the device; see ``DTGCNN.device_rows``."""
     if config.vocab_size is not None:
         return ops.asarray(host_x[:], "int32")
-    if len(host_x) <= DEVICE_ROWS:
-        return _unit_rows(ops, ops.asarray(host_x[:]))
     blocks = []
-    for start in range(0, len(host_x), DEVICE_ROWS):
-        blocks.append(_unit_rows(ops, ops.asarray(host_x[start : start + DEVICE_ROWS])))
+    for begin in range(0, max(len(host_x), 1), DEVICE_ROWS):
+        rows = ops.asarray(host_x[begin : begin + DEVICE_ROWS])
+        blocks.append(_unit_rows(ops, rows if start is None else start.standardized(ops, rows)))
+        if len(host_x) <= DEVICE_ROWS:
+            return blocks[0]
         ops.evaluate(blocks[-1])
     return ops.concat(blocks)
 

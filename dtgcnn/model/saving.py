@@ -46,9 +46,15 @@ class SavedModel(Parameters):
         """What a model that was loaded was then, from which training goes on; None of a new one."""
 
     def device_rows(self, host_x: HostArray) -> Array:
-        """Host rows on the device: vectors at unit length, however small or large they are, and
-        pieces as int32."""
-        return device_rows(self.ops, self.config, host_x)
+        """Host rows on the device: vectors at unit length, however small or large they are, their
+        columns standardised before where the start has found so, and pieces as int32."""
+        return device_rows(self.ops, self.config, self.start, host_x)
+
+    def tells(self, host_x: HostArray) -> HostArray:
+        """Which host rows (N,) say anything: a zero row, such as TF-IDF makes of a text whose words
+        it does not know, has no direction, unless columns are standardised."""
+        told = host_x.any(axis=1)
+        return told if self.start is None else told | self.start.standardizes
 
     def trained_bank(self) -> Bank:
         """The bank.

@@ -15,8 +15,13 @@ BLOCK_TERMS = 64
 """Terms of a class code that a backend sums in its own order. Coefficients of both signs sum to a
 hundred times the code, so one sum of 10,000 terms would keep no more of it than 2e-4."""
 
+LARGEST = 1e18
+"""Farthest from a column's mean that a number is taken to be, which keeps products finite."""
 
 _CODES = ("rows", "coefficients", "code_scale", "code_norm")
+_COLUMNS = ("column_mean", "column_scale")
+"""Which standardise the rows, where there are any."""
+
 _RELEVANCE = ("row_relevance", "white_relevance")
 """Which models of earlier releases do not have: to them all directions count alike."""
 
@@ -26,10 +31,11 @@ def shapes_of(
 ) -> dict[str, tuple[int, ...]]:
     """The names and shapes that the arrays of a start must have, as many rows and classes as they
     tell of themselves."""
-    shapes: dict[str, tuple[int, ...]] = {
-        "mean": (input_dim,),
-        "whitening": (input_dim, input_dim),
-    }
+    shapes: dict[str, tuple[int, ...]] = {}
+    if host_arrays.keys() & set(_COLUMNS):
+        shapes = dict.fromkeys(_COLUMNS, (input_dim,))
+        input_dim += 1
+    shapes |= {"mean": (input_dim,), "whitening": (input_dim, input_dim)}
     if not host_arrays.keys() & set(_CODES):
         return {**shapes, "projection": (input_dim, output_dim)}
     (rows, _), (_, classes) = (
@@ -57,7 +63,8 @@ class Start:
         arrays: on the device: ``mean`` (D,), ``whitening`` (D, D) and ``projection``; and where
             there are class codes ``rows`` (M, D), ``coefficients`` (M, C), ``row_relevance`` and
             ``white_relevance`` (D, D), Ω and Ω', and of shape () ``code_scale``, β / c², and
-            ``code_norm``, c.
+            ``code_norm``, c; and where rows are standardised ``column_mean`` and ``column_scale``
+            (D − 1,), see ``standardized``.
         known: (M, D) each, t_j and u_j of those rows, which ``of`` makes; none without class codes.
     """
 
@@ -87,6 +94,28 @@ class Start:
     def has_codes(self) -> bool:
         """Whether there is a class code."""
         return len(self.known) > 0
+
+    @property
+    def standardizes(self) -> bool:
+        """Whether the columns of rows are standardised before they are brought to unit length."""
+        return _COLUMNS[0] in self.arrays
+
+    def columns(self, ops: ArrayOps) -> tuple[HostArray, HostArray] | None:
+        """μ and 1 / σ (D,) on the host, where it does so."""
+        if not self.standardizes:
+            return None
+        mean, scale = (ops.to_numpy(self.arrays[name]) for name in _COLUMNS)
+        return mean, scale
+
+    def standardized(self, ops: ArrayOps, x: Array) -> Array:
+        """``[(x − μ) / σ ; √D]`` (N, D + 1) of rows ``x`` (N, D), where columns are standardised;
+        or else the rows. By the constant the length of a row still counts at unit length."""
+        if not self.standardizes:
+            return x
+        z = x - self.arrays["column_mean"]
+        z = ops.where(z > LARGEST, LARGEST, ops.where(z < -LARGEST, -LARGEST, z))
+        z = z * self.arrays["column_scale"]
+        return ops.concat([z, ops.zeros((x.shape[0], 1)) + x.shape[1] ** 0.5], axis=1)
 
     def __call__(self, ops: ArrayOps, x: Array, *, by_rows: bool = False) -> tuple[Array, Array]:
         """Of unit rows ``x`` (N, D) the embedding (N, output_dim), at unit length, and the gate

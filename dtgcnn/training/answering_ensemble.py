@@ -51,6 +51,10 @@ class AnsweringEnsemble(Classifier, Encodes):
         """What there is of host rows before training; see ``DTGCNN.input_vectors``."""
         return self.models[0].input_vectors(host_x)
 
+    def tells(self, host_x: HostArray) -> HostArray:
+        """Which host rows say anything; see ``DTGCNN.tells``."""
+        return self.models[0].tells(host_x)
+
     @property
     def config(self) -> DTGCNNConfig:
         """The settings of the first model."""

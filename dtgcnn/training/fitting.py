@@ -94,8 +94,14 @@ def fit_rows(
     whole = whole.replace(graph_k_neighbors=min(whole.graph_k_neighbors, distinct - 1))
     model = DTGCNN(whole, backend=backend, encoder=fitted)
     if spread:
-        rows, most = model.vectors(dataset.inputs), whole.bank_size
-        loader, _ = with_pseudo_labels(loader, rows, held_out, most=most, seed=whole.seed)
+        loader, _ = with_pseudo_labels(
+            loader,
+            model.vectors(dataset.inputs),
+            held_out,
+            most=whole.bank_size,
+            seed=whole.seed,
+            standardize=whole.has_start and whole.standardize,
+        )
     trainer = Trainer(model, train_loader=loader, val_loader=held_out, progress=False)
     trainer.train()
     if trainer.best_epoch is None:

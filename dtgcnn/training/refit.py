@@ -79,12 +79,18 @@ def train_on_all(
     if model.origin is not None:
         again.go_on_from(model.origin)
     again.frozen, again.codes_longer = model.frozen, model.codes_longer
+    again.standardize = model.start is not None and model.start.standardizes
     if not keep:
         model.forget_rows()
     if unlabelled:
         vectors = again.vectors(dataset.inputs)
         loader, _ = with_pseudo_labels(
-            loader, vectors, most=config.bank_size, seed=config.seed, always=True
+            loader,
+            vectors,
+            most=config.bank_size,
+            seed=config.seed,
+            always=True,
+            standardize=again.standardize,
         )
     final = Trainer(
         again,

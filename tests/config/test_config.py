@@ -34,6 +34,7 @@ OTHERS: dict[str, Any] = {
     **{"adaptive_batch_size": True, "offload_optimizer": True, "cache_limit": 0},
     **{"clear_cache_every": 8, "num_workers": 2, "prefetch_factor": 5},
     **{"vocab_size": 100, "max_length": 7},
+    "standardize": True,
     **{"start": "none", "code_weight": 0.0, "start_weight": 0.5, "propagation_hops": 2},
     **{"persistent_workers": True, "device": "cpu", "num_threads": 1, "seed": 2**40},
     **{"batch_parts": 4, "process_timeout": 5.0},

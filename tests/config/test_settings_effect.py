@@ -97,6 +97,7 @@ EFFECTS: dict[str, tuple[dict[str, Any], Any, Any, str]] = {
     "num_gcn_layers": ({"hidden_dims": DEFAULT_DIMS, "hidden_dim": 8}, 1, 2, "weights"),
     "output_dim": ({}, 8, 6, "embeddings"),
     "start": ({}, "closed_form", "none", "initial"),
+    "standardize": (STARTED, False, True, "embeddings"),
     "code_weight": (STARTED, 1.5, 0.0, "embeddings"),
     "start_weight": (STARTED, 0.3, 1.0, "weights"),
     "propagation_hops": (STARTED, 0, 2, "embeddings"),
@@ -184,6 +185,7 @@ def test_the_effect_of(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "expected"),
     [
         ("start", {"initial", "weights", "history", "embeddings"}),
+        ("standardize", {"weights", "history", "embeddings"}),
         ("code_weight", {"weights", "history", "embeddings"}),
         ("start_weight", {"weights", "history", "embeddings"}),
         # It comes after the network, so validation alone sees it.
@@ -202,6 +204,7 @@ def test_all_that_a_setting_of_the_start_changes(
     "changes",
     [
         {"start": "none"},
+        {"standardize": True},
         {"code_weight": 0.5},
         {"start_weight": 0.0},
     ],

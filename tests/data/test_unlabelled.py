@@ -280,19 +280,19 @@ def test_labelled_rows_decide(fewer: int, near: bool, monkeypatch: pytest.Monkey
     loader, val = dataset.create_dataloaders(16, 0.7)
     told: list[Any] = []
 
-    def shares(vectors: Any, rows: Any, given: Any, chosen: Any, rng: Any) -> tuple[float, float]:
-        told.append(rows)
-        return 0.9, 0.9 - fewer / len(rows)
+    def shares(vectors: Any, given: Any, rng: Any) -> tuple[float, float]:
+        told.append(vectors[: len(given)])
+        return 0.9, 0.9 - fewer / len(given)
 
     def spread(x: Any, labels: Any) -> SpreadLabels:
         return replace(spread_labels(x, labels), far=0 if near else 166)
 
     monkeypatch.setattr("dtgcnn.data.pseudo_labels._shares", shares)
     monkeypatch.setattr("dtgcnn.data.pseudo_labels.spread_labels", spread)
-    more, found = with_pseudo_labels(loader, x, val)
+    more, found = with_pseudo_labels(loader, x, val, standardize=False)
     assert found.used == (fewer <= (1 if near else -1))
     assert (more is loader) == (not found.used)
-    assert set(told[0]) == {*loader.items, *val.items}
+    np.testing.assert_array_equal(told[0], x[[*loader.items, *val.items]])
     assert ("they are used" in str(found)) == found.used
     assert ("most are near labels" in str(found)) == (found.used and fewer >= 0)
     assert with_pseudo_labels(loader, x, val, always=True)[1].used

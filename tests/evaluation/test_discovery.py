@@ -28,7 +28,7 @@ def known_model(classes: list[int] | None, backend: str = "numpy") -> DTGCNN:
     if backend == "mlx":
         pytest.importorskip("mlx.core")
     settings = {"hidden_dims": (16, 16), "output_dim": WIDTH, "graph_k_neighbors": 4}
-    model = DTGCNN(backend=backend, input_dim=WIDTH, **settings)
+    model = DTGCNN(backend=backend, input_dim=WIDTH, standardize=False, **settings)
     data = TripletDataset.from_arrays(x, labels)
     assert data.labels is not None
     model.fit_start(x, data.labels)

@@ -203,8 +203,8 @@ class Division:
             self._note(
                 "uneven columns",
                 f"column {largest} (counting from 0) holds {shares[largest]:.0%} of the vectors' "
-                "squared length, more than all others: bring columns in unlike units to one scale "
-                "first",
+                "squared length, more than all others; where rows have classes, training tries "
+                "columns of one scale (standardize)",
             )
 
     def _report_triplets(self, count: int, train: int, validation: int, train_split: float) -> None:

@@ -20,6 +20,33 @@ in_the_core(
                 "layers/codes_of_many_rows",
             ),
         ],
+        "dtgcnn.model.start:Start.standardized": [
+            (
+                "columns are not centred",
+                'x - self.arrays["column_mean"]',
+                "x",
+                "layers/standardized_rows",
+            ),
+            (
+                "columns keep their deviation",
+                'z * self.arrays["column_scale"]',
+                "z",
+                "layers/standardized_rows",
+            ),
+            ("the constant is 1", "x.shape[1] ** 0.5", "1.0", "layers/standardized_rows"),
+            (
+                "large numbers are not cut",
+                "ops.where(z > LARGEST, LARGEST, ops.where(z < -LARGEST, -LARGEST, z))",
+                "z",
+                "layers/standardized_rows",
+            ),
+            (
+                "rows without columns are scaled",
+                "return x",
+                "return 2.0 * x",
+                "layers/standardized_rows",
+            ),
+        ],
         "dtgcnn.model.start:Start._whitened": [
             ("not centred", 'x - own["mean"]', "x", "layers/start_by_definition"),
             (
