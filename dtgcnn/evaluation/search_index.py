@@ -55,7 +55,8 @@ class SearchIndex:
 
     Args:
         model: what embeds queries.
-        embeddings, inputs: (N, D) and (N, input_dim) float32 of the rows, at unit length or zero.
+        embeddings, inputs: float32 of the rows, at unit length or zero: (N, D), and
+            (N, ``model.input_width``).
         texts: of the rows; None where they are vectors.
         labels: (N,) the rows' classes as indices into ``label_names``, −1 where it is not known;
             None where none is.
@@ -241,7 +242,7 @@ class SearchIndex:
             labels = saved.array("labels", (rows,))
             if rows and not -1 <= labels.min() <= labels.max() < len(names):
                 raise CheckpointError(f"{saved.path}: 'labels' must number its classes")
-        inputs = saved.array("inputs", (rows, model.config.input_dim))
+        inputs = saved.array("inputs", (rows, model.input_width))
         return cls(model, saved.arrays["embeddings"], inputs, texts, labels, names)
 
 

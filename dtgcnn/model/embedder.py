@@ -43,6 +43,11 @@ class Embedder(Protocol):
         """What there is of host rows before training; see ``DTGCNN.input_vectors``."""
         ...
 
+    @property
+    def input_width(self) -> int:
+        """Columns of ``input_vectors``."""
+        ...
+
     def tells(self, host_x: HostArray) -> HostArray:
         """Which host rows say anything; see ``DTGCNN.tells``."""
         ...

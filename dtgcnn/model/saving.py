@@ -56,6 +56,12 @@ class SavedModel(Parameters):
         told = host_x.any(axis=1)
         return told if self.start is None else told | self.start.standardizes
 
+    @property
+    def input_width(self) -> int:
+        """Columns of ``DTGCNN.input_vectors``: where they are standardised one beside
+        ``input_dim``."""
+        return self.config.input_dim + int(self.start is not None and self.start.standardizes)
+
     def trained_bank(self) -> Bank:
         """The bank.
 

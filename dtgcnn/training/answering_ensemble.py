@@ -51,6 +51,11 @@ class AnsweringEnsemble(Classifier, Encodes):
         """What there is of host rows before training; see ``DTGCNN.input_vectors``."""
         return self.models[0].input_vectors(host_x)
 
+    @property
+    def input_width(self) -> int:
+        """Columns of ``input_vectors``."""
+        return self.models[0].input_width
+
     def tells(self, host_x: HostArray) -> HostArray:
         """Which host rows say anything; see ``DTGCNN.tells``."""
         return self.models[0].tells(host_x)

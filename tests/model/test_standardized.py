@@ -174,6 +174,13 @@ def test_a_search_by_input_is_over_standardised_rows(model: DTGCNN, tmp_path: Pa
     wanted = nearest.kneighbors(scaled(X[:40] + np.float32(1e-3)), return_distance=False)
     assert [[hit.row for hit in own] for own in hits] == wanted.tolist()
     assert {hit.row for hit in index.search(X[:1], 5)[0]} >= {0}
+    index.save(tmp_path / "index")
+    assert SearchIndex.load(tmp_path / "index").search(X[:40], 5) == index.search(X[:40], 5)
+    several = Ensemble([model, trained(seed=1)])
+    index = SearchIndex.build(several, data)
+    index.save(tmp_path / "several")
+    loaded = SearchIndex.load(tmp_path / "several", model=Ensemble.load(tmp_path / "several"))
+    assert loaded.search(X[:40], 5) == index.search(X[:40], 5)
 
 
 def test_groups_labels_and_what_to_label_next(model: DTGCNN, tmp_path: Path) -> None:
