@@ -135,8 +135,9 @@ def _made_unit(x: Floats) -> Floats:
 FLAT = 1e-6
 """Deviation of a column, beside its mean, at which float32 tells it from a constant no more."""
 
-LARGEST = 1e18
-"""Most that a number is taken to be from its mean, and that 1 / σ is: products stay finite."""
+LARGEST, LEAST_SCALE, EXTREME = 1e18, 1e-20, 1e37
+"""As of ``dtgcnn.model.start``; and most that a mean, 1 / σ and σ are taken to be, so that all
+stays finite."""
 
 
 class Columns(NamedTuple):
@@ -153,18 +154,18 @@ class Columns(NamedTuple):
         sums, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
         for start in range(0, len(x), _BLOCK):
             sums += x[start : start + _BLOCK].sum(axis=0, dtype=np.float64)
-        mean = (sums / len(x)).astype(np.float32)
+        mean = (sums / len(x)).clip(-EXTREME, EXTREME).astype(np.float32)
         for start in range(0, len(x), _BLOCK):
-            squares += ((x[start : start + _BLOCK] - mean).astype(np.float64) ** 2).sum(axis=0)
+            squares += ((x[start : start + _BLOCK].astype(np.float64) - mean) ** 2).sum(axis=0)
         deviation = np.sqrt(squares / len(x))
         varies = deviation > FLAT * np.abs(mean)
-        scale = np.divide(1.0, deviation, out=np.zeros(len(mean)), where=varies)
-        return cls(mean, np.minimum(scale, LARGEST).astype(np.float32))
+        scale = np.where(varies, 1.0 / deviation.clip(1.0 / EXTREME, EXTREME), 0.0)
+        return cls(mean, scale.astype(np.float32))
 
     def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, D + 1) of rows (N, D), as ``dtgcnn.model.Start`` makes them on the device."""
-        with np.errstate(over="ignore"):
-            z = (x - self.mean).clip(-LARGEST, LARGEST) * self.scale
+        reach = np.float32(LARGEST) / np.maximum(self.scale, np.float32(LEAST_SCALE))
+        z = (x.clip(self.mean - reach, self.mean + reach) - self.mean) * self.scale
         constant = np.full((len(x), 1), x.shape[1] ** 0.5, np.float32)
         return np.concatenate([z, constant], axis=1)
 

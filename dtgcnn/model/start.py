@@ -15,8 +15,9 @@ BLOCK_TERMS = 64
 """Terms of a class code that a backend sums in its own order. Coefficients of both signs sum to a
 hundred times the code, so one sum of 10,000 terms would keep no more of it than 2e-4."""
 
-LARGEST = 1e18
-"""Farthest from a column's mean that a number is taken to be, which keeps products finite."""
+LARGEST, LEAST_SCALE = 1e18, 1e-20
+"""Farthest from a column's mean that a number is taken to be, in deviations, and least that 1 / σ
+is taken to be for that: so products are finite."""
 
 _CODES = ("rows", "coefficients", "code_scale", "code_norm")
 _COLUMNS = ("column_mean", "column_scale")
@@ -112,9 +113,10 @@ class Start:
         or else the rows. By the constant the length of a row still counts at unit length."""
         if not self.standardizes:
             return x
-        z = x - self.arrays["column_mean"]
-        z = ops.where(z > LARGEST, LARGEST, ops.where(z < -LARGEST, -LARGEST, z))
-        z = z * self.arrays["column_scale"]
+        mean, scale = (self.arrays[name] for name in _COLUMNS)
+        reach = LARGEST / ops.maximum(scale, LEAST_SCALE)
+        low, high = mean - reach, mean + reach
+        z = (ops.where(x > high, high, ops.where(x < low, low, x)) - mean) * scale
         return ops.concat([z, ops.zeros((x.shape[0], 1)) + x.shape[1] ** 0.5], axis=1)
 
     def __call__(self, ops: ArrayOps, x: Array, *, by_rows: bool = False) -> tuple[Array, Array]:

@@ -52,7 +52,20 @@ def test_a_column_that_does_not_vary_is_nothing_and_a_number_far_off_is_cut() ->
     assert not found[:, :2].any()
     tiny = Columns.of(np.array([[0.0], [1e-38]], np.float32))
     far = tiny(np.array([[3e38], [-3e38]], np.float32))[:, 0]
-    np.testing.assert_allclose(far, [LARGEST**2, -(LARGEST**2)], rtol=1e-6)
+    np.testing.assert_allclose(far, [LARGEST, -LARGEST], rtol=1e-6)
+
+
+@pytest.mark.parametrize("factor", [1e-31, 1e-19, 1e20, 1e34])
+def test_columns_of_tiny_and_of_huge_numbers(factor: float) -> None:
+    x, y = wine()
+    x[:, ::2] *= np.float32(factor)
+    np.testing.assert_allclose(Columns.of(x)(x), by_scikit_learn(x, x), rtol=1e-4, atol=2e-5)
+    assert told(x, y)
+
+
+def test_columns_that_reach_the_ends_of_float32() -> None:
+    x = np.array([[3e38, -3e38], [3e38, 3e38], [-3e38, -3e38], [3e38, 3e38]], np.float32)
+    np.testing.assert_allclose(Columns.of(x)(x)[:, :2], 10.0 * np.sign(x), rtol=1e-5)
 
 
 @pytest.mark.parametrize("standardize", [True, "auto"])

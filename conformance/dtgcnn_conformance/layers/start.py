@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dtgcnn.array.ops import ArrayOps, HostArray
-from dtgcnn.model.start import BLOCK_ROWS, BLOCK_TERMS, LARGEST, Start
+from dtgcnn.model.start import BLOCK_ROWS, BLOCK_TERMS, LARGEST, LEAST_SCALE, Start
 
 from ..comparison import require
 from ..probe import Probe, normal
@@ -120,17 +120,19 @@ def start_without_class_codes(probe: Probe) -> None:
 
 @check("layers")
 def standardized_rows(probe: Probe) -> None:
-    """``[(x − μ) / σ ; √D]``, numbers at most 10¹⁸ from their mean; without columns the rows."""
+    """``[(x − μ) / σ ; √D]``, numbers at most 10¹⁸ σ from their mean; without columns the rows."""
     x = single(3.0 + 2.0 * normal(9, WIDTH, seed=41))
     x[4] = 0.0
-    x[5, 0], x[6, 0] = 3e38, -3e38
+    x[5:7, 0], x[5:7, 2], x[5:7, 4] = (3e38, -3e38), (3e38, -3e38), (3e37, -3e37)
     columns = {"column_mean": single(normal(WIDTH, seed=42)), "column_scale": np.ones(WIDTH)}
-    columns["column_scale"][:3] = 1e3, 0.25, 0.0
+    columns["column_mean"][3], columns["column_scale"][:5] = 0.0, (1e3, 0.25, 0.0, 1e30, 1e-37)
     of_none = start_of(probe.ops).standardized(probe.ops, probe.array(x))
     probe.same_bits("rows of a start without columns", of_none, x.astype(probe.ops.dtype))
     start = start_of(probe.ops, {**ARRAYS, **columns})
     found = probe.ops.to_numpy(start.standardized(probe.ops, probe.array(x)))
-    wanted = (x - columns["column_mean"]).clip(-LARGEST, LARGEST) * columns["column_scale"]
+    mean, scale = columns.values()
+    reach = LARGEST / np.maximum(scale, LEAST_SCALE)
+    wanted = (x.astype(np.float64) - mean).clip(-reach, reach) * scale
     wanted = np.hstack([wanted, np.full((9, 1), WIDTH**0.5)])
     require(found.shape == wanted.shape, f"standardised rows have the shape {found.shape}")
     require(bool(np.isfinite(found).all()), "standardised rows are not finite")

@@ -23,21 +23,21 @@ in_the_core(
         "dtgcnn.model.start:Start.standardized": [
             (
                 "columns are not centred",
-                'x - self.arrays["column_mean"]',
-                "x",
+                "low, x)) - mean",
+                "low, x))",
                 "layers/standardized_rows",
             ),
             (
                 "columns keep their deviation",
-                'z * self.arrays["column_scale"]',
-                "z",
+                " * scale",
+                "",
                 "layers/standardized_rows",
             ),
             ("the constant is 1", "x.shape[1] ** 0.5", "1.0", "layers/standardized_rows"),
             (
                 "large numbers are not cut",
-                "ops.where(z > LARGEST, LARGEST, ops.where(z < -LARGEST, -LARGEST, z))",
-                "z",
+                "ops.where(x > high, high, ops.where(x < low, low, x))",
+                "x",
                 "layers/standardized_rows",
             ),
             (
