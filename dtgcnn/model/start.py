@@ -102,10 +102,10 @@ class Start:
         return _COLUMNS[0] in self.arrays
 
     def columns(self, ops: ArrayOps) -> tuple[HostArray, HostArray] | None:
-        """μ and 1 / σ (D,) on the host, where it does so."""
+        """μ and 1 / σ (D,) on the host, float32 as they were found, where it does so."""
         if not self.standardizes:
             return None
-        mean, scale = (ops.to_numpy(self.arrays[name]) for name in _COLUMNS)
+        mean, scale = (ops.to_numpy(self.arrays[name]).astype("float32") for name in _COLUMNS)
         return mean, scale
 
     def standardized(self, ops: ArrayOps, x: Array) -> Array:

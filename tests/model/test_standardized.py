@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from dtgcnn_numpy import NumpyOps
 from sklearn.datasets import load_wine
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
@@ -129,6 +130,13 @@ def test_training_anew_and_training_on_keep_the_choice(tmp_path: Path) -> None:
     own = final.start.columns(final.ops)  # type: ignore[union-attr]
     np.testing.assert_array_equal(again.model.start.columns(again.model.ops), own)
     assert before.shape == again.model.encode(X).shape
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_start_is_found_again_to_the_last_bit(dtype: str) -> None:
+    model = DTGCNN(ops=NumpyOps(dtype=dtype), **STANDARDIZED)
+    assert model.fit_start(X, LABELS) is not None
+    assert model.fit_start(X, LABELS) is not None
 
 
 def test_a_run_that_stopped_goes_on_to_the_same_bits(tmp_path: Path) -> None:
