@@ -145,14 +145,13 @@ class SearchIndex:
     def _search(
         self, queries: Any, x: HostArray, first: int, top: int, by: Ranking
     ) -> list[list[Hit]]:
-        given = self.model.input_vectors(x)
-        zero = np.flatnonzero(~given.any(axis=1))
+        zero = np.flatnonzero(~self.model.tells(x))
         if len(zero):
             number = first + zero[0]
             query = queries[number]
             why = f": the encoder knows no word of {query!r}" if isinstance(query, str) else ""
             raise ValueError(f"query {number} has a zero vector, near to no row{why}")
-        units = unit_rows(self.model.embed(x)), unit_rows(given)
+        units = (unit_rows(of(x)) for of in (self.model.embed, self.model.input_vectors))
         views = tuple(zip(self._near, units, strict=True))
         used = {"embedding": views[:1], "input": views[1:]}.get(by, views)
         rankings = [near.nearest(unit, min(top, len(self))) for near, unit in used]

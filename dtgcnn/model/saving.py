@@ -51,10 +51,12 @@ class SavedModel(Parameters):
         return device_rows(self.ops, self.config, self.start, host_x)
 
     def tells(self, host_x: HostArray) -> HostArray:
-        """Which host rows (N,) say anything: a zero row, such as TF-IDF makes of a text whose words
-        it does not know, has no direction, unless columns are standardised."""
+        """Which host rows (N,) say anything: not a zero row, such as TF-IDF makes of a text whose
+        words it does not know, unless it is one of numbers whose columns are standardised."""
         told = host_x.any(axis=1)
-        return told if self.start is None else told | self.start.standardizes
+        if self.start is None or self.encoder is not None:
+            return told
+        return told | self.start.standardizes
 
     @property
     def input_width(self) -> int:

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from dtgcnn import DTGCNN, CheckpointError, DTGCNNConfig, Ensemble, Trainer, TripletDataset
 from dtgcnn.callbacks import StopAfter
+from dtgcnn.data import TfidfEncoder
 from dtgcnn.evaluation import SearchIndex, check_labels, discover, next_rows
 from dtgcnn.model import ChosenRows
 from dtgcnn.storage.files import read_arrays, write_arrays
@@ -165,6 +166,22 @@ def test_a_zero_row_is_a_row_like_others(model: DTGCNN) -> None:
     assert not plain.tells(zero).any()
     with pytest.raises(ValueError, match="zero vector"):
         plain.add(zero, ["0"])
+
+
+def test_a_text_without_a_known_word_says_nothing() -> None:
+    texts = [f"{word} {i}{i}" for i in range(20) for word in ("refund", "parcel", "password")]
+    data = TripletDataset.from_labelled(texts, ["money", "way", "key"] * 20)
+    loader, _ = data.create_dataloaders(24, 1.0)
+    settings = {**STANDARDIZED, "input_dim": 8, "standardize": True}
+    model = DTGCNN(**settings, encoder=TfidfEncoder(8).fit(texts))
+    Trainer(model, train_loader=loader, progress=False).train()
+    unknown = ["qqq"]
+    assert not model.tells(model.vectors(unknown)).any()
+    assert model.answers(unknown).scores == float("-inf")
+    with pytest.raises(ValueError, match="knows no word of 'qqq'"):
+        SearchIndex.over(model, data).search(unknown)
+    with pytest.raises(ValueError, match="zero vector"):
+        model.add(unknown, ["key"])
 
 
 def test_numbers_far_off_give_numbers(model: DTGCNN) -> None:
