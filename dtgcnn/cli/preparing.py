@@ -86,7 +86,7 @@ def prepared(
         config.samples_per_class,
         held_out_classes=held_out_classes,
     )
-    loader = with_unlabelled(dataset, loader, val_loader, encoder, config, False, quiet)
+    loader = with_unlabelled(dataset, loader, val_loader, encoder, config, None, quiet)
     suits = by_size(config, chosen, cautious, len(dataset.training_rows()), loader)
     model = DTGCNN(config.replace(**suits | chosen), ops=ops, encoder=encoder)
     return model, loader, val_loader
@@ -139,11 +139,12 @@ def with_unlabelled(
     val_loader: TripletLoader,
     encoder: Encoder | None,
     config: DTGCNNConfig,
-    fitted: bool,
+    initial: DTGCNN | None,
     quiet: bool,
 ) -> TripletLoader:
     """A loader of the unlabelled rows too, where there are some and held-out rows say that it
-    helps; unless ``quiet`` it is said."""
+    helps; unless ``quiet`` it is said. A model that training goes on from, ``initial``, has fitted
+    its encoder, and standardises columns or does not."""
     count = len(dataset.unlabelled_items())
     if not count:
         return loader
@@ -155,18 +156,21 @@ def with_unlabelled(
     if dataset.features is None:
         assert encoder is not None
         assert dataset.texts is not None
-        if not fitted:
+        if initial is None:
             fit_encoder(encoder, loader, unlabelled=True)
         vectors = encoder.encode(dataset.texts)
     else:
         vectors = dataset.features
+    standardize = config.has_start and config.standardize
+    if initial is not None:
+        standardize = initial.start is not None and initial.start.standardizes
     loader, found = with_pseudo_labels(
         loader,
         vectors,
         val_loader,
         most=config.bank_size,
         seed=config.seed,
-        standardize=config.has_start and config.standardize,
+        standardize=standardize,
     )
     if not quiet:
         click.echo(f"{dataset.source}: {found}", err=True)

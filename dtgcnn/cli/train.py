@@ -242,7 +242,7 @@ def train(
         for line in filter(None, (_said(known, val_loader), changed_classes(initial, dataset))):
             click.echo(f"{file}: {line}", err=True)
         encoder = initial.encoder
-        loader = with_unlabelled(dataset, loader, val_loader, encoder, config, True, quiet)
+        loader = with_unlabelled(dataset, loader, val_loader, encoder, config, initial, quiet)
         suits = by_size(config, chosen, cautious, rows, loader)
         epochs = chosen.get("num_epochs", suits["num_epochs"])
         model, initial.config = initial, config.replace(num_epochs=epochs)

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from sklearn.datasets import load_wine
 
 from dtgcnn import DTGCNN, SaveEveryEpoch
 from dtgcnn.cli import main
 from dtgcnn.cli.main import INTERRUPTED
+from dtgcnn.data import with_pseudo_labels
 
 from ..conftest import sentences
 
@@ -169,3 +171,24 @@ def test_an_interrupted_run_goes_on_to_the_bit(
     assert done.exit_code == 0, done.output
     for name in ("model.safetensors", "config.json"):
         assert (output / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_labels_spread_over_rows_as_the_model_sees_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wine = load_wine()
+    np.savez(tmp_path / "wine.npz", x=wine.data, y=wine.target)
+    some = np.where(np.arange(178) % 2, wine.target.astype(str), "")
+    np.savez(tmp_path / "more.npz", x=wine.data[::-1] + 0.01, y=some[::-1])
+    told: list[Any] = []
+
+    def spread(*args: Any, **options: Any) -> Any:
+        told.append(options["standardize"])
+        return with_pseudo_labels(*args, **options)
+
+    monkeypatch.setattr("dtgcnn.cli.preparing.with_pseudo_labels", spread)
+    done = train(tmp_path / "wine.npz", tmp_path / "first", *SHAPE[:-2])
+    assert done.exit_code == 0, done.output
+    done = train(tmp_path / "more.npz", tmp_path / "second", "--init", str(tmp_path / "first"))
+    assert done.exit_code == 0, done.output
+    assert told == [True]
