@@ -41,14 +41,8 @@ SHAPE_THE_MODEL = (
     *("input_dim", "vocab_size", "max_length", "hidden_dims", "output_dim"),
     *("gcn_activation", "use_batch_norm"),
     *("dropout_rate", "normalize_output", "graph_k_neighbors", "graph_similarity_threshold"),
-    *(
-        "graph_self_weight",
-        "initializer",
-        "start",
-        "standardize",
-        "code_weight",
-        "propagation_hops",
-    ),
+    *("graph_self_weight", "initializer", "start", "standardize", "code_weight"),
+    "propagation_hops",
 )
 """The fields that must be the model's own when it is trained."""
 

@@ -360,7 +360,7 @@ def sample_evenly(labels: Ints, most: int, rng: np.random.Generator) -> Ints:
 
 
 def _calibrated(rows: UnitRows, labels: Ints, rng: np.random.Generator) -> _Calibrated:
-    """See there."""
+    """Hold each fifth of the rows out in turn, or one of many rows."""
     fold = folds(labels, rng)
     everything = len(rows) <= CROSS_FITTED_ROWS
     classes = int(labels.max()) + 1

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dtgcnn.data import Encoder, HashingEncoder, load_encoder
+from dtgcnn.data.encoders.ngrams import NGrams
 from dtgcnn.errors import DataError
 
 from .test_encoders import corpus
@@ -66,7 +67,36 @@ def test_round_trip(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.encode(corpus(9)), encoder.encode(corpus(9)))
 
 
-@pytest.mark.parametrize("content", [{}, {"dim": 0}, {"dim": "8"}])
+def test_the_n_grams_are_those_of_scikit_learn_but_in_scripts_without_spaces(
+    tmp_path: Path,
+) -> None:
+    """A saved encoder that names no length of theirs keeps three, as it was."""
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    (tmp_path / "encoder.json").write_text(json.dumps({"name": "hashing", "dim": 4096}))
+    before, now = load_encoder(tmp_path), HashingEncoder(4096)
+    texts = corpus(30)
+    np.testing.assert_array_equal(before.encode(texts), now.encode(texts))
+    same = ["今天下雨", "下雨了"]
+    old, new = (of.encode(same) for of in (before, now))
+    assert abs(old[0] @ old[1]) < 0.02
+    assert new[0] @ new[1] > 0.08
+    assert before.fingerprint != now.fingerprint
+    for encoder in (before, now):
+        encoder.save(tmp_path / "again")
+        np.testing.assert_array_equal(
+            load_encoder(tmp_path / "again").encode(same), encoder.encode(same)
+        )
+    blocks = [
+        HashingVectorizer(analyzer="word", ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b"),
+        HashingVectorizer(analyzer="char_wb", ngram_range=(3, 5)),
+    ]
+    for settings, block in zip(now._blocks(), blocks, strict=True):
+        plain = HashingVectorizer(analyzer=NGrams(settings).of)
+        assert abs(plain.transform(texts) - block.transform(texts)).max() < 1e-12
+
+
+@pytest.mark.parametrize("content", [{}, {"dim": 0}, {"dim": "8"}, {"dim": 8, "unspaced": 0}])
 def test_damaged_files_are_named(tmp_path: Path, content: Any) -> None:
     (tmp_path / "encoder.json").write_text(json.dumps({"name": "hashing", **content}))
     with pytest.raises(DataError, match="is not a saved HashingEncoder") as caught:

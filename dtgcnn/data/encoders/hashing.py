@@ -21,19 +21,26 @@ from .encoding import (
     unit_batches,
     write_description,
 )
+from .ngrams import NGrams
 
 __all__ = ["HashingEncoder"]
 
-_BLOCKS: tuple[dict[str, Any], ...] = (
-    {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"(?u)\b\w+\b"},
-    {"analyzer": "char_wb", "ngram_range": (3, 5)},
-)
+_WORDS: dict[str, Any] = {
+    "analyzer": "word",
+    "ngram_range": (1, 2),
+    "token_pattern": r"(?u)\b\w+\b",
+}
+_CHARACTERS: dict[str, Any] = {"analyzer": "char_wb", "ngram_range": (3, 5)}
+_UNSPACED = {"unspaced": 1}
+"""The least length in words of scripts without spaces. A file that does not name it is of an
+earlier release, to which all scripts were alike."""
 _BUCKETS = 2**17  # of each block
 _COLUMNS = 8  # that a bucket adds to
 
 
 class HashingEncoder:
-    """Words, word pairs and character 3- to 5-grams, hashed; needs no fit and no vocabulary.
+    """Words, word pairs and character 3- to 5-grams, in Chinese, Japanese, Korean, Thai and the
+    like 1- to 5-grams, hashed; needs no fit and no vocabulary.
 
         encode(t) = normalise(R [w(t), c(t)])
 
@@ -54,12 +61,13 @@ class HashingEncoder:
     def __init__(self, dim: int = 384) -> None:
         self.dim: int = check_whole("dim", dim, 1)
         self.progress = True
+        self._unspaced = _UNSPACED
 
     @property
     def fingerprint(self) -> str:
         """A sha256 of what the rows depend on."""
         projection = _projection(self.dim)
-        return digest(self.name, str(_BLOCKS), projection.indices.data, projection.data.data)
+        return digest(self.name, str(self._blocks()), projection.indices.data, projection.data.data)
 
     def fit(self, texts: Sequence[str]) -> Self:
         """Learn nothing; returns self."""
@@ -75,9 +83,9 @@ class HashingEncoder:
         text = require("sklearn.feature_extraction.text", "HashingEncoder", "text")
         blocks = [
             text.HashingVectorizer(
-                **settings, n_features=_BUCKETS, norm=None, alternate_sign=True, dtype=np.float32
+                analyzer=NGrams(settings).of, n_features=_BUCKETS, norm=None, dtype=np.float32
             )
-            for settings in _BLOCKS
+            for settings in self._blocks()
         ]
         texts = checked_texts("HashingEncoder.encode", texts)
 
@@ -90,7 +98,7 @@ class HashingEncoder:
 
     def save(self, directory: str | PathLike[str]) -> None:
         """Write ``encoder.json``."""
-        write_description(directory, {"name": self.name, "dim": self.dim})
+        write_description(directory, {"name": self.name, "dim": self.dim, **self._unspaced})
 
     @classmethod
     def load(cls, directory: str | PathLike[str]) -> Self:
@@ -100,11 +108,21 @@ class HashingEncoder:
             DataError: the file is missing or damaged.
         """
         try:
-            return cls(read_description(directory)["dim"])
+            description = read_description(directory)
+            encoder = cls(description["dim"])
+            encoder._unspaced = {
+                name: check_whole(name, description[name], 1)
+                for name in _UNSPACED
+                if name in description
+            }
+            return encoder
         except (KeyError, ValueError) as error:
             if isinstance(error, DataError):
                 raise
             raise DataError(f"{directory}: is not a saved HashingEncoder: {error}") from None
+
+    def _blocks(self) -> tuple[dict[str, Any], ...]:
+        return _WORDS, {**_CHARACTERS, **self._unspaced}
 
 
 def _weighted(counts: Any) -> csr_array[np.float32]:
@@ -121,7 +139,7 @@ def _weighted(counts: Any) -> csr_array[np.float32]:
 def _projection(dim: int) -> csr_array[np.float32]:
     """(buckets, dim), 8 entries of ±1 a row. NumPy promises the raw bits of a generator for good,
     its distributions not, so the bits are taken."""
-    count = len(_BLOCKS) * _BUCKETS
+    count = 2 * _BUCKETS
     bits = np.random.PCG64(0).random_raw(count * _COLUMNS)
     columns = ((bits >> np.uint64(1)) % np.uint64(dim)).astype(np.int32)
     signs = 1 - 2 * (bits & np.uint64(1)).astype(np.float32)
