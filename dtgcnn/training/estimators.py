@@ -73,7 +73,8 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
 
         Args:
             X: texts, as a list, an array or a column of a table; or vectors (N, D), compared by the
-                cosine, so that their length counts for nothing.
+                cosine, so that their length counts for nothing, unless held-out rows are told
+                better by standardised columns (``standardize`` of the config).
             y: (N,) labels. Rows whose label is blank, None, NaN or −1 are unlabelled: they are
                 trained on where held-out rows say that it helps. Where there is but one class
                 beside −1, that is a class too, as in scikit-learn's binary problems.

@@ -203,8 +203,8 @@ class Division:
             self._note(
                 "uneven columns",
                 f"column {largest} (counting from 0) holds {shares[largest]:.0%} of the vectors' "
-                "squared length, more than all others; where rows have classes, training tries "
-                "columns of one scale (standardize)",
+                "squared length, more than all others; where classes have four rows on average, "
+                "training tries columns of one scale (standardize)",
             )
 
     def _report_triplets(self, count: int, train: int, validation: int, train_split: float) -> None:
