@@ -151,9 +151,10 @@ def fit_closed_form(
         for _, _, other in others:
             _log.info(
                 "columns are %s: of training rows, held out in turn, %.1f%% are told right so, "
-                "%.1f%% otherwise",
+                "%.1f%% otherwise%s",
                 "left as they are" if rows.columns is None else "standardised",
-                *(100 * of.right.mean() for of in (calibrated, other)),
+                *(100 * told.right.mean() for told in (calibrated, other)),
+                ", too few more" if other.right.sum() > calibrated.right.sum() else "",
             )
     everything = UnitRows(x, columns=rows.columns)
     whitening = Whitening.of(rows, labels)

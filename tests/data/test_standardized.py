@@ -131,7 +131,9 @@ def test_rows_of_unit_length_and_rows_without_usable_classes_are_left_as_they_ar
     assert alone["whitening"].shape == (14, 14)
 
 
-def test_few_rows_must_gain_four(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_rows_must_gain_four(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     x, y = wine()
     few = np.arange(0, len(x), 4)
     rows = [UnitRows(x, few), UnitRows(x, few, Columns.of(x))]
@@ -144,6 +146,10 @@ def test_few_rows_must_gain_four(monkeypatch: pytest.MonkeyPatch) -> None:
     for least in (gained, gained + 1):
         monkeypatch.setattr(closed, "LEAST_ROWS_GAINED", least)
         assert (closed._tried(rows, y[few], 0)[0][0] is rows[1]) == (least == gained)
+    caplog.set_level(logging.INFO, "dtgcnn")
+    assert "column_mean" not in fit_closed_form(x[few], y[few], 8, standardize="auto").arrays
+    assert caplog.messages[-1].startswith("columns are left as they are: ")
+    assert caplog.messages[-1].endswith("% otherwise, too few more")
 
 
 def test_labels_spread_over_standardised_rows() -> None:
