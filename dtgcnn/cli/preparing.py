@@ -161,7 +161,7 @@ def with_unlabelled(
         vectors = encoder.encode(dataset.texts)
     else:
         vectors = dataset.features
-    standardize = config.has_start and config.standardize
+    standardize = config.standardizes
     if initial is not None:
         standardize = initial.start is not None and initial.start.standardizes
     loader, found = with_pseudo_labels(

@@ -273,6 +273,13 @@ class DTGCNNConfig:
         return self.start != "none" and self.vocab_size is None
 
     @property
+    def standardizes(self) -> bool | Literal["auto"]:
+        """``standardize`` as far as there is a start to do so, and to ``"auto"`` class codes."""
+        if not self.has_start or (self.standardize == "auto" and self.code_weight == 0.0):
+            return False
+        return self.standardize
+
+    @property
     def node_width(self) -> int:
         """The width of the network's nodes."""
         return self.output_dim if self.has_start else self.input_dim

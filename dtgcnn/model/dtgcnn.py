@@ -264,10 +264,20 @@ class DTGCNN(ChangingModel, OnHub):
                 return host_x
             if isinstance(host_x, ChosenRows):
                 return ChosenRows(host_x.rows, host_x.items, self.input_vectors)
-            return self.ops.to_numpy(self.start.standardized(self.ops, self.ops.asarray(host_x)))
+            return self._standardized(self.start, host_x)
         params, _ = self.network.init(self.ops, self.config.seed)
         nodes = nodes_of(self.ops, self.network, params, self.device_rows(host_x))
         return self.ops.to_numpy(nodes)
+
+    def _standardized(self, start: Start, host_x: HostArray) -> HostArray:
+        ops = self.ops
+        whole = ops.to_numpy(ops.zeros((1, self.input_width))).repeat(
+            len(host_x), axis=0
+        )  # to be filled
+        for begin in range(0, len(host_x), DEVICE_ROWS):
+            rows = slice(begin, begin + DEVICE_ROWS)
+            whole[rows] = ops.to_numpy(start.standardized(ops, ops.asarray(host_x[rows])))
+        return whole
 
     @override
     def get_embedding_dimension(self) -> int:

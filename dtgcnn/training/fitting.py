@@ -100,7 +100,7 @@ def fit_rows(
             held_out,
             most=whole.bank_size,
             seed=whole.seed,
-            standardize=whole.has_start and whole.standardize,
+            standardize=whole.standardizes,
         )
     trainer = Trainer(model, train_loader=loader, val_loader=held_out, progress=False)
     trainer.train()

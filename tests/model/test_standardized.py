@@ -231,3 +231,21 @@ def test_what_makes_no_use_of_it_is_refused() -> None:
         DTGCNNConfig(start="none", standardize=True)
     with pytest.raises(ValueError, match="standardize must be one of false, true, auto, received"):
         DTGCNNConfig(standardize="yes")  # type: ignore[arg-type]
+
+
+def test_vectors_are_standardised_in_blocks(
+    model: DTGCNN, backend: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    model.save(tmp_path / "model")
+    loaded = DTGCNN.load(tmp_path / "model", backend=backend)
+    whole = loaded.input_vectors(X)
+    monkeypatch.setattr("dtgcnn.model.dtgcnn.DEVICE_ROWS", 50)
+    np.testing.assert_array_equal(loaded.input_vectors(X), whole)
+    assert loaded.input_vectors(X[:0]).shape == (0, 14)
+
+
+def test_what_is_standardised_where_there_is_no_start_or_no_code() -> None:
+    assert DTGCNNConfig().standardizes == "auto"
+    assert DTGCNNConfig(standardize=True, code_weight=0.0).standardizes is True
+    for settings in ({"start": "none"}, {"code_weight": 0.0}, {"vocab_size": 50}):
+        assert DTGCNNConfig(**settings).standardizes is False  # type: ignore[arg-type]
