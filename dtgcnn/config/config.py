@@ -59,8 +59,8 @@ class DTGCNNConfig:
             codes that is found when training begins; or ``"none"``: nothing, and the rows
             themselves are the network's nodes, as they are where ``vocab_size`` is set.
         standardize: of the start: columns of vectors at mean 0 and deviation 1, beside a constant,
-            before rows are brought to unit length; ``"auto"`` where rows are labelled, do not come
-            at unit length, and those held out in turn are told better so.
+            before rows are brought to unit length; ``"auto"`` where rows are labelled, not all
+            of one length, and those held out in turn are told better so.
         code_weight: of the class codes of the start. More of it puts whole classes first (MAP@R),
             less keeps more of the rows' own order (recall@10); 0 leaves the codes out.
         start_weight: weight of ``1 − cos(embedding, start)`` beside the loss.

@@ -67,8 +67,9 @@ fewer are may well be chance (a sign test of four out of four gives p = .06)."""
 LEAST_GAIN, LEAST_ROWS_GAINED = 0.01, 4
 """By how much more of the rows, and how many, standardised columns must tell right by."""
 
-UNIT = 1e-3
-"""How far from 1 the length of rows may be that come at unit length."""
+ALIKE = 1.02
+"""How many times as long as the shortest row the longest may be of rows of one length, which may
+have been rounded."""
 
 LEAST_NORM = 1e-5
 """Length of a usual class code, below which it is what rounding in float32 makes of 0."""
@@ -137,7 +138,7 @@ def fit_closed_form(
         code_norm: c, where it is that of a start which is there already.
         standardize: whether columns are standardised first (see ``Columns``), which brings columns
             in unlike units to one scale; ``"auto"`` where rows that are held out are told better
-            so, and rows do not come at unit length; or μ and 1 / σ, of a start which is there.
+            so, and rows are not of one length; or μ and 1 / σ, of a start which is there.
     """
     labels = np.unique(labels, return_inverse=True)[1]
     first, of = _distinct(x, labels)
@@ -273,14 +274,17 @@ def _columns(x: NDArray[np.float32], standardize: Any, coded: bool) -> list[Colu
         return [Columns(*standardize)]
     if standardize != "auto":
         return [Columns.of(x) if standardize else None]
-    return [None, Columns.of(x)] if coded and not _at_unit_length(x) else [None]
+    return [None, Columns.of(x)] if coded and not _of_one_length(x) else [None]
 
 
-def _at_unit_length(x: NDArray[np.float32]) -> bool:
-    """Whether all rows but zeros come so: to what made them directions are what counts."""
+def _of_one_length(x: NDArray[np.float32]) -> bool:
+    """Whether all rows but zeros are, as of most encoders: their directions are what counts."""
+    shortest, longest = np.inf, 0.0
     for block in blocks_of(len(x)):
         lengths = np.linalg.norm(x[block].astype(np.float64), axis=1)
-        if (np.abs(lengths - 1.0) > UNIT)[lengths > 0.0].any():
+        shortest = min(shortest, lengths[lengths > 0.0].min(initial=np.inf))
+        longest = max(longest, lengths.max())
+        if longest > ALIKE * shortest:
             return False
     return True
 

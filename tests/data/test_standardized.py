@@ -118,12 +118,18 @@ def test_held_out_rows_decide(caplog: pytest.LogCaptureFixture) -> None:
     assert "columns are left as they are: " in caplog.text
 
 
-def test_rows_of_unit_length_and_rows_without_usable_classes_are_left_as_they_are() -> None:
+def test_rows_of_one_length_and_rows_without_usable_classes_are_left_as_they_are() -> None:
     x, y = wine()
     assert not told(unit(x.astype(np.float64)).astype(np.float32), y)
     with_zeros = unit(x.astype(np.float64)).astype(np.float32)
     with_zeros[3] = 0.0
     assert not told(with_zeros, y)
+    for rounded in (np.rint(with_zeros * 2**10) / 2**10, with_zeros.astype(np.float16)):
+        assert not told(rounded.astype(np.float32), y)
+    assert not told(7.0 * with_zeros, y)
+    stretched = with_zeros.copy()
+    stretched[5] *= 1.05
+    assert told(stretched, y)
     assert not told(x, np.arange(len(x)) // 2)
     arrays = fit_closed_form(x, y, 8, standardize="auto", code_weight=0.0).arrays
     assert "column_mean" not in arrays
