@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         values = getattr(getattr(item, "callspec", None), "params", {}).values()
         if any(isinstance(value, str) and value == "mlx" for value in values):
             item.add_marker("mlx")
+
+
+@pytest.fixture(autouse=True)
+def log_level() -> Iterator[None]:
+    """A command that runs in this process leaves what is logged in the next test as it was."""
+    logger = logging.getLogger("dtgcnn")
+    level = logger.level
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture(params=["numpy", "mlx"])
