@@ -106,9 +106,8 @@ def main() -> None:
     print("| set | rows | columns |", " | ".join(heads), "|")
     print("|---|", "---|" * (2 + len(heads)), sep="")
     total = []
-    for name, x, y in (
-        chain.from_iterable(map(with_columns, given.files)) if given.files else sets()
-    ):
+    named = chain.from_iterable(map(with_columns, given.files)) if given.files else sets()
+    for name, x, y in named:
         if given.only and name not in given.only:
             continue
         x = np.asarray(x, np.float32)
@@ -123,23 +122,16 @@ def main() -> None:
             fitted = make_pipeline(StandardScaler(), rival).fit(x[train], y[train])
             scores.append(100.0 * fitted.score(x[test], y[test]))
         total.append(scores)
-        _print(
-            f"{name} | {len(order):,} | {x.shape[1]}", scores, "yes" if found["chosen"][0] else "no"
-        )
+        chosen = "yes" if found["chosen"][0] else "no"
+        _print(f"{name} | {len(order):,} | {x.shape[1]}", scores, chosen)
     if len(total) > 1:
         _print(f"mean of {len(total)} | |", np.mean(total, axis=0), "")
 
 
 def _print(head: str, scores: Any, chosen: str) -> None:
     pairs = [f"{a:.1f}, {b:.1f}" for a, b in zip(scores[:6:2], scores[1:6:2], strict=True)]
-    print(
-        "|",
-        head,
-        "|",
-        " | ".join([*pairs, chosen, *(f"{s:.1f}" for s in scores[6:])]),
-        "|",
-        flush=True,
-    )
+    cells = [head, *pairs, chosen, *(f"{score:.1f}" for score in scores[6:])]
+    print("|", " | ".join(cells), "|", flush=True)
 
 
 if __name__ == "__main__":
