@@ -161,16 +161,13 @@ def with_unlabelled(
         vectors = encoder.encode(dataset.texts)
     else:
         vectors = dataset.features
-    standardize = config.standardizes
-    if initial is not None:
-        standardize = initial.start is not None and initial.start.standardizes
     loader, found = with_pseudo_labels(
         loader,
         vectors,
         val_loader,
         most=config.bank_size,
         seed=config.seed,
-        standardize=standardize,
+        standardize=config.standardizes if initial is None else initial.standardizes,
     )
     if not quiet:
         click.echo(f"{dataset.source}: {found}", err=True)

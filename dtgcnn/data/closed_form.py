@@ -234,11 +234,13 @@ def standardized_columns(
     seed: int = 0,
 ) -> Columns | None:
     """What standardises columns of labelled rows, where that is so; see ``fit_closed_form``."""
-    labels = np.unique(labels, return_inverse=True)[1]
-    first = _distinct(x, labels)[0]
-    kinds = _columns(x, standardize, has_usable_classes(labels[first]))
+    kinds = _columns(x, standardize, coded=True)
     if len(kinds) == 1:
         return kinds[0]
+    labels = np.unique(labels, return_inverse=True)[1]
+    first = _distinct(x, labels)[0]
+    if not has_usable_classes(labels[first]):
+        return None
     tried = _tried([UnitRows(x, first, columns) for columns in kinds], labels[first], seed)
     return tried[0][0].columns
 

@@ -117,8 +117,13 @@ def with_pseudo_labels(
     chosen = np.sort(rng.permutation(distinct)[:room])
     labels = np.concatenate([loader.labels, np.full(len(chosen), -1)])
     columns = standardized_columns(vectors[loader.items], loader.labels, standardize, seed)
-    some = vectors[np.concatenate([loader.items, chosen])]
-    spread = spread_labels(some if columns is None else columns(some), labels)
+
+    def seen(items: IntArray) -> NDArray[np.float32]:
+        """The vectors of items and of the rows that were chosen, as the model will see them."""
+        some = vectors[np.concatenate([items, chosen])]
+        return some if columns is None else columns(some)
+
+    spread = spread_labels(seen(loader.items), labels)
     pseudo = spread.labels[len(loader.items) :]
     taken = pseudo >= 0
     shares: tuple[float | None, float | None] = (None, None)
@@ -127,9 +132,7 @@ def with_pseudo_labels(
         sides = [loader] if val_loader is None else [loader, val_loader]
         rows = np.concatenate([side.items for side in sides])
         given = np.concatenate([side.labels for side in sides])
-        some = vectors[np.concatenate([rows, chosen])]
-        some = some if columns is None else columns(some)
-        without, with_them = _shares(some, given, rng)
+        without, with_them = _shares(seen(rows), given, rng)
         shares = without, with_them
         allowed = CHANCE if 2 * spread.far <= len(chosen) else -1
         used = round(len(rows) * (without - with_them)) <= allowed

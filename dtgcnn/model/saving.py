@@ -50,19 +50,21 @@ class SavedModel(Parameters):
         columns standardised before where the start has found so, and pieces as int32."""
         return device_rows(self.ops, self.config, self.start, host_x)
 
+    @property
+    def standardizes(self) -> bool:
+        """Whether there is a start that standardises the columns of rows."""
+        return self.start is not None and self.start.standardizes
+
     def tells(self, host_x: HostArray) -> HostArray:
         """Which host rows (N,) say anything: not a zero row, such as TF-IDF makes of a text whose
         words it does not know, unless it is one of numbers whose columns are standardised."""
-        told = host_x.any(axis=1)
-        if self.start is None or self.encoder is not None:
-            return told
-        return told | self.start.standardizes
+        return host_x.any(axis=1) | (self.standardizes and self.encoder is None)
 
     @property
     def input_width(self) -> int:
         """Columns of ``DTGCNN.input_vectors``: where they are standardised one beside
         ``input_dim``."""
-        return self.config.input_dim + int(self.start is not None and self.start.standardizes)
+        return self.config.input_dim + int(self.standardizes)
 
     def trained_bank(self) -> Bank:
         """The bank.

@@ -79,7 +79,7 @@ def train_on_all(
     if model.origin is not None:
         again.go_on_from(model.origin)
     again.frozen, again.codes_longer = model.frozen, model.codes_longer
-    again.standardize = model.start is not None and model.start.standardizes
+    again.standardize = model.standardizes
     if not keep:
         model.forget_rows()
     if unlabelled:
