@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from dtgcnn import DTGCNN, Trainer, TripletDataset
+from dtgcnn.callbacks.pace import Pace
 
 Vectors = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -75,6 +77,12 @@ def log_level() -> Iterator[None]:
     level = logger.level
     yield
     logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def saved_after_each_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process a run's state is there after every epoch, however short that is."""
+    monkeypatch.setattr(Pace, "SHARE", math.inf)
 
 
 @pytest.fixture(params=["numpy", "mlx"])

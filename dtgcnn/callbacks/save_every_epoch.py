@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
 from .base import Callback, TrainerView
+from .pace import Pace
 
 __all__ = ["SaveEveryEpoch"]
 
@@ -19,11 +21,18 @@ class SaveEveryEpoch(Callback):
         directory: where to save: a new or empty folder.
         overwrite: whether it may hold a model, which is then replaced. Otherwise training is
             refused before it begins.
+        paced: whether to pass epochs over where they are short, so that saving takes no more than
+            a fortieth of the time. What training ends with is saved in any case, unless it breaks
+            off.
     """
 
-    def __init__(self, directory: str | Path, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, directory: str | Path, *, overwrite: bool = False, paced: bool = False
+    ) -> None:
         self.directory = Path(directory)
         self.overwrite = overwrite
+        self.pace = Pace() if paced else None
+        self.broken = False
         self.last_epoch = 0
         """The last epoch whose model is saved, 0 for none."""
 
@@ -33,7 +42,7 @@ class SaveEveryEpoch(Callback):
 
         own = self.last_epoch > 0  # the model there is this callback's, of a stage before
         check_folder(self.directory, self.overwrite or trainer.resumed or own)
-        self.last_epoch = 0
+        self.last_epoch, self.broken = 0, False
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -45,20 +54,29 @@ class SaveEveryEpoch(Callback):
 
     @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
-        again, before = self.last_epoch > 0, self._stamp()
-        try:
-            trainer.model.save(self.directory, overwrite=True, same_encoder=again)
-        finally:  # an interrupt may come when the model is in place already
-            if self._stamp() != before:
-                self.last_epoch = int(metrics["epoch"])
-        if not again:
-            for stale in ("metrics.json", "map.png"):  # of a model that was replaced
-                (self.directory / stale).unlink(missing_ok=True)
+        if self.pace is None or self.pace.due:
+            self._save(trainer, int(metrics["epoch"]))
+
+    @override
+    def on_exception(self, trainer: TrainerView, error: BaseException) -> None:
+        self.broken = True
 
     @override
     def on_train_end(self, trainer: TrainerView) -> None:
-        if trainer.best_epoch not in (None, self.last_epoch):
-            trainer.model.save(self.directory, overwrite=True, same_encoder=self.last_epoch > 0)
+        if not self.broken:  # the weights may be those of an epoch before
+            self._save(trainer, len(trainer.history))
+
+    def _save(self, trainer: TrainerView, epoch: int) -> None:
+        again, before = self.last_epoch > 0, self._stamp()
+        try:
+            with nullcontext() if self.pace is None else self.pace.saving():
+                trainer.model.save(self.directory, overwrite=True, same_encoder=again)
+        finally:  # an interrupt may come when the model is in place already
+            if self._stamp() != before:
+                self.last_epoch = epoch
+        if not again:
+            for stale in ("metrics.json", "map.png"):  # of a model that was replaced
+                (self.directory / stale).unlink(missing_ok=True)
 
     def _stamp(self) -> tuple[int, int] | None:
         """What tells one saved model from the next; None where there is none."""

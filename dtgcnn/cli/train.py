@@ -160,9 +160,9 @@ def train(
 
     Labelled data with a split column: trains on the rows "train" and is measured on the rows
     "test"; the rows "validation" choose the epoch, where there are some. Otherwise a part is held
-    out to choose and to measure. The model is saved after every epoch, so an
-    interrupt (Ctrl-C) loses no finished one; the same command with --resume goes on from there, and
-    begins where there is nothing yet. An option overrides --set, both override --config, and all of
+    out to choose and to measure. The model is saved as it goes on, as often as a twentieth of the
+    time allows, so an interrupt (Ctrl-C) loses little; the same command with --resume goes on from
+    there, and begins where there is nothing yet. An option overrides --set, both override --config, and all of
     them --template.
 
     With --init the settings that no option names are MODEL's, and those that shape it must be. Its
@@ -248,7 +248,7 @@ def train(
         model, initial.config = initial, config.replace(num_epochs=epochs)
     if unfinished and not resume and world.is_first:
         remove_states(state_dir)
-    saving = SaveEveryEpoch(output, overwrite=overwrite)
+    saving = SaveEveryEpoch(output, overwrite=overwrite, paced=True)
     click.get_current_context().with_resource(held_open(loggers))
     trainer = Trainer(
         model,

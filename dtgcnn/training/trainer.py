@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from ..array import HostArray, limit_threads
 from ..array.distributed import ALONE, joined, shared_rows
 from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, ProgressBar
+from ..callbacks.pace import Pace
 from ..config import DTGCNNConfig, check_whole, refuse_unless
 from ..errors import TrainingError
 from ..losses import LossFunction, NamedLoss, Objective, as_objective, config_objective
@@ -89,8 +90,9 @@ class Trainer:
         scheduler: a schedule of one's own in place of the config's: a function of the step, 0 for
             the first, to its learning rate, finite and at least 0.
         state_dir: where the state of the run is kept, so that ``train(resume=True)`` goes on after
-            it was killed, with the same bits as if it had not been.
-        save_every_n_steps: save the state after steps n, 2n, … as well as after every epoch.
+            it was killed, with the same bits as if it had not been. It is saved after an epoch, but
+            so seldom that this takes no more than a fortieth of the time, and at the end.
+        save_every_n_steps: save the state after steps n, 2n, … too, however long it takes.
 
     Raises:
         ValueError: ``config`` shapes another model, or an argument is out of range.
@@ -235,7 +237,7 @@ class Trainer:
             names = ("loss", "optimizer", "scheduler")
             own = {name: getattr(self, name) for name in names}
             keeper = StateKeeper(state_dir, self, run, all_hooks, vectors, own, self.world)
-            place = keeper.begin(state)
+            place, pace = keeper.begin(state), Pace()
             begun = self.config.has_start or self.model.origin is not None
             if place == Place() and begun and _has_rows(val_loader):
                 with _named("looking the held-out rows up", shown):
@@ -248,7 +250,9 @@ class Trainer:
             ):
                 self._run_epoch(run, place, val_loader, hooks, keeper)
                 place = Place(place.epoch + 1)
-                keeper.save(place)
+                if pace.due or place.epoch > self.config.num_epochs or self.should_stop:
+                    with pace.saving():
+                        keeper.save(place)
             if self.keep_best and run.best.restore():
                 run.refresh_bank()
                 if _has_rows(val_loader):
