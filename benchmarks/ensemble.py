@@ -50,7 +50,7 @@ def main() -> None:
     assert data.features is not None
     config = DTGCNNConfig(input_dim=data.features.shape[1], num_threads=1)
     loader, _ = data.create_dataloaders(config.batch_size, 1.0, 0, config.samples_per_class)
-    config = config.replace(**suggest(len(loader.items), len(loader)))
+    config = config.replace(**suggest(len(loader.items), len(loader), started=config.has_start))
     begin = time.perf_counter()
     trained = Ensemble.train(
         config,

@@ -43,9 +43,6 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "code weight 0.75": {"code_weight": 0.75},
     "SupCon": {"loss": "supcon"},
 }
-PLAIN: dict[str, Any] = {"start": "none", "output_dim": 128}
-"""The network without a start."""
-
 KNOWN = ("map@r", "recall@1", "recall@10", "knn@10")
 CLOSED = ("map@r", "recall@1", "knn@10")
 UNSEEN = ("map@r", "recall@1")
@@ -87,9 +84,9 @@ def labelled_vectors(file: Path) -> tuple[TripletDataset, Any, Any, Any, Any]:
 def trained(
     x: Any, labels: Any, seed: int, changes: dict[str, Any], backend: str
 ) -> tuple[DTGCNN, Any]:
-    """The network alone, trained on all rows to the last epoch, and the metrics of each epoch."""
+    """A model trained on all rows to the last epoch, and the metrics of each epoch."""
     dataset = TripletDataset.from_arrays(x, labels)
-    named = {"input_dim": x.shape[1], "seed": seed, **PLAIN, **changes}
+    named = {"input_dim": x.shape[1], "seed": seed, **changes}
     config = DTGCNNConfig.from_dict(named)
     loader, _ = dataset.create_dataloaders(config.batch_size, 1.0, seed, config.samples_per_class)
     suits = suggest(len(dataset), len(loader), started=config.has_start)

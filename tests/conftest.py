@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +70,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def log_level() -> Iterator[None]:
-    """A command that runs in this process leaves what is logged in the next test as it was."""
-    logger = logging.getLogger("dtgcnn")
-    level = logger.level
-    yield
-    logger.setLevel(level)
+def log_level() -> None:
+    """What is logged is the same for every test, whatever command a test, or a fixture of several,
+    has run in this process."""
+    logging.getLogger("dtgcnn").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(autouse=True)
