@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
 
+from ..model import DTGCNN
 from .base import Callback, TrainerView
 from .pace import Pace
 
@@ -22,8 +24,8 @@ class SaveEveryEpoch(Callback):
         overwrite: whether it may hold a model, which is then replaced. Otherwise training is
             refused before it begins.
         paced: whether to pass epochs over where they are short, so that saving takes no more than
-            a fortieth of the time. What training ends with is saved in any case, unless it breaks
-            off.
+            a fortieth of the time. The last finished one is saved in any case, also where training
+            ends by an error or an interrupt, but not where the process is killed.
     """
 
     def __init__(
@@ -32,6 +34,8 @@ class SaveEveryEpoch(Callback):
         self.directory = Path(directory)
         self.overwrite = overwrite
         self.pace = Pace() if paced else None
+        self.waiting: tuple[DTGCNN, int] | None = None
+        """The model as it was after an epoch that was passed over, and which that was."""
         self.broken = False
         self.last_epoch = 0
         """The last epoch whose model is saved, 0 for none."""
@@ -54,23 +58,33 @@ class SaveEveryEpoch(Callback):
 
     @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
+        epoch, self.waiting = int(metrics["epoch"]), None
         if self.pace is None or self.pace.due:
-            self._save(trainer, int(metrics["epoch"]))
+            self._save(trainer.model, epoch)
+        else:
+            self.waiting = copy(trainer.model), epoch
 
     @override
     def on_exception(self, trainer: TrainerView, error: BaseException) -> None:
         self.broken = True
+        if self.waiting is not None:
+            model, epoch = self.waiting
+            with suppress(Exception):  # of two errors the first one tells what went wrong
+                model.bank = copy(model.bank)
+                model.refresh_bank()
+                self._save(model, epoch)
 
     @override
     def on_train_end(self, trainer: TrainerView) -> None:
+        self.waiting = None
         if not self.broken:  # the weights may be those of an epoch before
-            self._save(trainer, len(trainer.history))
+            self._save(trainer.model, len(trainer.history))
 
-    def _save(self, trainer: TrainerView, epoch: int) -> None:
+    def _save(self, model: DTGCNN, epoch: int) -> None:
         again, before = self.last_epoch > 0, self._stamp()
         try:
             with nullcontext() if self.pace is None else self.pace.saving():
-                trainer.model.save(self.directory, overwrite=True, same_encoder=again)
+                model.save(self.directory, overwrite=True, same_encoder=again)
         finally:  # an interrupt may come when the model is in place already
             if self._stamp() != before:
                 self.last_epoch = epoch

@@ -160,10 +160,10 @@ def train(
 
     Labelled data with a split column: trains on the rows "train" and is measured on the rows
     "test"; the rows "validation" choose the epoch, where there are some. Otherwise a part is held
-    out to choose and to measure. The model is saved as it goes on, as often as a twentieth of the
-    time allows, so an interrupt (Ctrl-C) loses little; the same command with --resume goes on from
-    there, and begins where there is nothing yet. An option overrides --set, both override --config,
-    and all of them --template.
+    out to choose and to measure. An interrupt (Ctrl-C) leaves the model of the last finished epoch;
+    the same command with --resume goes on from there, and begins where there is nothing yet. A run
+    that is killed has its model and state of some seconds before. An option overrides --set, both
+    override --config, and all of them --template.
 
     With --init the settings that no option names are MODEL's, and those that shape it must be. Its
     classes become those of FILE. Held-out rows that it was trained on do not measure it.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 from ..array import HostArray
 from ..array.distributed import World
 from ..callbacks import Callback, CollapseWatch, ProgressBar, TrainerView
+from ..callbacks.pace import Pace
 from ..errors import CheckpointError
 from .together import agreed
 from .training_run import TrainingRun
@@ -100,6 +102,8 @@ class StateKeeper:
         self.made_with: dict[str, Any] = {}
         self.data = ""
         self.origin: str | None = None
+        self._waiting: TrainingState | None = None
+        self._pace = Pace()
         kept = self.directory is not None or world.size > 1
         if kept and trainer.train_loader is not None:
             self.made_with = trainer.model.made_with()
@@ -129,27 +133,38 @@ class StateKeeper:
             self.save(place)
         return place
 
-    def save(self, place: Place) -> None:
-        """Save the state of a run that is at ``place``."""
+    def save(self, place: Place, *, paced: bool = False) -> None:
+        """Save the state of a run that is at ``place``; with ``paced`` so seldom that this takes no
+        more than a fortieth of the time, or else where the run breaks off."""
         if self.directory is None:
             return
         trainer = self.trainer
         numbers, arrays = self.run.state_dict()
-        TrainingState(
+        self._waiting = TrainingState(
             config=trainer.config.to_dict(),
             data=self.data,
             model=self._model(),
             frozen=sorted(trainer.model.frozen),
-            place=place,
-            history=trainer.history,
+            place=deepcopy(place),
+            history=deepcopy(trainer.history),
             global_step=trainer.global_step,
             finished=trainer.should_stop,
             run=numbers,
-            callbacks=[(type(hook).__name__, hook.state_dict()) for hook in self.hooks],
+            callbacks=[(type(hook).__name__, deepcopy(hook.state_dict())) for hook in self.hooks],
             origin=self.origin,
             made_with=self.made_with,
             arrays=arrays,
-        ).save(self.directory)
+        )
+        if not paced or self._pace.due:
+            with self._pace.saving() if paced else nullcontext():
+                self._waiting.save(self.directory)
+            self._waiting = None
+
+    def close(self, kind: object, error: BaseException | None, _: object) -> None:
+        """Save what was passed over, where the run ends by an error."""
+        if self.directory is not None and error is not None and self._waiting is not None:
+            with suppress(Exception):  # of the two errors the first one tells what went wrong
+                self._waiting.save(self.directory)
 
     def _model(self) -> dict[str, Any]:
         model = self.trainer.model

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from ..array import HostArray, limit_threads
 from ..array.distributed import ALONE, joined, shared_rows
 from ..callbacks import Callback, CollapseWatch, EarlyStopping, MemoryManager, ProgressBar
-from ..callbacks.pace import Pace
 from ..config import DTGCNNConfig, check_whole, refuse_unless
 from ..errors import TrainingError
 from ..losses import LossFunction, NamedLoss, Objective, as_objective, config_objective
@@ -91,7 +90,8 @@ class Trainer:
             the first, to its learning rate, finite and at least 0.
         state_dir: where the state of the run is kept, so that ``train(resume=True)`` goes on after
             it was killed, with the same bits as if it had not been. It is saved after an epoch, but
-            so seldom that this takes no more than a fortieth of the time, and at the end.
+            so seldom that this takes no more than a fortieth of the time, and where training ends,
+            by an error or an interrupt too.
         save_every_n_steps: save the state after steps n, 2n, … too, however long it takes.
 
     Raises:
@@ -237,7 +237,8 @@ class Trainer:
             names = ("loss", "optimizer", "scheduler")
             own = {name: getattr(self, name) for name in names}
             keeper = StateKeeper(state_dir, self, run, all_hooks, vectors, own, self.world)
-            place, pace = keeper.begin(state), Pace()
+            ending.push(keeper.close)
+            place = keeper.begin(state)
             begun = self.config.has_start or self.model.origin is not None
             if place == Place() and begun and _has_rows(val_loader):
                 with _named("looking the held-out rows up", shown):
@@ -250,9 +251,8 @@ class Trainer:
             ):
                 self._run_epoch(run, place, val_loader, hooks, keeper)
                 place = Place(place.epoch + 1)
-                if pace.due or place.epoch > self.config.num_epochs or self.should_stop:
-                    with pace.saving():
-                        keeper.save(place)
+                last = self.should_stop or place.epoch > self.config.num_epochs
+                keeper.save(place, paced=not last)
             if self.keep_best and run.best.restore():
                 run.refresh_bank()
                 if _has_rows(val_loader):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,9 @@ import pytest
 
 from dtgcnn import DTGCNN, Callback, SaveEveryEpoch, Trainer, TripletDataset
 from dtgcnn.callbacks.pace import Pace
-from dtgcnn.training.training_state import TrainingState
+from dtgcnn.training.training_state import Place, TrainingState
 
-from ..conftest import SETTINGS, blobs
+from ..conftest import STARTS, blobs
 
 
 @pytest.fixture(autouse=True)
@@ -50,16 +52,22 @@ class Watch(Callback):
             raise InterruptedError
 
 
-def run(folder: Path, paced: bool = True, fatal: int = 0) -> tuple[Trainer, Watch]:
+def run(
+    folder: Path,
+    paced: bool = True,
+    fatal: int = 0,
+    start: str = "closed_form",
+    more: Sequence[Callback] = (),
+) -> tuple[Trainer, Watch]:
     dataset = TripletDataset.from_arrays(*blobs())
     train, _ = dataset.create_dataloaders(batch_size=24, train_split=1.0)
     saving = SaveEveryEpoch(folder / "model", paced=paced)
     watch = Watch(saving, folder / "state", fatal)
     trainer = Trainer(
-        DTGCNN(backend="numpy", **SETTINGS),
+        DTGCNN(backend="numpy", **STARTS[start]),
         train_loader=train,
         epochs=5,
-        callbacks=[saving, watch],
+        callbacks=[saving, watch, *more],
         progress=False,
         state_dir=folder / "state",
     )
@@ -83,15 +91,47 @@ def test_short_epochs_are_passed_over_but_not_the_end(tmp_path: Path, paced: boo
     np.testing.assert_array_equal(saved.encode(x), trainer.model.encode(x))
 
 
-def test_a_run_that_broke_off_leaves_what_was_saved(tmp_path: Path) -> None:
-    whole, _ = run(tmp_path / "whole")
-    x = blobs()[0]
-    _, watch = run(tmp_path / "cut", fatal=4)
-    before = (tmp_path / "cut" / "model" / "model.safetensors").read_bytes()
+@pytest.mark.parametrize("start", STARTS)
+def test_a_run_that_breaks_off_saves_its_last_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    """Passed over or not: the same model and the same state to the byte."""
+    _, watch = run(tmp_path / "paced", fatal=4, start=start)
     assert watch.seen[-1] == (1, 1)
-    DTGCNN.load(tmp_path / "cut" / "model", backend="numpy")
-    resumed, watch = run(tmp_path / "cut")
-    assert watch.seen[0] == (1, 1)
-    assert len(watch.seen) == 4
-    assert (tmp_path / "cut" / "model" / "model.safetensors").read_bytes() != before
+    assert watch.saving.last_epoch == 3
+    monkeypatch.setattr(Pace, "SHARE", math.inf)
+    _, watch = run(tmp_path / "each", paced=False, fatal=4, start=start)
+    assert watch.seen[-1] == (3, 3)
+    models = [(tmp_path / name / "model" / "model.safetensors") for name in ("paced", "each")]
+    assert models[0].read_bytes() == models[1].read_bytes()
+    states = [TrainingState.latest(tmp_path / name / "state") for name in ("paced", "each")]
+    one, other = (vars(state) for state in states)
+    assert one["place"] == other["place"] == Place(4)
+    assert len(one["history"]) == 3
+    assert one["arrays"].keys() == other["arrays"].keys()
+    for name, array in one["arrays"].items():
+        np.testing.assert_array_equal(array, other["arrays"][name])
+    whole, _ = run(tmp_path / "whole", start=start)
+    resumed, watch = run(tmp_path / "paced", start=start)
+    assert len(watch.seen) == 2
+    x = blobs()[0]
     np.testing.assert_array_equal(resumed.model.encode(x), whole.model.encode(x))
+
+
+def test_what_went_wrong_is_told_though_nothing_can_be_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    class Fill(Callback):
+        def on_epoch_begin(self, trainer: Any, epoch: int) -> None:
+            if epoch == 3:
+                monkeypatch.setattr(DTGCNN, "save", full)
+                monkeypatch.setattr(TrainingState, "save", full)
+                raise RuntimeError("the power went")
+
+    with pytest.raises(RuntimeError, match="the power went"):
+        run(tmp_path, more=[Fill()])
+    monkeypatch.undo()
+    assert DTGCNN.load(tmp_path / "model", backend="numpy").config.num_epochs == 5
