@@ -58,16 +58,17 @@ class SaveEveryEpoch(Callback):
 
     @override
     def on_epoch_end(self, trainer: TrainerView, metrics: dict[str, float]) -> None:
-        epoch, self.waiting = int(metrics["epoch"]), None
+        epoch = int(metrics["epoch"])
         if self.pace is None or self.pace.due:
             self._save(trainer.model, epoch)
+            self.waiting = None
         else:
             self.waiting = copy(trainer.model), epoch
 
     @override
     def on_exception(self, trainer: TrainerView, error: BaseException) -> None:
         self.broken = True
-        if self.waiting is not None:
+        if self.waiting is not None and self.waiting[1] > self.last_epoch:
             model, epoch = self.waiting
             with suppress(Exception):  # of two errors the first one tells what went wrong
                 model.bank = copy(model.bank)

@@ -118,6 +118,32 @@ def test_a_run_that_breaks_off_saves_its_last_epoch(
     np.testing.assert_array_equal(resumed.model.encode(x), whole.model.encode(x))
 
 
+def test_an_interrupt_of_a_save_leaves_the_epoch_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, calls = DTGCNN.save, []
+
+    def interrupted(self: DTGCNN, *args: Any, **named: Any) -> Path:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return save(self, *args, **named)
+
+    class Hurry(Callback):
+        def on_epoch_begin(self, trainer: Any, epoch: int) -> None:
+            if epoch == 4:
+                trainer.callbacks[0].pace = Pace()
+
+    monkeypatch.setattr(DTGCNN, "save", interrupted)
+    saving = SaveEveryEpoch(tmp_path, paced=True)
+    train, _ = TripletDataset.from_arrays(*blobs()).create_dataloaders(24, 1.0)
+    model, hooks = DTGCNN(backend="numpy", **STARTS["closed_form"]), [saving, Hurry()]
+    trainer = Trainer(model, train_loader=train, epochs=5, callbacks=hooks, progress=False)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    assert (len(calls), saving.last_epoch) == (3, 3)
+
+
 def test_what_went_wrong_is_told_though_nothing_can_be_saved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
