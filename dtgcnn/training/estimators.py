@@ -96,17 +96,18 @@ class _Estimator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimato
         y = column_or_1d(y, warn=True)
         check_consistent_length(inputs, y)
         self.classes_, codes = _coded(y)
-        dataset = TripletDataset
-        make: Any = dataset.from_labelled if isinstance(inputs, list) else dataset.from_arrays
+        rows = TripletDataset
+        make: Any = rows.from_labelled if isinstance(inputs, list) else rows.from_arrays
+        dataset = make(inputs, codes)
+        dataset.label_names = [str(name) for name in self.classes_.tolist()]  # by code
         self.model_, self.n_iter_ = fit_rows(
-            make(inputs, codes),
+            dataset,
             self._named(),
             self.config,
             encoder=self.encoder,
             train_split=self.train_split,
             backend=self.backend,
         )
-        self.model_.classes_ = [str(name) for name in self.classes_.tolist()]
         return self
 
     def transform(self, X: Any) -> HostArray:

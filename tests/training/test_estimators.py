@@ -235,6 +235,18 @@ def test_what_cannot_be_trained_on_is_refused() -> None:
         quick().predict(x)
 
 
+@pytest.mark.parametrize("names", [["b", "c", "d", "a"], [70, 100, 20, 3]])
+def test_warnings_name_classes_as_they_were_given(
+    names: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    x, y = blobs()
+    labels = [names[0], *(names[1 + label % 3] for label in y[1:].tolist())]
+    fitted = quick().fit(x, labels)
+    assert f"1 classes have one row to train on, which no batch draws: {names[0]}" in caplog.text
+    assert fitted.model_.classes_ == [str(name) for name in sorted(names)]
+    assert np.mean(fitted.predict(x)[1:] == np.array(labels)[1:]) > 0.8
+
+
 @pytest.mark.parametrize("nothing", [[], ()])
 def test_no_rows_are_named(nothing: Any) -> None:
     with pytest.raises(ValueError, match="X must hold one text or vector or more, received none"):
