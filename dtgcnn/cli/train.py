@@ -55,6 +55,11 @@ from .streams import InputFile
 
 __all__ = ["train"]
 
+_MEANINGS = (
+    "tfidf compares words, not meanings; vectors of a sentence encoder mostly tell more, above all "
+    "of few rows: --encoder sentence-transformer:all-MiniLM-L6-v2"
+)
+
 STATE = ".state"
 """The folder, in that of the model, where the state of an unfinished run is."""
 
@@ -284,6 +289,8 @@ def train(
             write_outcome(trainer, measured, output, loggers, draw=not no_map)
             took = time.perf_counter() - begin
             inform(trainer, f"trained and measured in {took:.0f} s", err=True)
+            if encoder_spec is None and initial is None and dataset.features is None:
+                inform(trainer, _MEANINGS, err=True)
     except KeyboardInterrupt as error:
         world.fail(error, INTERRUPTED)
         done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch

@@ -425,9 +425,20 @@ def test_quiet_leaves_the_table(text_file: Path, tmp_path: Path) -> None:
     dropped = [line for line in lines if line not in kept]
     said = [f"{text_file}: 84 rows; ", "epoch 1/3  loss", "epoch 3/3  loss", "trained in "]
     said += ["and anew on all ", "map of the embedding space: ", "trained and measured in "]
-    said += ["model saved in "]
+    said += ["tfidf compares words, not meanings; ", "model saved in "]
     assert [start for start in said if not any(line.startswith(start) for line in dropped)] == []
     assert (tmp_path / "quiet" / "map.png").exists()
+
+
+def test_only_who_named_no_encoder_is_told_of_sentence_encoders(
+    text_file: Path, tmp_path: Path
+) -> None:
+    vector_file, rng = tmp_path / "vectors.npz", np.random.default_rng(0)
+    np.savez(vector_file, x=rng.normal(size=(60, 8)), y=np.arange(60) % 3)
+    told = train(text_file, tmp_path / "texts").output
+    named = train(text_file, tmp_path / "named", "--encoder", "tfidf").output
+    vectors = train(vector_file, tmp_path / "vectors").output
+    assert [text.count("a sentence encoder") for text in (told, named, vectors)] == [1, 0, 0]
 
 
 def test_quiet_leaves_warnings_and_errors(
