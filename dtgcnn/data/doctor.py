@@ -196,8 +196,8 @@ def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Fin
     median = float(np.median(list(counts.values())))
     few = {name: n for name, n in counts.items() if n < max(FEW, RARE * median)}
     if few:
-        some = listed(f"{name} ({n})" for name, n in sorted(few.items()))
         rows = [row for row in train if labels[row] in few]
+        some = listed(sorted(few), few)
         message = f"{len(few)} classes have few rows to train on, the median {median:g}: {some}"
         yield Finding("warning", "small classes", message, _places(raw, rows))
     ratio = max(counts.values()) / min(counts.values())

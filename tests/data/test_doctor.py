@@ -88,6 +88,14 @@ def test_every_planted_fault_is_found(tmp_path: Path) -> None:
     assert len(found["small classes"].places) == 2
 
 
+def test_long_names_of_classes_are_told_with_their_rows(tmp_path: Path) -> None:
+    long = "balance_not_updated_after_cheque_or_cash_deposit"
+    rows = rows_of({"a": 20, "b": 20, long: 3, 3 * long: 2})
+    found = named(examine(table(tmp_path / "rows.csv", rows)).findings)
+    shown = f"{long} (3), '{3 * long}"[: len(long) + 63] + "... (2)"
+    assert found["small classes"].message.endswith(shown)
+
+
 def test_each_rule_of_labelled_texts(tmp_path: Path) -> None:
     rows = rows_of({"a": 210, "b": 10, "c": 1}) + rows_of({"a": 3, "d": 2}, "test")
     rows += [{**rows[0]}, {**rows[1], "text": rows[1]["text"].upper(), "split": "test"}]

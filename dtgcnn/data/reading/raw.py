@@ -52,6 +52,9 @@ _FIELDS: dict[Kind, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Those that records of a kind must have, and those that all of them or none may have."""
 
+_LONGEST = 60
+"""Letters of a name that a message shows as it is: the longest of Banking77's classes has 48."""
+
 _log = logging.getLogger("dtgcnn")
 
 # What a mangled quotation mark or a terminal leaves in a text. Only a NUL means that it is none.
@@ -348,9 +351,12 @@ def unread(what: str, names: Sequence[str]) -> str:
     return f"the {what}s {listed(names)} are not read"
 
 
-def listed(names: Iterable[object]) -> str:
-    """Names for a message: ten at most, the odd ones quoted."""
-    found = [str(name) for name in names]
-    plain = [bool(name) and len(name) <= 30 and name.isprintable() for name in found]
-    shown = [name if p else shorten(name, 30) for name, p in zip(found, plain, strict=True)]
+def listed(names: Iterable[object], counts: Mapping[Any, int] | None = None) -> str:
+    """Names for a message: ten at most, the odd ones quoted, with what ``counts`` has of each."""
+    shown = []
+    for name in names:
+        text = str(name)
+        plain = bool(text) and len(text) <= _LONGEST and text.isprintable()
+        number = "" if counts is None else f" ({counts[name]})"
+        shown.append((text if plain else shorten(text, _LONGEST)) + number)
     return ", ".join(shown[:10] + ["…"] * (len(shown) > 10)) or "none"
