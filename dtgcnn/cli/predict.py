@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from ..data import SUFFIXES, TripletDataset, check_table, is_data_path, write_table
+from ..data import TripletDataset, check_table, is_data_path, write_table
 from ..model import DTGCNN, VOTES
 from ..training import Ensemble
 from .main import main
@@ -25,7 +25,15 @@ from .options import (
     shorten,
     tell,
 )
-from .streams import TABLES, given_file, input_options, is_stream, output_option, written
+from .streams import (
+    TABLES,
+    given_file,
+    input_options,
+    is_named_as_file,
+    is_stream,
+    output_option,
+    written,
+)
 
 __all__ = ["predict"]
 
@@ -125,8 +133,7 @@ def _file(inputs: Sequence[str]) -> TripletDataset | None:
     if files:
         return rows_of(given_file(files[0]))
     for number, text in enumerate(inputs, 1):
-        suffix = Path(text.removesuffix(".gz")).suffix.lower()
-        if suffix in SUFFIXES and not any(map(str.isspace, text)):
+        if is_named_as_file(text):
             raise ValueError(f"{text}: no such file")
         if not text.strip():
             raise ValueError(

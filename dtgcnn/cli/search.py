@@ -25,7 +25,7 @@ from .options import (
     rows_of,
     tell,
 )
-from .streams import InputFile, given_file, input_options, is_stream
+from .streams import InputFile, given_file, input_options, is_named_as_file, is_stream
 
 __all__ = ["search"]
 
@@ -131,10 +131,12 @@ def _queries(index: SearchIndex, given: Sequence[str]) -> tuple[list[str], Any]:
                 texts += _texts(query)
                 continue
             texts.append(query)
-            if Path(query).suffix.lower() in _FILES and Path(query).is_file():
+            if Path(query).suffix.lower() in _FILES and is_data_path(query):
                 raise ValueError(
                     f"QUERY must be a text, {query} is a file; give the FILE to search before it"
                 )
+            if is_named_as_file(query):
+                raise ValueError(f"{query}: no such file; QUERY is a text, and --json prints")
         return texts, texts
     names: list[str] = []
     blocks: list[Any] = []

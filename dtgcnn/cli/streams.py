@@ -18,7 +18,7 @@ from typing_extensions import override
 from ..data import SUFFIXES
 
 __all__ = ["TABLES", "InputFile", "given_file", "input_options", "is_stream", "output_option"]
-__all__ += ["written"]
+__all__ += ["is_named_as_file", "written"]
 
 STREAM = "-"
 PLAIN = (".csv", ".tsv", ".json", ".jsonl", ".html", ".svg")
@@ -87,6 +87,12 @@ def is_stream(value: object) -> bool:
     with suppress(OSError, ValueError):  # a text may be longer than a name, or hold what none may
         return isinstance(value, str | Path) and (str(value) == STREAM or Path(value).is_fifo())
     return False
+
+
+def is_named_as_file(text: str) -> bool:
+    """Whether a text can only be meant as the name of a file of rows, be it there or not."""
+    suffix = Path(text.removesuffix(".gz")).suffix.lower()
+    return suffix in SUFFIXES and not any(map(str.isspace, text))
 
 
 def given_file(name: str) -> InputFile:

@@ -297,6 +297,15 @@ def test_a_file_alone_is_no_query_of_an_index(folder: Path, indexed: Path) -> No
     assert "QUERY must be a text" in done.output
 
 
+@pytest.mark.parametrize("name", ["found.json", "found.CSV.gz"])
+def test_the_name_of_a_missing_file_is_no_query(folder: Path, indexed: Path, name: str) -> None:
+    for arguments in ([indexed], [folder / "m", folder / "corpus.txt"]):
+        done = run("search", *arguments, "cat sat 1", "--json", name)
+        assert done.exit_code == 2
+        assert f"{name}: no such file; QUERY is a text, and --json prints" in done.output
+    assert run("search", indexed, "cat sat on my found.json").exit_code == 0
+
+
 def test_labels_that_rows_of_the_bank_take_are_counted(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "later.csv").write_text(f"text,label\n{TEXTS[0]},cat\n{TEXTS[10]},\n", "utf-8")
     first = run("add", folder / "m", folder / "corpus.txt", "--output", tmp_path / "a")
