@@ -52,12 +52,11 @@ def compare(
         found.append(own)
     names = list(dict.fromkeys(name for own in found for name in own["figures"]))
     rows = [["", *names]]
-    given: list[dict[str, float]] = []
-    for own in found:
-        if own["input"] not in given:
-            of = f" of {own['model']}" if given else ""
-            given.append(own["input"])
-            rows.append([f"input vectors{of}", *_cells(own["input"], names)])
+    inputs = [own["input"] for own in found]
+    firsts = [own for place, own in enumerate(found) if inputs.index(own["input"]) == place]
+    for own in firsts:
+        of = f" of {own['model']}" if len(firsts) > 1 else ""
+        rows.append([f"input vectors{of}", *_cells(own["input"], names)])
     rows += [[own["model"], *_cells(own["figures"], names)] for own in found]
     click.echo("\n".join([protocol, "", *table_lines(rows)]))
     told = {own["model"]: own["rows_told"] for own in found if own["rows_told"] is not None}

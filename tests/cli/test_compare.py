@@ -77,6 +77,23 @@ def test_figures_are_those_of_evaluate(folder: Path, tmp_path: Path) -> None:
     assert inputs["map@r"] == f"{100 * told['models'][0]['input']['map@r']:.1f}"
 
 
+def test_input_vectors_are_named_where_they_differ(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    rows = [f"the {animal} number {i},{animal}" for animal in ("cat", "dog") for i in range(12)]
+    file.write_text("\n".join(["text,label", *rows]), "utf-8")
+    shape = ("--set", "hidden_dims=[8]", "--set", "output_dim=8", "--k", 4, "--epochs", 1)
+    for name, width in (("a", 8), ("b", 12), ("c", 12)):
+        own = ("--output", tmp_path / name, "--set", f"input_dim={width}", "--no-map")
+        done = run("train", file, "--encoder", "hashing", *own, *shape)
+        assert done.exit_code == 0, done.output
+    one = run("compare", tmp_path / "b", tmp_path / "c", file)
+    assert one.exit_code == 0, one.output
+    assert list(cells(one.output))[2:] == ["input vectors", *(str(tmp_path / n) for n in "bc")]
+    two = run("compare", *(tmp_path / name for name in "abc"), file)
+    inputs = [f"input vectors of {tmp_path / name}" for name in "ab"]
+    assert list(cells(two.output))[2:] == [*inputs, *(str(tmp_path / n) for n in "abc")]
+
+
 def test_accuracies_of_other_rows_are_told(folder: Path, tmp_path: Path) -> None:
     x, y = np.load(folder / "rows.npz")["x"], np.load(folder / "rows.npz")["y"]
     few = tmp_path / "few"
