@@ -358,5 +358,5 @@ def listed(names: Iterable[object], counts: Mapping[Any, int] | None = None) -> 
         text = str(name)
         plain = bool(text) and len(text) <= _LONGEST and text.isprintable()
         number = "" if counts is None else f" ({counts[name]})"
-        shown.append((text if plain else shorten(text, _LONGEST)) + number)
+        shown.append((text if plain else shorten(text, 30)) + number)
     return ", ".join(shown[:10] + ["…"] * (len(shown) > 10)) or "none"
