@@ -68,6 +68,9 @@ def test_a_few_labels_and_a_corpus(tutorials: Guide) -> None:
     ]
     assert len(right) == 672 - 14 * 8
     assert np.mean(right) > 0.6  # of 14 classes
+    bank = DTGCNN.load(tutorials.folder / "more_model").trained_bank()
+    assert bank.labels is not None
+    assert sum(label >= 0 for label in bank.labels) == 14 * 8 + 14
 
 
 def test_vectors_of_your_own(tutorials: Guide) -> None:
