@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -37,6 +38,10 @@ MOST_TOGETHER = 10
 """Equal rows that one place names."""
 BATCHES = 20
 """Batches that are looked at for what a batch holds."""
+SHOWN = 5
+"""Pairs of names in a line."""
+
+_APART = re.compile(r"[\s_-]+")
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,7 @@ def examine(
         if unlabelled:
             found.figures["unlabelled items"] = unlabelled
         found.findings += _of_classes(raw, same, raw.labels)
+        found.findings += _like_names(raw, raw.labels)
     if raw.triplets is None:
         found.findings += _duplicates(raw, same)
     if raw.texts is not None:
@@ -208,6 +214,26 @@ def _of_classes(raw: RawData, same: IntArray, labels: list[str]) -> Iterator[Fin
     if untrained:
         message = f"{len(untrained)} classes have no row to train on: {listed(untrained)}"
         yield Finding("warning", "untrained classes", message)
+
+
+def _like_names(raw: RawData, labels: list[str]) -> Iterator[Finding]:
+    """Classes whose names may be one that is written in two ways; the rows are those of the rarer
+    way."""
+    counts = Counter(filter(None, labels))
+    usual: dict[str, str] = {}
+    odd: dict[str, str] = {}
+    for name, _ in counts.most_common():
+        first = usual.setdefault(_APART.sub(" ", name.casefold()), name)
+        if first != name:
+            odd[name] = first
+    if odd:
+        pairs = [f"{listed([name])} and {listed([first])}" for name, first in sorted(odd.items())]
+        message = (
+            f"{len(odd)} classes have a name that is another one's but for case, spaces, hyphens "
+            f"or underscores: {'; '.join(pairs[:SHOWN] + ['…'] * (len(pairs) > SHOWN))}"
+        )
+        rows = (row for row, label in enumerate(labels) if label in odd)
+        yield Finding("warning", "like names", message, _places(raw, rows))
 
 
 def _with_labels(raw: RawData, labels: list[str], rows: list[int]) -> str:

@@ -88,6 +88,15 @@ def test_every_planted_fault_is_found(tmp_path: Path) -> None:
     assert len(found["small classes"].places) == 2
 
 
+def test_classes_whose_names_are_alike_are_told(tmp_path: Path) -> None:
+    rows = rows_of({"card_lost": 9, "Card lost": 5, "card-lost": 6, "c": 8, "c++": 8, "-2": 8})
+    found = named(examine(table(tmp_path / "rows.csv", rows + rows_of({"2": 8}))).findings)
+    pairs = "Card lost and card_lost; card-lost and card_lost"
+    assert found["like names"].message.startswith("2 classes have a name that is another one's")
+    assert found["like names"].message.endswith(f"or underscores: {pairs}")
+    assert found["like names"].places == tuple(f"line {line}" for line in range(11, 22))
+
+
 def test_long_names_of_classes_are_told_with_their_rows(tmp_path: Path) -> None:
     long = "balance_not_updated_after_cheque_or_cash_deposit"
     rows = rows_of({"a": 20, "b": 20, long: 3, 3 * long: 2})
