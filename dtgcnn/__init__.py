@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         TripletDataset,
         TripletGenerator,
         TripletLoader,
+        UnionEncoder,
     )
     from .errors import (
         BackendError,
@@ -150,6 +151,7 @@ _HOME = {
     "TripletGenerator": "data",
     "TripletLoader": "data",
     "TripletLoss": "losses",
+    "UnionEncoder": "data",
     "WandbLogger": "callbacks",
     "available_backends": "array",
     "create_model": "model",
@@ -213,6 +215,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "TripletGenerator",
     "TripletLoader",
     "TripletLoss",
+    "UnionEncoder",
     "WandbLogger",
     "available_backends",
     "create_model",

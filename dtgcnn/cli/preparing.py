@@ -101,7 +101,7 @@ def inputs_of(
     if open_width:
         config = config.replace(input_dim=input_dim_of(dataset, spec))
     if dataset.features is None:
-        encoder = _encoder_of(spec, config, cache)
+        encoder = _encoder_of(spec, config, cache, named=not open_width)
         if quiet and hasattr(encoder, "progress"):
             encoder.progress = False
         if open_width:
@@ -174,10 +174,11 @@ def with_unlabelled(
     return loader
 
 
-def _encoder_of(spec: str | None, config: DTGCNNConfig, cache: bool) -> Encoder:
-    """The encoder that the user names, or the one that suits the settings."""
+def _encoder_of(spec: str | None, config: DTGCNNConfig, cache: bool, named: bool) -> Encoder:
+    """The encoder that the user names, or the one that suits the settings; ``named`` where
+    ``input_dim`` is one of those."""
     if spec is None or spec == PieceEncoder.name:
         return default_encoder(config)
     if config.vocab_size is not None:
         raise ValueError(f"--encoder must be pieces where vocab_size is set, received {spec!r}")
-    return make_encoder(spec, config.input_dim, cache=cache)
+    return make_encoder(spec, config.input_dim, cache=cache, in_all=named)

@@ -104,8 +104,9 @@ RUNNING = ".running"
     "encoder_spec",
     metavar="SPEC",
     help="What makes vectors of texts: tfidf, hashing, sentence-transformer:MODEL, "
-    "model2vec:MODEL, mlx:MODEL; MODEL is a folder or a name on the Hugging Face hub. pieces "
-    "trains an embedding layer instead  [default: tfidf]",
+    "model2vec:MODEL, mlx:MODEL; MODEL is a folder or a name on the Hugging Face hub. Several "
+    "with + between them are taken together. pieces trains an embedding layer instead  "
+    "[default: tfidf]",
 )
 @click.option(
     "--unlabelled",

@@ -27,6 +27,7 @@ from .encoders.registry import (
     make_encoder,
     register_encoder,
 )
+from .encoders.union import UnionEncoder
 from .generation.generator import TripletGenerator
 from .generation.negatives import NegativeSampling
 from .generation.report import GenerationReport
@@ -80,6 +81,7 @@ __all__ = [
     "TripletDataset",
     "TripletGenerator",
     "TripletLoader",
+    "UnionEncoder",
     "as_inputs",
     "available_encoders",
     "check_encoder",

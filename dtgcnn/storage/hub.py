@@ -59,12 +59,13 @@ def pushed(
         MissingExtraError: huggingface-hub is not installed.
     """
     hub = _library()
-    local = getattr(model.encoder, "model_name", "")
-    if local and Path(local).is_dir():
-        raise ValueError(
-            f"the text encoder's model lies in the folder {local}, where nobody else has it: train "
-            "with its name on the hub"
-        )
+    for part in getattr(model.encoder, "encoders", [model.encoder]):
+        local = getattr(part, "model_name", "")
+        if local and Path(local).is_dir():
+            raise ValueError(
+                f"the text encoder's model lies in the folder {local}, where nobody else has it: "
+                "train with its name on the hub"
+            )
     with tempfile.TemporaryDirectory() as name:
         folder = model.save(Path(name) / "model")
         card = _card(hub, model, folder, repo_id, figures, dataset, license)

@@ -25,7 +25,7 @@ chance."""
 
 def input_dim_of(dataset: TripletDataset, encoder: str | Encoder | None) -> int:
     """Width of the rows that go into a model where no config names one: as wide as vectors are, and
-    of texts 384, or 768 by TF-IDF where there are many rows of known classes."""
+    of texts 384, or 768 by TF-IDF alone where there are many rows of known classes."""
     if dataset.features is not None:
         return int(dataset.features.shape[1])
     chosen = encoder is None or encoder == "tfidf"
@@ -79,7 +79,7 @@ def fit_rows(
     spread = len(dataset.unlabelled_items()) > 0 and whole.vocab_size is None
     fitted, vectors = None, features
     if texts is not None:
-        fitted = _unfitted(encoder, whole)
+        fitted = _unfitted(encoder, whole, named="input_dim" in settings or config is not None)
         fit_encoder(fitted, loader, spread)
         vectors = fitted.encode(texts)
         if whole.vocab_size is None:
@@ -106,18 +106,18 @@ def fit_rows(
     trainer.train()
     if trainer.best_epoch is None:
         return trainer.model, whole.num_epochs
-    fresh = None if texts is None else _unfitted(encoder, whole)
+    fresh = None if texts is None else _unfitted(encoder, whole, named=True)
     return train_on_all(trainer, dataset, fresh, keep=False).model, trainer.best_epoch
 
 
-def _unfitted(given: str | Encoder | None, config: DTGCNNConfig) -> Encoder:
-    """A new encoder."""
+def _unfitted(given: str | Encoder | None, config: DTGCNNConfig, named: bool) -> Encoder:
+    """A new encoder, of ``input_dim`` columns in all where they are ``named``."""
     from ..data import default_encoder, make_encoder
 
     if given is None:
         encoder = default_encoder(config)
     elif isinstance(given, str):
-        encoder = make_encoder(given, config.input_dim)
+        encoder = make_encoder(given, config.input_dim, in_all=named)
     elif hasattr(given, "encode"):
         encoder = deepcopy(given)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib.metadata import entry_points
 from os import PathLike
 from pathlib import Path
@@ -32,6 +33,9 @@ __all__ = [
     "make_encoder",
     "register_encoder",
 ]
+
+UNION = "union"
+"""The name of several encoders joined, which registers itself."""
 
 GROUP = "dtgcnn.encoders"
 """The entry-point group under which other packages register encoders, by their names."""
@@ -86,23 +90,29 @@ def load_encoder(directory: str | PathLike[str]) -> Encoder:
     return _class_of(name).load(directory)
 
 
-def make_encoder(spec: str, dim: int = 384, *, cache: bool = True) -> Encoder:
+def make_encoder(spec: str, dim: int = 384, *, cache: bool = True, in_all: bool = False) -> Encoder:
     """The encoder that ``spec`` names; one that learns is not fitted yet.
 
     Args:
         spec: a name, and after a colon what the encoder is made of: ``"tfidf"``, ``"hashing"``,
             ``"sentence-transformer:MODEL"``, ``"model2vec:MODEL"``, ``"mlx:MODEL"``, ``"pieces"``,
             or a name that another package registers. MODEL is a folder or a name on the Hugging
-            Face hub.
+            Face hub. Several with a ``+`` between them make a ``UnionEncoder``.
         dim: width of the rows, for encoders that leave it open.
         cache: whether rows of a pretrained model are kept on the disk.
+        in_all: whether ``dim`` is the width of all rows of a union; those that leave theirs open
+            share what the others leave.
 
     Raises:
         ValueError: ``spec`` is unknown, or lacks its model or has one too many.
     """
+    parts = _parts_of(spec)
+    if len(parts) > 1:
+        return _union(parts, dim, cache, in_all)
     name, colon, argument = spec.partition(":")
-    if name not in available_encoders():
-        known = ", ".join(_shown(known) for known in available_encoders())
+    names = [known for known in available_encoders() if known != UNION]
+    if name not in names:
+        known = ", ".join([*map(_shown, names), "or several with + between them"])
         raise ValueError(f"encoder must be one of {known}, received {spec!r}")
     cls: Any = _class_of(name)
     takes = inspect.signature(cls).parameters
@@ -123,6 +133,38 @@ def default_encoder(config: DTGCNNConfig) -> Encoder:
     if config.vocab_size is not None:
         return PieceEncoder(config.max_length, config.vocab_size)
     return TfidfEncoder(config.input_dim)
+
+
+def _parts_of(spec: str) -> list[str]:
+    """The specs that a ``+`` joins; one within a model's name or path is no such."""
+    names = "|".join(map(re.escape, available_encoders()))
+    return re.split(rf"\+(?=(?:{names})(?:[:+]|$))", spec)
+
+
+def _union(parts: list[str], dim: int, cache: bool, in_all: bool) -> Encoder:
+    made: dict[int, Encoder] = {}
+    left_open = [i for i, part in enumerate(parts) if _takes_width(part)]
+    for i in set(range(len(parts))) - set(left_open):
+        made[i] = make_encoder(parts[i], cache=cache)
+    rest = dim - sum(encoder.dim for encoder in made.values())
+    if in_all and left_open and rest < len(left_open):
+        raise ValueError(
+            f"input_dim must be at least {dim - rest + len(left_open)} with {'+'.join(parts)}, "
+            f"received {dim}"
+        )
+    for place, i in enumerate(left_open):
+        count = len(left_open)
+        width = rest // count + (place < rest % count) if in_all else dim
+        made[i] = make_encoder(parts[i], width, cache=cache)
+    joined: Any = _class_of(UNION)
+    encoder: Encoder = joined([made[i] for i in range(len(parts))])
+    return encoder
+
+
+def _takes_width(spec: str) -> bool:
+    """Whether the encoder of one spec leaves its width open."""
+    name = spec.partition(":")[0]
+    return name in available_encoders() and "dim" in inspect.signature(_class_of(name)).parameters
 
 
 def _class_of(name: str) -> type[Encoder]:
