@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .batches.loader import TripletLoader, make_loaders
 from .encoders.encoder import Encoder
 from .items import Items, check_items
-from .reading.arrays import as_features, check_length, class_names, column
+from .reading.arrays import as_column, as_features, class_names, column
 from .reading.frames import read_frame
 from .reading.raw import TRIPLET_FIELDS, UNLABELLED, IntArray, RawData, Record, from_records
 from .reading.readers import not_pairs, read_file
@@ -109,17 +109,17 @@ class TripletDataset(Items):
         splits: Sequence[str] | None = None,
         groups: Sequence[str | int | float] | NDArray[Any] | None = None,
     ) -> Self:
-        """Texts with one label each, and with a split and a group each if there are any."""
+        """Texts with one label each, and with a split and a group each if there are any: lists,
+        arrays, or columns of pandas, polars or PyArrow."""
         source = Source(f"{cls.__name__}.from_labelled")
         columns: dict[str, Any] = {"text": texts, "label": labels}
         if splits is not None:
             columns["split"] = splits
         if groups is not None:
             columns["group"] = groups
-        for name, values in columns.items():
-            count = len(texts) if hasattr(texts, "__len__") else 0
-            check_length(source, f"{name}s", values, count)
-        rows = zip(*columns.values(), strict=True)
+        count = len(texts) if hasattr(texts, "__len__") else 0
+        given = [as_column(source, f"{name}s", own, count) for name, own in columns.items()]
+        rows = zip(*given, strict=True)
         records = [(i, dict(zip(columns, row, strict=True))) for i, row in enumerate(rows)]
         return cls._from_raw(from_records(source, records))
 

@@ -532,9 +532,30 @@ def test_a_table_that_is_not_collected_is_named() -> None:
 
 
 def test_a_value_of_many_lines_is_told_on_one() -> None:
-    series = pytest.importorskip("pandas").Series(["a", "b"])
-    with pytest.raises(DataError, match="'texts': must be a list or an array, received 0 a 1 b"):
-        TripletDataset.from_labelled(series, [0, 1])
+    table = pytest.importorskip("pandas").DataFrame({"c": ["a", "b"]})
+    with pytest.raises(DataError, match="'texts': must be a list or an array, received c 0 a 1 b"):
+        TripletDataset.from_labelled(table, [0, 1])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow"])
+def test_columns_of_tables_are_texts_labels_splits_and_groups(library: str) -> None:
+    module = pytest.importorskip(library)
+    make = module.array if library == "pyarrow" else module.Series
+    names, splits = ["b", "b", "a", "a", None], ["train"] * 5
+    texts = TripletDataset.from_labelled(
+        make(list("vwxyz")), make(names), make(splits), make(list("gghhi"))
+    )
+    vectors = TripletDataset.from_arrays(np.eye(5), make(names), make(splits), make(list("gghhi")))
+    for data in (texts, vectors):
+        assert data.label_names == ["a", "b"]
+        assert data.labels is not None
+        assert data.labels.tolist() == [1, 1, 0, 0, -1]
+        assert data.splits == splits
+    assert texts.texts == list("vwxyz")
+    with pytest.raises(
+        DataError, match=r"'labels': must be one value a row, shape \(5,\), received"
+    ):
+        TripletDataset.from_labelled(make(list("vwxyz")), make(names[1:]))
 
 
 # -- Formats that stay refused

@@ -26,8 +26,8 @@ from .raw import (
 from .source import Source, shorten
 
 __all__ = [
+    "as_column",
     "as_features",
-    "check_length",
     "class_names",
     "column",
     "from_arrays",
@@ -245,7 +245,7 @@ def _labels(
         if label in seen:
             raise source.error(f"must name a class once, received {label!r} again", row, "labels")
         seen.add(label)
-    check_length(source, name, y, count)
+    as_column(source, name, y, count)
     outside = (y < -1) | (y >= len(names))
     if outside.any():
         row = int(np.argmax(outside))
@@ -262,7 +262,7 @@ def class_names(
     Raises:
         DataError: there are not ``count`` values, or one is not finite or of another type.
     """
-    check_length(source, name, values, count)
+    values = as_column(source, name, values, count)
     names = _once(class_name(source, row, value, name) for row, value in enumerate(values))
     tell_minus_one(source, names, sum(map(is_minus_one, values)))
     return names
@@ -276,7 +276,7 @@ def column(
     Raises:
         DataError: there are not ``count`` values, or one is blank, not finite or of another type.
     """
-    check_length(source, name, values, count)
+    values = as_column(source, name, values, count)
     return _once(label_name(source, row, value, name) for row, value in enumerate(values))
 
 
@@ -286,8 +286,17 @@ def _once(names: Iterable[str]) -> list[str]:
     return [known.setdefault(name, name) for name in names]
 
 
-def check_length(source: Source, name: str, values: object, count: int) -> None:
-    """Raise ``DataError`` unless ``values`` is a sequence or array of shape (count,)."""
+def as_column(
+    source: Source, name: str, values: NDArray[Any] | Sequence[Any], count: int
+) -> NDArray[Any] | Sequence[Any]:
+    """``values``, as a list where they are a column of pandas, polars or PyArrow.
+
+    Raises:
+        DataError: they are no sequence, array or column of shape (count,).
+    """
+    for method in ("to_pylist", "to_list"):
+        if hasattr(values, method):
+            values = getattr(values, method)()
     if isinstance(values, np.ndarray):
         shape = values.shape
     elif isinstance(values, Sequence) and not isinstance(values, str):
@@ -298,3 +307,4 @@ def check_length(source: Source, name: str, values: object, count: int) -> None:
         raise source.error(
             f"must be one value a row, shape ({count},), received shape {shape}", field=name
         )
+    return values
