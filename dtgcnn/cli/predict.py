@@ -175,12 +175,17 @@ def _accuracy(
     rows = [row for row in (test if len(test) else range(len(found))) if dataset.labels[row] >= 0]
     names = {row: dataset.label_names[dataset.labels[row]] for row in rows}
     told = [row for row in rows if found[row] is not None]
-    right = np.mean([found[row] == names[row] for row in told]) if told else 0.0
-    said = f"accuracy {right:.1%} of {len(told):,} {'test ' if len(test) else ''}rows with a label"
+    right = {row: found[row] == names[row] for row in told}
+    share = np.mean(list(right.values())) if told else 0.0
+    said = f"accuracy {share:.1%} of {len(told):,} {'test ' if len(test) else ''}rows with a label"
     if len(told) < len(rows):
         said += f"; {len(rows) - len(told):,} more were refused"
     known = sum(seen[row] for row in rows)
     if known:
         said += f"; {known:,} of these {len(rows):,} are rows of the model's own bank"
     unknown = sum(names[row] not in classes for row in rows)
-    return f"{said}; {unknown:,} of classes that the model does not know" if unknown else said
+    if unknown:
+        said += f"; {unknown:,} of classes that the model does not know"
+        others = [right[row] for row in told if names[row] in classes]
+        said += f", without which it is {np.mean(others):.1%}" if others else ""
+    return said
