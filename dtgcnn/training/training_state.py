@@ -200,14 +200,16 @@ class TrainingState:
         Raises:
             ValueError: names what differs.
         """
+        earlier = " ".join(data.split()[:2])  # releases that did not know the held-out content
+        others = self.data not in (data, earlier)
+        too = "; the data, or how they are divided, are others too" if others else ""
         for name, value in config.to_dict().items():
             if self.config.get(name) != value and name not in OF_THE_MACHINE:
                 raise ValueError(
                     f"{name} must be {self.config.get(name)!r}, as in the run to be resumed, "
-                    f"received {value!r}"
+                    f"received {value!r}{too}"
                 )
-        earlier = " ".join(data.split()[:2])  # releases that did not know the held-out content
-        if self.data not in (data, earlier):
+        if others:
             raise ValueError(
                 "the data are not those of the run to be resumed, or the encoder makes other "
                 "vectors of their texts, as that of another release may"

@@ -169,7 +169,7 @@ def test_a_state_of_other_random_numbers_is_refused(tmp_path: Path) -> None:
 
 def test_other_settings_data_parts_and_callbacks_are_named(tmp_path: Path) -> None:
     broken(tmp_path, 4)
-    with pytest.raises(ValueError, match=r"learning_rate must be 0\.001.*, received 0\.1"):
+    with pytest.raises(ValueError, match=r"learning_rate must be 0\.001.*, received 0\.1$"):
         resumed(tmp_path, learning_rate=0.1)
     with pytest.raises(ValueError, match=r"the callbacks must be Breaks, as .* EarlyStopping, Br"):
         resumed(tmp_path, callbacks=[EarlyStopping()])
@@ -181,6 +181,10 @@ def test_other_settings_data_parts_and_callbacks_are_named(tmp_path: Path) -> No
     x, labels = blobs()
     other, _ = TripletDataset.from_arrays(x + 1, labels).create_dataloaders(24, 0.8)
     said = "the data are not those of the run .*, or the encoder makes other vectors of their texts"
+    with pytest.raises(ValueError, match=said):
+        trainer.train(other, resume=True)
+    trainer = trainer_of(tmp_path, num_epochs=5)  # as more rows may suggest
+    said = "num_epochs must be 3, .*, received 5; the data, or how they are divided, are others too"
     with pytest.raises(ValueError, match=said):
         trainer.train(other, resume=True)
     trainer = trainer_of(tmp_path)
