@@ -26,6 +26,7 @@ from ..errors import CheckpointError
 from ..model import DTGCNN, device_option
 from ..storage import check_folder, holds_model
 from ..training import (
+    MANY_ROWS,
     Trainer,
     changed_classes,
     hold,
@@ -54,11 +55,6 @@ from .preparing import by_size, chosen_settings, inputs_of, prepared, with_unlab
 from .streams import InputFile
 
 __all__ = ["train"]
-
-_MEANINGS = (
-    "tfidf compares words, not meanings; vectors of a sentence encoder mostly tell more, above all "
-    "of few rows: --encoder sentence-transformer:all-MiniLM-L6-v2"
-)
 
 STATE = ".state"
 """The folder, in that of the model, where the state of an unfinished run is."""
@@ -291,7 +287,7 @@ def train(
             took = time.perf_counter() - begin
             inform(trainer, f"trained and measured in {took:.0f} s", err=True)
             if encoder_spec is None and initial is None and dataset.features is None:
-                inform(trainer, _MEANINGS, err=True)
+                inform(trainer, _other_encoders(rows), err=True)
     except KeyboardInterrupt as error:
         world.fail(error, INTERRUPTED)
         done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch
@@ -305,6 +301,15 @@ def train(
     if world.is_first:
         remove_states(state_dir)
     inform(trainer, f"model saved in {output}")
+
+
+def _other_encoders(rows: int) -> str:
+    """What to say of encoders where the user named none, by how many rows there are to train on."""
+    both = "+tfidf" if rows >= MANY_ROWS else ""
+    return (
+        "tfidf compares words, not meanings; a sentence encoder mostly tells more, above all of "
+        f"few rows: --encoder sentence-transformer:all-MiniLM-L6-v2{both}"
+    )
 
 
 def _share_of_classes(dataset: TripletDataset, train_split: float) -> float:
