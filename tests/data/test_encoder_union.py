@@ -107,8 +107,8 @@ def test_a_row_does_not_depend_on_the_others() -> None:
 
 def test_it_is_saved_with_all_it_holds(tmp_path: Path) -> None:
     both = union(HashingEncoder(20), TfidfEncoder(5), weights=[0.25, 1]).fit(TEXTS)
-    both.save(tmp_path)
-    loaded: Any = load_encoder(tmp_path)
+    both.save(tmp_path / "new" / "folder")
+    loaded: Any = load_encoder(tmp_path / "new" / "folder")
     np.testing.assert_array_equal(loaded.encode(TEXTS), both.encode(TEXTS))
     assert (loaded.weights, loaded.spec) == ([0.25, 1.0], "hashing+tfidf")
     assert loaded.fingerprint == both.fingerprint

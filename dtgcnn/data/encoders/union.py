@@ -131,7 +131,7 @@ class UnionEncoder:
         """Write ``encoder.json``, and each encoder in a folder named by its place, from 0."""
         for place, part in enumerate(self.encoders):
             folder = Path(directory) / str(place)
-            folder.mkdir(exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             part.save(folder)
         described = {"name": self.name, "weights": self.weights, "dim": self.dim}
         write_description(directory, described)
