@@ -159,6 +159,16 @@ def test_prompts_go_to_those_that_know_them() -> None:
         union(HashingEncoder(4), Marks()).encode(["one"], prompt_name="query")
 
 
+def test_an_empty_prompt_hides_no_other() -> None:
+    plain = Marks()
+    plain.prompts = {"query": "", "document": ""}  # as sentence-transformers' own are
+    for parts in ((Numbers(), plain), (plain, Numbers())):
+        both = union(*parts)
+        assert both.prompts == {"query": "q ", "document": ""}
+        model = DTGCNN(DTGCNNConfig(input_dim=5), backend="numpy", encoder=both)
+        assert (model.prompt_of("query"), model.prompt_of("document")) == ("query", None)
+
+
 def test_what_is_set_is_set_of_each() -> None:
     both = union(Numbers(), HashingEncoder(4))
     assert (both.progress, both.cache, both.trust_remote_code) == (True, False, True)

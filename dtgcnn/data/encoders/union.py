@@ -84,8 +84,13 @@ class UnionEncoder:
 
     @property
     def prompts(self) -> dict[str, str]:
-        """What may go before a text, by name, of the encoders that know prompts."""
-        return {k: v for part in self.encoders for k, v in getattr(part, "prompts", {}).items()}
+        """What may go before a text, by name, of the encoders that know prompts; of several by one
+        name the first that is not empty."""
+        found: dict[str, str] = {}
+        for part in self.encoders:
+            for name, prompt in getattr(part, "prompts", {}).items():
+                found[name] = found.get(name) or prompt
+        return found
 
     progress = _of_each("progress")
     cache = _of_each("cache")
