@@ -24,7 +24,7 @@ from ..data import (
 )
 from ..errors import CheckpointError
 from ..model import DTGCNN, device_option
-from ..storage import check_folder, holds_model
+from ..storage import check_folder, holds_model, spec_of
 from ..training import (
     MANY_ROWS,
     Trainer,
@@ -384,7 +384,7 @@ def _summary(
     return (
         f"{len(dataset):,} {'triplets' if dataset.triplets is not None else 'rows'}; "
         f"{len(loader)} steps an epoch, {model.config.num_epochs} epochs, "
-        f"{'' if encoder is None else f'encoder {spec or encoder.name}, '}"
+        f"{'' if encoder is None else f'encoder {spec or spec_of(encoder)}, '}"
         f"backend {ops.name} ({ops.device})"
     )
 

@@ -244,6 +244,9 @@ def test_training_searching_and_telling(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["predict", str(folder), "my parcel never showed up"])
     assert (told.exit_code, model.predict(["my parcel never showed up"])[0]) == (0, "late_delivery")
     assert "late_delivery" in told.output
+    again = ["train", str(file), "--output", str(tmp_path / "again"), "--init", str(folder), *few]
+    said = CliRunner().invoke(main, again)
+    assert (said.exit_code, "encoder tfidf+hashing, " in said.output) == (0, True)
 
 
 def test_estimators_make_it_twice_alike() -> None:
