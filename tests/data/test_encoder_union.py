@@ -212,6 +212,7 @@ def registry_of() -> dict[str, Any]:
     [
         ("union", "encoder must be one of .*several with \\+ between them, received 'union'"),
         ("tfidf+", "received 'tfidf\\+'"),
+        ("+tfidf", "received '\\+tfidf'"),
         ("tfidf+nothing", "received 'tfidf\\+nothing'"),
         ("tfidf+hashing:3", "encoder must be hashing, received 'hashing:3'"),
         ("tfidf+pieces", "must make vectors, which pieces are not"),
@@ -226,6 +227,25 @@ def test_a_spec_that_is_none(spec: str, message: str) -> None:
 def test_a_plus_in_the_name_of_a_model_joins_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="c\\+\\+"):  # no model lies there
         make_encoder(f"model2vec:{tmp_path}/c++/a+tfidf-b")
+
+
+@pytest.mark.parametrize(
+    ("spec", "folder"),
+    [
+        ("model2vec:a+tfidf", "a.tfidf"),
+        ("model2vec:a+tfidf+hashing", "a.tfidf"),
+        ("model2vec:a+hashing", "a"),
+        ("tfidf+model2vec:a", "a"),
+    ],
+)
+def test_a_folder_may_be_named_as_two_specs_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a+tfidf", "a"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(DataError, match=rf"[/\\]{folder}: holds no model"):
+        make_encoder(spec)
 
 
 # -- trained ----------------------------------------------------------------------------------

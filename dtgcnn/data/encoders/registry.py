@@ -136,9 +136,17 @@ def default_encoder(config: DTGCNNConfig) -> Encoder:
 
 
 def _parts_of(spec: str) -> list[str]:
-    """The specs that a ``+`` joins; one within a model's name or path is no such."""
+    """The specs that a ``+`` joins; one within a model's name or path is no such, nor one in the
+    name of a folder that there is."""
     names = "|".join(map(re.escape, available_encoders()))
-    return re.split(rf"\+(?=(?:{names})(?:[:+]|$))", spec)
+    parts: list[str] = []
+    for part in re.split(rf"(?<=.)\+(?=(?:{names})(?:[:+]|$))", spec):
+        model = parts[-1].partition(":")[2] if parts else ""
+        if model and Path(f"{model}+{part}").expanduser().is_dir():
+            parts[-1] += f"+{part}"
+        else:
+            parts.append(part)
+    return parts
 
 
 def _union(parts: list[str], dim: int, cache: bool, in_all: bool) -> Encoder:
