@@ -99,6 +99,15 @@ def test_a_text_that_one_does_not_know_has_the_others_row() -> None:
     np.testing.assert_allclose(known[0, :3], unit(np.array([[3, 3, 5.0]]))[0], rtol=1e-6)
 
 
+@pytest.mark.parametrize("dim", [1, 3])
+def test_rows_that_do_not_fit_are_refused(dim: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = union(HashingEncoder(4), Marks())
+    monkeypatch.setattr(Marks, "encode", lambda self, texts: np.ones((len(texts), dim)))
+    said = rf"the encoder marks must give an array of shape \(2, 2\), not \(2, {dim}\)"
+    with pytest.raises(ValueError, match=said):
+        both.encode(["one", "two"])
+
+
 def test_a_row_does_not_depend_on_the_others() -> None:
     both = union(HashingEncoder(20), TfidfEncoder(5)).fit(TEXTS)
     alone = np.concatenate([both.encode([text]) for text in TEXTS])

@@ -114,7 +114,8 @@ class UnionEncoder:
         Raises:
             DataError: an element is not a string or is blank.
             RuntimeError: an encoder that learns is not fitted.
-            ValueError: no encoder has such a prompt.
+            ValueError: no encoder has such a prompt, or the rows of one are not as many or as wide
+                as they must be.
         """
         texts = checked_texts("UnionEncoder.encode", texts)
         if prompt_name is not None and prompt_name not in self.prompts:
@@ -126,7 +127,13 @@ class UnionEncoder:
             own = rows[:, column : column + part.dim]
             named = prompt_name in getattr(part, "prompts", {})
             given: dict[str, Any] = {"prompt_name": prompt_name} if named else {}
-            own[:] = part.encode(texts, **given)
+            found = np.asarray(part.encode(texts, **given))
+            if found.shape != own.shape:
+                raise ValueError(
+                    f"the encoder {part.name} must give an array of shape {own.shape}, "
+                    f"not {found.shape}"
+                )
+            own[:] = found
             _to_length(own, weight)
             column += part.dim
         _to_length(rows, 1.0)
