@@ -59,7 +59,7 @@ def pushed(
         MissingExtraError: huggingface-hub is not installed.
     """
     hub = _library()
-    for part in getattr(model.encoder, "encoders", [model.encoder]):
+    for part in _joined(model.encoder):
         local = getattr(part, "model_name", "")
         if local and Path(local).is_dir():
             raise ValueError(
@@ -80,6 +80,12 @@ def pushed(
             delete_patterns=gone,
         )
     return str(made)
+
+
+def _joined(encoder: Any) -> list[Any]:
+    """The encoders that one joins, and those that they join; or that one itself."""
+    parts = getattr(encoder, "encoders", None)
+    return [encoder] if parts is None else [one for part in parts for one in _joined(part)]
 
 
 def _card(

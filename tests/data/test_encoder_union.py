@@ -294,10 +294,12 @@ def test_estimators_make_it_twice_alike() -> None:
 def test_a_part_that_lies_here_is_not_pushed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both: Any = union(HashingEncoder(4), TfidfEncoder(4))
-    both.encoders[1].model_name = str(tmp_path)
-    config = DTGCNNConfig(input_dim=8, hidden_dims=(8,), output_dim=8)
-    model: Any = DTGCNN(config, backend="numpy", encoder=both)
+    here: Any = HashingEncoder(4)
+    here.model_name = str(tmp_path)
     monkeypatch.setattr(hub, "_library", lambda: None)
-    with pytest.raises(ValueError, match="where nobody else has it"):
-        model.push_to_hub("me/own")
+    both = union(HashingEncoder(4), here)
+    for encoder in (both, union(HashingEncoder(4), both)):
+        config = DTGCNNConfig(input_dim=encoder.dim, hidden_dims=(8,), output_dim=8)
+        model: Any = DTGCNN(config, backend="numpy", encoder=encoder)
+        with pytest.raises(ValueError, match="where nobody else has it"):
+            model.push_to_hub("me/own")
