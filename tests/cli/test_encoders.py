@@ -79,7 +79,7 @@ def test_the_command_line_finds_an_installed_encoder(text_file: Path, tmp_path: 
     done = run("evaluate", model, text_file, installed=False)
     assert done.returncode == 2
     assert "entry point 'letters' in the group 'dtgcnn.encoders'" in done.stderr
-    for spec, message in (("letters", "must be letters"), ("other:z", "must have the name")):
+    for spec, message in (("letters", "must be letters:LAST"), ("other:z", "must have the name")):
         done = run(*train[:2], "--output", tmp_path / "no", "--encoder", spec)
         assert done.returncode == 2
         assert message in done.stderr

@@ -119,7 +119,10 @@ def make_encoder(spec: str, dim: int = 384, *, cache: bool = True, in_all: bool 
     open_width = "dim" in takes
     needed = [p for n, p in takes.items() if n != "dim" and p.default is p.empty]
     if bool(argument) != bool(colon) or (needed and not argument) or (argument and open_width):
-        raise ValueError(f"encoder must be {_shown(name)}, received {spec!r}")
+        shown = _shown(name)
+        if needed and ":" not in shown:
+            shown += f":{needed[0].name.upper()}"
+        raise ValueError(f"encoder must be {shown}, received {spec!r}")
     options: dict[str, Any] = {"dim": dim} if open_width else {}
     if "cache" in takes:
         options["cache"] = cache
