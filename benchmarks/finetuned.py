@@ -51,7 +51,7 @@ class Rows(NamedTuple):
     corpus: Sequence[str]
 
 
-def rows(file: Path, few: Callable[[Any], Any] | None, corpus: bool = True) -> Rows:
+def rows(file: Path, few: Callable[[Any], Any] | None) -> Rows:
     """All training rows of a file, or those that ``few`` picks by their classes."""
     data = load_sample() if file.name == "sample" else TripletDataset(file)
     assert data.texts is not None
@@ -59,7 +59,7 @@ def rows(file: Path, few: Callable[[Any], Any] | None, corpus: bool = True) -> R
     texts, labels = np.array(data.texts, dtype=object), data.labels
     train, test = np.array(data.split_items("train")), np.array(data.split_items("test"))
     own = train if few is None else train[few(labels[train])]
-    rest = np.setdiff1d(train, own) if corpus else []
+    rest = np.setdiff1d(train, own)
     return Rows(texts[own], labels[own], texts[test], labels[test], texts[rest])
 
 
