@@ -133,7 +133,8 @@ def _queries(index: SearchIndex, given: Sequence[str]) -> tuple[list[str], Any]:
             texts.append(query)
             if Path(query).suffix.lower() in _FILES and is_data_path(query):
                 raise ValueError(
-                    f"QUERY must be a text, {query} is a file; give the FILE to search before it"
+                    f"QUERY must be a text, {query} is a file; give its rows on standard input, - "
+                    "in its place with --format, or the FILE to search before QUERY"
                 )
             if is_named_as_file(query):
                 raise ValueError(f"{query}: no such file; QUERY is a text, and --json prints")

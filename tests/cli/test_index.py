@@ -297,6 +297,12 @@ def test_a_file_alone_is_no_query_of_an_index(folder: Path, indexed: Path) -> No
     assert "QUERY must be a text" in done.output
 
 
+def test_a_file_of_queries_is_told_to_come_by_standard_input(folder: Path, indexed: Path) -> None:
+    done = run("search", indexed, folder / "corpus.txt", folder / "corpus.txt")
+    assert done.exit_code == 2
+    assert "give its rows on standard input, - in its place" in " ".join(done.output.split())
+
+
 @pytest.mark.parametrize("name", ["found.json", "found.CSV.gz"])
 def test_the_name_of_a_missing_file_is_no_query(folder: Path, indexed: Path, name: str) -> None:
     for arguments in ([indexed], [folder / "m", folder / "corpus.txt"]):
