@@ -238,7 +238,10 @@ def compare_pairs(model: Embedder, pairs: Pairs, *, progress: bool = False) -> C
     check_embedder(model)
     refuse_unless(isinstance(pairs, Pairs), "pairs", "must be what read_pairs gives", pairs)
     if pairs.scores is None:
-        raise ValueError(f"{pairs.source.name}: pairs are measured by scores, and these have none")
+        raise ValueError(
+            f"{pairs.source.name}: pairs are measured by scores, and these have none; "
+            "'dtgcnn generate' makes triplets of them, which are measured without"
+        )
     count = len(pairs.first)
     given = model.vectors([*pairs.first, *pairs.second])
     embeddings = model.encode(given, show_progress_bar=progress)
