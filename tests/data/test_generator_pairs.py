@@ -149,7 +149,7 @@ def test_bad_pair_files(content: str, message: str, tmp_path: Path) -> None:
 def test_wrong_scores_and_pairs() -> None:
     generate = TripletGenerator().generate_from_pairs
     for pairs, arguments, message in (
-        (SCORED, {}, "positive_score must be given .* which lie between 0.5 and 5 here"),
+        (SCORED, {}, "positive_score must be given .* which lie between 0.5 and 5 here: .*--pos"),
         (SCORED, {"positive_score": 4, "negative_score": 4}, "negative_score must be below posit"),
         (SCORED, {"positive_score": 9}, "no pair of two different texts is positive"),
         ([("a", "b")], {"positive_score": 4}, "positive_score needs pairs with scores, received 4"),

@@ -69,7 +69,7 @@ class Pairs:
             low, high = self.scores.min(), self.scores.max()
             raise ValueError(
                 f"positive_score must be given for pairs with scores, which lie between {low:g} "
-                f"and {high:g} here"
+                f"and {high:g} here: the least of a positive pair, --positive-score"
             )
         if negative_score is not None and not negative_score < positive_score:
             raise ValueError(
