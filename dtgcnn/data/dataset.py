@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from .batches.loader import TripletLoader, make_loaders
 from .encoders.encoder import Encoder
 from .items import Items, check_items
-from .reading.arrays import as_column, as_features, class_names, column
+from .reading.arrays import (
+    as_column,
+    as_features,
+    class_names,
+    column,
+    from_arrays,
+    is_layout,
+)
 from .reading.frames import read_frame
 from .reading.raw import TRIPLET_FIELDS, UNLABELLED, IntArray, RawData, Record, from_records
 from .reading.readers import not_pairs, read_file
@@ -50,15 +57,19 @@ class TripletDataset(Items):
         Args:
             table: a DataFrame of pandas or polars, a table of PyArrow, a ``Dataset`` of
                 ``datasets``, or columns by name; or such tables by the names of splits, as a
-                ``DatasetDict`` has them.
+                ``DatasetDict`` has them. Vectors by triplets or by splits are arrays by the names
+                that they have in ``.npz``.
             columns: as of ``read_file``.
         """
         source = Source(f"{cls.__name__}.from_table", "row")
-        source, records = read_frame(source, table)
-        source, shape, records = shaped(source, records, columns)
-        if shape.held == "pairs":
-            raise not_pairs(source, shape)
-        raw = from_records(source, records)
+        if is_layout(table):
+            raw = from_arrays(source, dict(table), columns)
+        else:
+            source, records = read_frame(source, table)
+            source, shape, records = shaped(source, records, columns)
+            if shape.held == "pairs":
+                raise not_pairs(source, shape)
+            raw = from_records(source, records)
         raw.require_label()
         return cls._from_raw(raw)
 
@@ -89,13 +100,16 @@ class TripletDataset(Items):
         return cls._from_raw(stream_file(path, encoder, folder, columns))
 
     @classmethod
-    def from_triplets(cls, triplets: Iterable[tuple[str, str, str]]) -> Self:
-        """Triplets of texts (anchor, positive, negative); equal texts become one item."""
+    def from_triplets(cls, triplets: Iterable[Sequence[str]] | NDArray[Any]) -> Self:
+        """Triplets of texts (anchor, positive, negative), or an array (T, 3) of them; equal texts
+        become one item."""
         source = Source(f"{cls.__name__}.from_triplets")
         if isinstance(triplets, str) or not isinstance(triplets, Iterable):
             raise source.error(f"must be a list of triplets, received {shorten(triplets)}")
         records: list[Record] = []
         for row, triplet in enumerate(triplets):
+            if isinstance(triplet, np.ndarray):
+                triplet = triplet.tolist()
             if isinstance(triplet, str) or not isinstance(triplet, Sequence) or len(triplet) != 3:
                 raise source.error(f"must be three texts, received {shorten(triplet)}", row)
             records.append((row, dict(zip(TRIPLET_FIELDS, triplet, strict=True))))

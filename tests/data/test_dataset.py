@@ -56,6 +56,16 @@ def test_triplets_join_equal_texts_to_classes() -> None:
     assert dataset.label_names is None
 
 
+def test_triplets_may_be_rows_of_an_array() -> None:
+    rows = [("a", "b", "x"), ("b", "c", "y")]
+    of_rows = TripletDataset.from_triplets(rows)
+    for array in (np.array(rows), np.array(rows, object)):
+        given = TripletDataset.from_triplets(array)
+        assert (given.texts, given.triplets.tolist()) == (of_rows.texts, of_rows.triplets.tolist())
+    with pytest.raises(DataError, match="must be three texts"):
+        TripletDataset.from_triplets(np.array(rows)[:, :2])
+
+
 def test_labels_count_names_in_order() -> None:
     named = TripletDataset.from_labelled(["t", "u", "v"], ["b", "a", "b"])
     assert named.labels is not None

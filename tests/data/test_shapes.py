@@ -505,6 +505,20 @@ def test_vectors_in_memory() -> None:
     assert len(TripletDataset.from_table(splits).validation_items()) == 1
 
 
+def test_arrays_in_memory_are_those_of_a_file_of_arrays(tmp_path: Path) -> None:
+    triplets = {"Anchor": X, "positive": X + 1, "negative": X - 1, "group": np.arange(len(X))}
+    parts = {"train_x": X, "train_y": Y, "val_x": X[:1], "val_y": Y[:1]}
+    for name, arrays in {"triplets": triplets, "parts": parts}.items():
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+        of_file = TripletDataset(tmp_path / f"{name}.npz")
+        given = TripletDataset.from_table(arrays)
+        np.testing.assert_array_equal(given.features, of_file.features)
+        assert (given.kind, given.splits) == (of_file.kind, of_file.splits)
+        assert given.groups == of_file.groups
+        if of_file.triplets is not None:
+            np.testing.assert_array_equal(given.triplets, of_file.triplets)
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -516,7 +530,12 @@ def test_vectors_in_memory() -> None:
         ({"text": 3}, "'text': must be a column, received 3"),
         ({"words": ["a"]}, "found words"),
         ({"anchor": ["a"], "positive": ["b"]}, "these are pairs"),
-        ({"anchor": X, "positive": X, "negative": X}, "row 0 .*'anchor': must be a string"),
+        ({"anchor": X, "positive": X, "negative": X}, "'negative': must differ from the anchor"),
+        (
+            {"anchor": X.tolist(), "positive": X.tolist(), "negative": X.tolist()},
+            "row 0 .*'anchor': holds a vector, and triplets of vectors come as the arrays anchor,",
+        ),
+        ({"train_x": X, "train_y": np.full(len(X), -1)}, "holds no label"),
         ({"text": ["a"], "label": [""]}, "holds no label"),
     ],
 )

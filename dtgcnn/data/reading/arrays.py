@@ -31,6 +31,7 @@ __all__ = [
     "class_names",
     "column",
     "from_arrays",
+    "is_layout",
 ]
 
 _log = logging.getLogger("dtgcnn")
@@ -99,6 +100,22 @@ def from_arrays(
     kind: Kind = "texts" if labels is None else "labelled"
     rows = range(len(x))
     return RawData(kind, source, rows, features=x, labels=labels, splits=splits, groups=groups)
+
+
+def is_layout(given: object) -> bool:
+    """Whether these are arrays of several vectors a row, or a split, by the names of a layout."""
+    if not isinstance(given, Mapping) or not all(
+        isinstance(name, str) and isinstance(array, np.ndarray) for name, array in given.items()
+    ):
+        return False
+    names = _ours(Source(""), given, {})[1]
+    return any(
+        all(name in names and names[name].ndim == 2 for name in vectors) and others <= set(names)
+        for vectors, others in (
+            (("anchor", "positive", "negative"), set[str]()),
+            (("train_x",), {"train_y"}),
+        )
+    )
 
 
 def _ours(

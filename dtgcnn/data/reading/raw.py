@@ -219,6 +219,14 @@ class Rules:
         self.fields = (*required, *(name for name in optional if name in record))
         if is_vector(record.get("text")):
             self.vectors = VectorRule(self.source)
+        if self.kind == "triplets" and is_vector(record["anchor"]):
+            raise self.source.error(
+                "holds a vector, and triplets of vectors come as the arrays anchor, positive and "
+                "negative, each (T, D): of an .npz or .safetensors file, or of a dict that "
+                "TripletDataset.from_table takes",
+                row,
+                "anchor",
+            )
         possible = optional if self.kind == "triplets" else (*optional, "label")
         self._absent = [name for name in possible if name not in self.fields]
 
