@@ -114,7 +114,8 @@ def tune_command(
 
     def told(trial: Trial) -> None:
         value = "failed" if trial.value is None else f"{trial.value:.4f}"
-        click.echo(f"trial {trial.number + 1} of {trials}: {value}", err=True)
+        name = _name(trial)
+        click.echo(f"trial {name}: {value} ({trial.number + 1} of {trials})", err=True)
 
     about = (
         f"{file.name}, {rows} rows (digest {_digest(dataset)}), {split:g} of them, {encoder_spec}, "
@@ -184,9 +185,8 @@ def _table(found: Tuned, space: dict[str, Range | tuple[Any, ...]]) -> str:
     shown += [trial for trial in found.ranked[SHOWN:] if trial.number == 0]
     rows = [["trial", found.metric, "epoch", *space]]
     for trial in shown:
-        name = f"{trial.number}, as it was" if trial.number == 0 else str(trial.number)
         values = [_cell(trial.settings.get(setting)) for setting in space]
-        rows.append([name, f"{trial.value:.4f}", str(trial.epoch), *values])
+        rows.append([_name(trial), f"{trial.value:.4f}", str(trial.epoch), *values])
     parts = ["\n".join(table_lines(rows))]
     if found.importances:
         shares = [[name, f"{100 * share:.0f}%"] for name, share in found.importances.items()]
@@ -203,6 +203,10 @@ def _verdict(found: Tuned) -> str:
         return "no trial gives more than the settings as they were"
     chance = ", which may be chance" if found.gain <= LEAST_GAIN else ""
     return f"trial {said} were{chance}"
+
+
+def _name(trial: Trial) -> str:
+    return f"{trial.number}, as it was" if trial.number == 0 else str(trial.number)
 
 
 def _cell(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -146,11 +147,12 @@ def test_from_the_command_line_to_a_model(text_file: Path, tmp_path: Path) -> No
     asked = ("tune", text_file, "--output", output, "--epochs", 2, *SMALL)
     done = run(*asked, "--trials", 2)
     assert done.exit_code == 0, done.output
-    assert "0, as it was" in done.output
+    assert done.output.count("0, as it was") == 2  # as it comes, and in the table
+    assert re.search(r"^trial 1: \S+ \(2 of 2\)$", done.output, re.M)
     rest = run(*asked, "--trials", 3)
-    assert "trial 3 of 3" in rest.output
+    assert re.search(r"^trial 2: \S+ \(3 of 3\)$", rest.output, re.M)
     assert f"{output}: goes on with the search there, and replaces its results" in rest.output
-    assert "trial 2 of 3" not in rest.output
+    assert "(2 of 3)" not in rest.output
     rows = list(csv.DictReader((output / "trials.csv").read_text().splitlines()))
     assert [row["trial"] for row in rows] == ["0", "1", "2"]
     assert float(rows[0]["learning_rate"]) == 0.001
