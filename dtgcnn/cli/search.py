@@ -14,7 +14,7 @@ import numpy as np
 from ..data import SUFFIXES, is_data_path
 from ..evaluation import Hit, Ranking, SearchIndex
 from ..model import DTGCNN
-from ..storage import holds_ensemble, holds_index, main_file
+from ..storage import holds_ensemble, holds_index, main_file, of_one_save
 from .main import main
 from .options import (
     backend_option,
@@ -118,7 +118,11 @@ def _saved(model: Path, backend: str) -> SearchIndex:
     kind: Any = DTGCNN
     if holds_ensemble(model):
         from ..training import Ensemble as kind
-    return SearchIndex.load(model, model=kind.load(model, ops=ops_of(backend), mapped=True))
+    ops = ops_of(backend)
+    return of_one_save(
+        main_file(model),
+        lambda: SearchIndex.load(model, model=kind.load(model, ops=ops, mapped=True)),
+    )
 
 
 def _queries(index: SearchIndex, given: Sequence[str]) -> tuple[list[str], Any]:

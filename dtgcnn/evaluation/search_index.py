@@ -15,7 +15,15 @@ from ..config import check_whole, refuse_unknown
 from ..data import Items, as_inputs, check_items
 from ..errors import CheckpointError
 from ..model import DTGCNN, Bank, Embedder, check_embedder
-from ..storage import IndexFile, PackedTexts, holds_ensemble, main_file, packed, read_index
+from ..storage import (
+    IndexFile,
+    PackedTexts,
+    holds_ensemble,
+    main_file,
+    of_one_save,
+    packed,
+    read_index,
+)
 from .approximate import RowGraph, write_graph
 from .fusion import interleaved
 from .metrics import unit_float32, unit_rows
@@ -221,7 +229,13 @@ class SearchIndex:
                 array is missing or of another shape than it must be; or it is over an ensemble, and
                 ``model`` is not given.
         """
-        saved = read_index(main_file(directory))
+        main = main_file(directory)
+        return of_one_save(main, lambda: cls._read(directory, read_index(main), backend, model))
+
+    @classmethod
+    def _read(
+        cls, directory: str | Path, saved: IndexFile, backend: str, model: Embedder | None
+    ) -> SearchIndex:
         if model is None and holds_ensemble(directory):
             raise CheckpointError(
                 f"{directory}: must come with its model, as it is over an ensemble: "

@@ -169,6 +169,22 @@ class SavedModel(Parameters):
                 or of another shape than the config asks for.
             ValueError: it is a model of another class.
         """
+        from ..storage import WEIGHTS, of_one_save
+
+        return of_one_save(
+            Path(directory) / WEIGHTS,
+            lambda: cls._read(directory, backend, ops, mapped, trust_remote_code),
+        )
+
+    @classmethod
+    def _read(
+        cls,
+        directory: str | Path,
+        backend: str,
+        ops: ArrayOps | None,
+        mapped: bool,
+        trust_remote_code: bool,
+    ) -> Self:
         from ..storage import read_checkpoint
 
         saved, encoder = read_checkpoint(directory, mapped=mapped)

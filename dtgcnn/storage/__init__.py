@@ -2,6 +2,7 @@
 
 from .cards import add_figures, ensemble_card, model_card
 from .checkpoint import (
+    ENSEMBLE,
     WEIGHTS,
     Checkpoint,
     check_folder,
@@ -26,9 +27,11 @@ from .files import (
 )
 from .hub import fetched, pushed
 from .index_file import IndexFile, holds_index, read_index
+from .one_save import of_one_save
 from .packed_texts import PackedTexts, packed
 
 __all__ = [
+    "ENSEMBLE",
     "WEIGHTS",
     "Checkpoint",
     "IndexFile",
@@ -47,6 +50,7 @@ __all__ = [
     "lock",
     "main_file",
     "model_card",
+    "of_one_save",
     "packed",
     "pushed",
     "read_arrays",

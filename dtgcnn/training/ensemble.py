@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from typing_extensions import override
 
@@ -224,12 +224,16 @@ class Ensemble(AnsweringEnsemble):
             CheckpointError: there is none, or a file or a member is missing, damaged, foreign or of
                 another shape than the others.
         """
-        from ..storage import read_ensemble
+        from ..storage import ENSEMBLE, of_one_save, read_ensemble
 
-        members, mode, rotations = read_ensemble(directory)
-        models = [
-            DTGCNN.load(folder, backend=backend, ops=ops, mapped=mapped) for folder in members
-        ]
+        def read() -> tuple[list[DTGCNN], str, Any]:
+            members, mode, rotations = read_ensemble(directory)
+            models = [
+                DTGCNN.load(folder, backend=backend, ops=ops, mapped=mapped) for folder in members
+            ]
+            return models, mode, rotations
+
+        models, mode, rotations = of_one_save(Path(directory) / ENSEMBLE, read)
         try:
             ensemble = cls(models, "mean")
         except ValueError as error:
