@@ -84,6 +84,7 @@ def test_encoding_nothing_gives_no_rows(trained: DTGCNN) -> None:
         (np.full((3, 12), np.inf, np.float32), "row 0 holds nan or infinity"),
         (["a text"], "no text encoder: it was trained on vectors"),
         ([1, 2], "an array of vectors or a list of texts"),
+        ([b"ab", b"cd"], r"x must hold texts, as decode gives them; row 0 is b'ab'"),
     ],
 )
 def test_what_does_not_fit_is_refused(trained: DTGCNN, x: Any, message: str) -> None:

@@ -59,6 +59,10 @@ def as_inputs(x: Any, name: str = "x") -> list[str] | NDArray[Any]:
     values = _values(x)
     if isinstance(values, list) and not values:
         return []
+    if isinstance(values, list) and isinstance(values[0], bytes | bytearray):
+        raise ValueError(
+            f"{name} must hold texts, as decode gives them; row 0 is {values[0][:60]!r}"
+        )
     try:
         rows = np.asarray([list(v) for v in values] if isinstance(values, list) else values)
     except (TypeError, ValueError):
