@@ -131,4 +131,5 @@ def augment(
     others = None if held_out is None else dataset_of(held_out, labels=False)
     augmented = augmenter.augment_dataset(dataset, versions, others)
     write_file(augmented, output)
-    written(output, f"{len(dataset)} rows and {len(augmented) - len(dataset)} new ones")
+    what = "rows" if dataset.triplets is None else "triplets"
+    written(output, f"{len(dataset):,} {what} and {len(augmented) - len(dataset):,} new ones")

@@ -82,7 +82,7 @@ def encode(
     if dtype == "int8":
         told["step"] = repr(step_of(embeddings))
     write_vectors(output, rows, _called(output, dtype), _columns(dataset), told)
-    written(output, f"{rows.shape[0]} rows of {rows.shape[1]}")
+    written(output, f"{rows.shape[0]:,} rows of {rows.shape[1]}")
     if dtype != "float32":
         kept = kept_neighbors(embeddings, rows)
         share = rows.nbytes / max(embeddings.nbytes, 1)

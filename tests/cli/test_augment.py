@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -21,6 +22,16 @@ QUICK += ["--set", "hidden_dims=[16, 16]", "--set", "output_dim=8", "--k", "4", 
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(a) for a in arguments])
+
+
+def test_what_is_written_of_triplets_is_told_as_such(tmp_path: Path) -> None:
+    file, more = tmp_path / "t.jsonl", tmp_path / "more.jsonl"
+    words = [f"{word} number {i} of some" for i in range(1000) for word in ("a", "b", "c")]
+    rows = zip(words[::3], words[1::3], words[2::3], strict=True)
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = run("augment", file, "--output", more, "--versions", 1, "--probability", 0.01)
+    assert done.exit_code == 0, done.output
+    assert f"{more}: 1,000 triplets and " in done.output
 
 
 def test_augmented_texts_train_and_are_measured_on_the_same_rows(

@@ -277,6 +277,15 @@ def test_left_out_triplets_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     assert f"{len(train)} train and {len(validation)} validate" in caplog.text
 
 
+def test_large_counts_of_triplets_are_told_in_groups_of_digits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    triplets = [(f"a{i}", f"b{i}", f"a{(i + 1) % 1200}") for i in range(1200)]
+    with caplog.at_level(logging.INFO, logger="dtgcnn"):
+        train, _ = TripletDataset.from_triplets(triplets).create_dataloaders(64)
+    assert f"{train.dropped} of 1,200 triplets left out" in caplog.text
+
+
 @pytest.mark.parametrize("train_split", [0.8, 1])
 def test_splits_of_the_data_drop_no_triplet(train_split: float) -> None:
     splits = ["train"] * 12 + ["val"] * 4

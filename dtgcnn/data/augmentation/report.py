@@ -58,7 +58,8 @@ class AugmentationReport:
         wanted, added = self.chosen * self.num_augmentations, sum(self.added.values())
         width = max(map(len, [*self.asked, "strategy"]))
         lines = [
-            f"augmented {self.chosen} of {self.items} items: {added} of {wanted} versions added",
+            f"augmented {self.chosen:,} of {self.items:,} items: {added:,} of {wanted:,} versions "
+            "added",
             f"{'strategy':<{width}} |  asked | changed |  added",
         ]
         for name, asked in self.asked.items():

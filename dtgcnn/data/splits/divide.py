@@ -211,14 +211,14 @@ class Division:
         source, dropped = self._dataset.source, count - train - validation
         if dropped:
             _log.info(
-                "%s: %d of %d triplets left out, since they have texts on both sides; "
-                "%d train and %d validate",
-                *(source, dropped, count, train, validation),
+                "%s: %s of %s triplets left out, since they have texts on both sides; "
+                "%s train and %s validate",
+                *(source, *(f"{number:,}" for number in (dropped, count, train, validation))),
             )
         elif train_split < 1 and not validation:
             self._note(
                 NOTHING_HELD_OUT,
-                f"the triplets share texts so that none can be held out; all {train} train",
+                f"the triplets share texts so that none can be held out; all {train:,} train",
             )
 
     def _report_grouped(
