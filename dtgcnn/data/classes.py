@@ -43,8 +43,8 @@ def consistent(raw: RawData, labels: IntArray) -> NDArray[np.bool_]:
         if bad.all():
             raise raw.source.error(f"no triplet has a valid negative; of the first, {first}, {why}")
         _log.warning(
-            "%s: left out %d of %d triplets that contradict others; the first is %s: %s",
-            *(raw.source.name, int(bad.sum()), len(bad), first, why),
+            "%s: left out %s of %s triplets that contradict others; the first is %s: %s",
+            *(raw.source.name, f"{bad.sum():,}", f"{len(bad):,}", first, why),
         )
     good: NDArray[np.bool_] = ~bad
     return good

@@ -435,7 +435,7 @@ class Trainer:
             from ..data import default_encoder
 
             texts = [dataset.texts[item] for item in loader.items]
-            _log.info("fitting a text encoder on %d texts", len(texts))
+            _log.info("fitting a text encoder on %s texts", f"{len(texts):,}")
             model.encoder = default_encoder(model.config).fit(texts)
         vectors = shared_rows(self.world, model.ops, "vectors", dataset.inputs, model.vectors)
         self._vectors.append((dataset, vectors))

@@ -390,3 +390,11 @@ def test_encoders_are_made_by_name() -> None:
     assert isinstance(made, HashingEncoder)
     assert made.dim == 8
     assert available_encoders()[:2] == ["tfidf", "hashing"]
+
+
+def test_large_counts_of_texts_are_told_in_groups_of_digits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    encoder = TfidfEncoder(2).fit(["the cat", "the dog"] * 600)
+    encoder.encode(["the cat", *["12345"] * 1200])
+    assert "TfidfEncoder: 1,200 of 1,201 texts have no known n-gram" in caplog.text

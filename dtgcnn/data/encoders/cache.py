@@ -103,7 +103,7 @@ class EncoderCache:
                 else:
                     out[i] = row
         if damaged:
-            _log.warning("%s: %d damaged rows are made anew", self.path, damaged)
+            _log.warning("%s: %s damaged rows are made anew", self.path, f"{damaged:,}")
         return missing
 
     def cut_among(self, texts: Sequence[str]) -> int:

@@ -115,9 +115,9 @@ class DataPreprocessor:
         self._set(model.getvalue())
         if self.num_pieces < self.vocab_size:
             _log.warning(
-                "DataPreprocessor: %d texts allow a vocabulary of %d pieces, fewer than the %d "
+                "DataPreprocessor: %s texts allow a vocabulary of %d pieces, fewer than the %d "
                 "asked for",
-                *(len(words), self.num_pieces, self.vocab_size),
+                *(f"{len(words):,}", self.num_pieces, self.vocab_size),
             )
         return self
 

@@ -131,8 +131,9 @@ class PretrainedEncoder(ABC):
             report_cut(type(self).__name__, cut, len(texts), f"the model's {self.limit}")
             if cache.path is not None and len(texts) >= _TOLD:
                 _log.info(
-                    "encoded %d texts, %d were known; cache %s, %.1f MB",
-                    *(len(missing), len(texts) - len(missing), cache.path, cache.size / 1e6),
+                    "encoded %s texts, %s were known; cache %s, %.1f MB",
+                    *(f"{len(missing):,}", f"{len(texts) - len(missing):,}"),
+                    *(cache.path, cache.size / 1e6),
                 )
         return out
 

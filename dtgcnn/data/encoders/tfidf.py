@@ -103,8 +103,8 @@ class TfidfEncoder:
         self._blocks, self._components = blocks, components
         if self.rank < self.dim:
             _log.warning(
-                "TfidfEncoder: %d texts allow %d dimensions; the other %d of %d are zero",
-                *(len(texts), self.rank, self.dim - self.rank, self.dim),
+                "TfidfEncoder: %s texts allow %d dimensions; the other %d of %d are zero",
+                *(f"{len(texts):,}", self.rank, self.dim - self.rank, self.dim),
             )
         return self
 
@@ -129,8 +129,8 @@ class TfidfEncoder:
         unknown = int((~encoded.any(axis=1)).sum())
         if unknown:
             _log.warning(
-                "TfidfEncoder: %d of %d texts have no known n-gram, so their rows are zero",
-                *(unknown, len(texts)),
+                "TfidfEncoder: %s of %s texts have no known n-gram, so their rows are zero",
+                *(f"{unknown:,}", f"{len(texts):,}"),
             )
         return encoded
 

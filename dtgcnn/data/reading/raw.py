@@ -305,7 +305,7 @@ def tell_minus_one(source: Source, names: Iterable[str], count: int) -> None:
     if count and set(names) <= {"0", "1", "0.0", "1.0", UNLABELLED}:
         told = "rows have the label -1 and are read as unlabelled, beside 0 and 1"
         why = "if it is a class of its own, give it a name"
-        _log.warning("%s: %d %s; %s", source.name, count, told, why)
+        _log.warning("%s: %s %s; %s", source.name, f"{count:,}", told, why)
 
 
 def label_name(source: Source, row: int, value: object, field: str = "label") -> str:

@@ -67,8 +67,8 @@ def _records(
     if isinstance(rows, _Rows) and rows.joined:
         _log.warning(
             "%s: rows of several lines, each of which would be a row without the quotes around "
-            "them: %d; the first begins in %s",
-            *(source.name, len(rows.joined), source.place(rows.joined[0])),
+            "them: %s; the first begins in %s",
+            *(source.name, f"{len(rows.joined):,}", source.place(rows.joined[0])),
         )
 
 

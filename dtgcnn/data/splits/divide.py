@@ -229,19 +229,19 @@ class Division:
             if train_split < 1:
                 self._note(
                     NOTHING_HELD_OUT,
-                    f"the {count} groups and the classes are so mixed that none can be held out; "
-                    f"all {len(labels)} items train",
+                    f"the {count:,} groups and the classes are so mixed that none can be held out; "
+                    f"all {len(labels):,} items train",
                 )
             return
         shares = held_out_shares(labels, validation)
         worst = int(np.nanargmax(np.abs(shares - (1 - train_split))))
         names = self._dataset.label_names
         _log.info(
-            "%s: %d of %d groups validate, %.1f%% of the items where %.1f%% should; of the class "
+            "%s: %s of %s groups validate, %.1f%% of the items where %.1f%% should; of the class "
             "furthest from that, %s, it is %.1f%%",
             source,
-            len(np.unique(groups[validation])),
-            count,
+            f"{len(np.unique(groups[validation])):,}",
+            f"{count:,}",
             100 * len(validation) / len(labels),
             100 * (1 - train_split),
             worst if names is None else repr(names[worst]),
