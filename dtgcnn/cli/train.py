@@ -26,7 +26,6 @@ from ..errors import CheckpointError
 from ..model import DTGCNN, device_option
 from ..storage import check_folder, holds_model, spec_of
 from ..training import (
-    MANY_ROWS,
     Trainer,
     changed_classes,
     hold,
@@ -287,7 +286,7 @@ def train(
             took = time.perf_counter() - begin
             inform(trainer, f"trained and measured in {took:.0f} s", err=True)
             if encoder_spec is None and initial is None and dataset.features is None:
-                inform(trainer, _other_encoders(rows), err=True)
+                inform(trainer, _other_encoders(dataset), err=True)
     except KeyboardInterrupt as error:
         world.fail(error, INTERRUPTED)
         done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch
@@ -303,9 +302,9 @@ def train(
     inform(trainer, f"model saved in {output}")
 
 
-def _other_encoders(rows: int) -> str:
-    """What to say of encoders where the user named none, by how many rows there are to train on."""
-    both = "+tfidf" if rows >= MANY_ROWS else ""
+def _other_encoders(dataset: TripletDataset) -> str:
+    """What to say of encoders where the user named none."""
+    both = "" if dataset.triplets is not None else "+tfidf"
     return (
         "tfidf compares words, not meanings; a sentence encoder mostly tells more, above all of "
         f"few rows: --encoder sentence-transformer:all-MiniLM-L6-v2{both}"

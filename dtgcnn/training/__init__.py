@@ -4,7 +4,7 @@ from .best_epoch import chosen_by
 from .continuing import changed_classes, load_trained, sides
 from .curriculum import CurriculumScheduler
 from .ensemble import Ensemble, load_embedder
-from .fitting import MANY_ROWS, TEXT_INPUT_DIM, input_dim_of
+from .fitting import TEXT_INPUT_DIM, input_dim_of
 from .progressive import ProgressiveTrainer, Stage
 from .refit import train_on_all
 from .rehearsal import rehearse
@@ -15,7 +15,6 @@ from .tuning import SPACE, STUDY, Made, Range, Trial, Tuned, tune
 
 __all__ = [
     "LEAST_GAIN",
-    "MANY_ROWS",
     "SPACE",
     "STUDY",
     "TEXT_INPUT_DIM",

@@ -13,7 +13,7 @@ from .trainer import Trainer
 if TYPE_CHECKING:
     from ..data import Encoder, TripletDataset
 
-__all__ = ["MANY_ROWS", "TEXT_INPUT_DIM", "fit_rows", "input_dim_of"]
+__all__ = ["TEXT_INPUT_DIM", "fit_rows", "input_dim_of"]
 
 TEXT_INPUT_DIM = 384
 """Width of text vectors where no config names one."""

@@ -431,14 +431,17 @@ def test_quiet_leaves_the_table(text_file: Path, tmp_path: Path) -> None:
 
 
 def test_only_who_named_no_encoder_is_told_of_sentence_encoders(
-    text_file: Path, tmp_path: Path
+    text_file: Path, triplet_file: Path, tmp_path: Path
 ) -> None:
     vector_file, rng = tmp_path / "vectors.npz", np.random.default_rng(0)
     np.savez(vector_file, x=rng.normal(size=(60, 8)), y=np.arange(60) % 3)
     told = train(text_file, tmp_path / "texts").output
     named = train(text_file, tmp_path / "named", "--encoder", "tfidf").output
     vectors = train(vector_file, tmp_path / "vectors").output
-    assert [text.count("a sentence encoder") for text in (told, named, vectors)] == [1, 0, 0]
+    triplets = train(triplet_file, tmp_path / "triplets").output
+    runs = (told, triplets, named, vectors)
+    assert [text.count("a sentence encoder") for text in runs] == [1, 1, 0, 0]
+    assert ["L6-v2+tfidf\n" in text for text in runs] == [True, False, False, False]
 
 
 def test_quiet_leaves_warnings_and_errors(
