@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, Self
 
@@ -56,8 +56,9 @@ class TripletDataset(Items):
 
         Args:
             table: a DataFrame of pandas or polars, a table of PyArrow, a ``Dataset`` of
-                ``datasets``, or columns by name; or such tables by the names of splits, as a
-                ``DatasetDict`` has them. Vectors by triplets or by splits are arrays by the names
+                ``datasets``, columns by name, or a list of rows as ``json.load`` gives it, with
+                ``{"triplets": …}`` around it or without; or such tables by the names of splits, as
+                a ``DatasetDict`` has them. Vectors by triplets or by splits are arrays by the names
                 that they have in ``.npz``.
             columns: as of ``read_file``.
         """
@@ -111,7 +112,8 @@ class TripletDataset(Items):
             if isinstance(triplet, np.ndarray):
                 triplet = triplet.tolist()
             if isinstance(triplet, str) or not isinstance(triplet, Sequence) or len(triplet) != 3:
-                raise source.error(f"must be three texts, received {shorten(triplet)}", row)
+                told = "; from_table takes objects" if isinstance(triplet, Mapping) else ""
+                raise source.error(f"must be three texts, received {shorten(triplet)}{told}", row)
             records.append((row, dict(zip(TRIPLET_FIELDS, triplet, strict=True))))
         return cls._from_raw(from_records(source, records))
 

@@ -498,6 +498,20 @@ def test_tables_in_memory(number: int) -> None:
     assert named.names_of(range(3)) == ["1", "2", "3"]
 
 
+def test_rows_in_memory_are_those_of_a_json_file(tmp_path: Path) -> None:
+    rows = [{"Query": "a", "pos": "b", "neg": "c"}, {"Query": "b", "pos": "a", "neg": "d"}]
+    file = tmp_path / "a.json"
+    for content in (rows, {"triplets": rows}):
+        file.write_text(json.dumps(content))
+        given, of_file = TripletDataset.from_table(content), TripletDataset(file)
+        assert (given.texts, given.kind) == (of_file.texts, "triplets")
+        np.testing.assert_array_equal(given.triplets, of_file.triplets)
+    labelled = [{"text": text, "label": label} for text, label in zip("abc", "xyx", strict=True)]
+    assert TripletDataset.from_table(labelled).names_of(range(3)) == ["x", "y", "x"]
+    with pytest.raises(DataError, match="must be three texts, .*from_table takes objects"):
+        TripletDataset.from_triplets(rows)  # type: ignore[arg-type]
+
+
 def test_vectors_in_memory() -> None:
     data = TripletDataset.from_table({"embedding": X, "label": Y})
     np.testing.assert_array_equal(data.features, X)
@@ -525,6 +539,9 @@ def test_arrays_in_memory_are_those_of_a_file_of_arrays(tmp_path: Path) -> None:
         ("a.csv", "must be a table of pandas, polars"),
         (3, "must be a table of pandas, polars"),
         ({}, "holds no records"),
+        ([], "holds no records"),
+        ([{"text": "a", "label": "x"}, 3], "row 1 .*: must be a JSON object, received 3"),
+        ([{"text": "a", "label": "x"}, {"text": "b"}], "row 1"),
         ({"text": ["a"], "label": []}, "columns must be of one length, received text 1, label 0"),
         ({"text": ["a"], "TEXT": ["b"]}, "'text': the column must occur once"),
         ({"text": 3}, "'text': must be a column, received 3"),

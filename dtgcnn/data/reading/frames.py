@@ -1,4 +1,5 @@
-"""Records of tables in memory: of pandas, polars, PyArrow, ``datasets``, or columns by name."""
+"""Records of tables in memory: of pandas, polars, PyArrow, ``datasets``, columns by name, or a list
+of rows."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .inputs import unmasked
+from .json_records import records_of
 from .raw import Record
 from .source import Source, shorten
 
@@ -16,11 +18,14 @@ __all__ = ["read_frame"]
 
 
 def read_frame(source: Source, table: Any) -> tuple[Source, Iterator[Record]]:
-    """The rows of a table with named columns, or of a mapping of tables by the names of splits.
+    """The rows of a table with named columns, of a mapping of tables by the names of splits, or of
+    a list of rows, as JSON has it.
 
     Raises:
         DataError: it is none, or a column occurs twice or is of another length.
     """
+    if isinstance(table, list) or (isinstance(table, dict) and "triplets" in table):
+        return records_of(source, table)
     if isinstance(table, Mapping) and table and all(map(_is_table, table.values())):
         return _of_splits(source, table)
     columns = _columns(source, table)
@@ -55,7 +60,8 @@ def _columns(source: Source, table: Any) -> dict[str, Any]:
         names = table.keys() if isinstance(table, Mapping) else getattr(table, "columns", None)
     if names is None or isinstance(names, str):
         raise source.error(
-            "must be a table of pandas, polars, PyArrow or datasets, or columns by name, received "
+            "must be a table of pandas, polars, PyArrow or datasets, columns by name or a list of "
+            "rows, received "
             f"{shorten(table)}"
         )
     lower = [str(name).strip().lower() for name in names]

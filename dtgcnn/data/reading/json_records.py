@@ -13,21 +13,30 @@ from .lines import read_lines
 from .raw import TRIPLET_FIELDS, Record, listed, unread
 from .source import Source, repeated, shorten
 
-__all__ = ["read_json", "read_jsonl"]
+__all__ = ["read_json", "read_jsonl", "records_of"]
 
 _COLUMNS = {"text", "anchor", "query", "sentence1"}
 """A list of these names makes an object one of columns."""
 
 
 def read_json(source: Source, file: BinaryIO) -> tuple[Source, Iterator[Record]]:
-    """Records of one document: a list of objects, of texts or of lists of two or three texts; that
-    list under ``triplets``; such lists, or lists of a text and its label, by the names of splits;
-    or an object of columns.
+    """Records of one document; see ``records_of``.
 
     Raises:
         DataError: the document is not valid JSON or of another shape.
     """
     content = _parse(source, "".join(read_lines(replace(source, unit="line"), file)))
+    return records_of(source, content)
+
+
+def records_of(source: Source, content: Any) -> tuple[Source, Iterator[Record]]:
+    """Records of what a document holds: a list of objects, of texts or of lists of two or three
+    texts; that list under ``triplets``; such lists, or lists of a text and its label, by the names
+    of splits; or an object of columns.
+
+    Raises:
+        DataError: it is of another shape.
+    """
     if isinstance(content, dict):
         _check_keys(source, content)
         source, content = _list_of(source, content)
