@@ -508,7 +508,7 @@ def test_rows_in_memory_are_those_of_a_json_file(tmp_path: Path) -> None:
         np.testing.assert_array_equal(given.triplets, of_file.triplets)
     labelled = [{"text": text, "label": label} for text, label in zip("abc", "xyx", strict=True)]
     assert TripletDataset.from_table(labelled).names_of(range(3)) == ["x", "y", "x"]
-    with pytest.raises(DataError, match="must be three texts, .*from_table takes objects"):
+    with pytest.raises(DataError, match=r"must be three texts, .*from_table takes objects"):
         TripletDataset.from_triplets(rows)  # type: ignore[arg-type]
 
 
