@@ -250,7 +250,7 @@ def test_check_tells_what_training_would_warn_of_many_rows(
     run("train", file, "--output", model, "--backend", "numpy", "--epochs", 1, "--no-map")
     rows, unknown = caplog.messages[:2]
     assert "the other 228 of 384 are zero" in rows
-    assert "of 1202 texts have no known n-gram" in unknown
+    assert "of 1,202 texts have no known n-gram" in unknown
     for told in (rows, unknown):
         assert f"warning: training: {told}" in done.output
 
