@@ -221,6 +221,7 @@ WAYS: dict[str, Callable[[Rows, int, str], list[float]]] = {
     "dtgcnn, corpus": partial(dtgcnn, corpus=True),
     "dtgcnn, and tfidf, corpus": partial(dtgcnn, more="+tfidf", corpus=True),
     "dtgcnn on triplets'": partial(dtgcnn, tune=True),
+    "dtgcnn on triplets', corpus": partial(dtgcnn, tune=True, corpus=True),
 }
 
 
