@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from .field_names import check_columns
 from .inputs import unmasked
 from .raw import (
+    TRIPLET_FIELDS,
     UNLABELLED,
     FloatArray,
     Kind,
@@ -41,6 +42,7 @@ _LAYOUTS = (
     "train_x, train_y [, val_x, val_y] [, test_x, test_y] [, labels]",
     "anchor, positive, negative [, group]",
 )
+_PARTS = {"train_x", "train_y"}
 _FLOATS = (np.float16, np.float32, np.float64)
 _KNOWN = [set(re.findall(r"\w+", layout)) for layout in _LAYOUTS]
 _SPLIT = r"train|test|val|valid|validation|dev"
@@ -77,10 +79,10 @@ def from_arrays(
     names = ", ".join(given) or "none"
     if owned:
         given.clear()  # so that each array ends where it was read
-    if {"anchor", "positive", "negative"} <= set(arrays):
+    if set(TRIPLET_FIELDS) <= set(arrays):
         _report_unread(source, arrays, 2)
         return _triplets(source, arrays)
-    if {"train_x", "train_y"} <= set(arrays):
+    if set(arrays) >= _PARTS:
         return _train_test(source, arrays, owned)
     if "x" not in arrays:
         raise source.error(f"needs the arrays {' or '.join(_LAYOUTS)}; found {names}")
@@ -110,11 +112,8 @@ def is_layout(given: object) -> bool:
         return False
     names = _ours(Source(""), given, {})[1]
     return any(
-        all(name in names and names[name].ndim == 2 for name in vectors) and others <= set(names)
-        for vectors, others in (
-            (("anchor", "positive", "negative"), set[str]()),
-            (("train_x",), {"train_y"}),
-        )
+        set(names) >= layout and all(names[name].ndim == 2 for name in vectors)
+        for layout, vectors in ((set(TRIPLET_FIELDS), TRIPLET_FIELDS), (_PARTS, ("train_x",)))
     )
 
 
