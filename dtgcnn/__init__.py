@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .data import (
         DataPreprocessor,
         Encoder,
+        FineTunedEncoder,
         HashingEncoder,
         MlxTextEncoder,
         Model2VecEncoder,
@@ -119,6 +120,7 @@ _HOME = {
     "EfficientGraphConstructor": "model",
     "Encoder": "data",
     "Ensemble": "training",
+    "FineTunedEncoder": "data",
     "FocalTripletLoss": "losses",
     "HashingEncoder": "data",
     "InfoNCELoss": "losses",
@@ -160,6 +162,7 @@ _HOME = {
 }
 
 __all__ = [  # noqa: RUF022 - the order of _HOME
+    "FineTunedEncoder",
     "__version__",
     "AdaptiveMarginScheduler",
     "AdvancedTrainer",

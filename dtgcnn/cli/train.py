@@ -99,8 +99,9 @@ RUNNING = ".running"
     "encoder_spec",
     metavar="SPEC",
     help="What makes vectors of texts: tfidf, hashing, sentence-transformer:MODEL, "
-    "model2vec:MODEL, mlx:MODEL; MODEL is a folder or a name on the Hugging Face hub. Several "
-    "with + between them are taken together. pieces trains an embedding layer instead  "
+    "fine-tuned:MODEL, model2vec:MODEL, mlx:MODEL; MODEL is a folder or a name on the Hugging Face "
+    "hub, and fine-tuned trains it on the labels first. Several with + between them are taken "
+    "together. pieces trains an embedding layer instead  "
     "[default: tfidf]",
 )
 @click.option(

@@ -11,10 +11,11 @@ from .checks import check_rows, check_seed
 from .closed_form import ClosedForm, fit_closed_form, standardized_columns
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
-from .encoders.encoder import Encoder, check_encoder
+from .encoders.encoder import Encoder, check_encoder, takes_labels
 from .encoders.encoding import progress_bar
 from .encoders.preprocessor import DataPreprocessor
 from .encoders.registry import (
+    FineTunedEncoder,
     HashingEncoder,
     MlxTextEncoder,
     Model2VecEncoder,
@@ -60,6 +61,7 @@ __all__ = [
     "Encoder",
     "Examination",
     "Finding",
+    "FineTunedEncoder",
     "GenerationReport",
     "HashingEncoder",
     "Items",
@@ -120,6 +122,7 @@ __all__ = [
     "stage_data",
     "stage_rows",
     "standardized_columns",
+    "takes_labels",
     "texts_of",
     "training_labels",
     "usual_classes",

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .batches.loader import TripletLoader
 from .closed_form import class_scores, folds, standardized_columns
-from .encoders.encoder import Encoder
+from .encoders.encoder import Encoder, takes_labels
 from .label_spreading import Corpus, spread_labels
 from .linear_maps import unit
 from .reading.raw import IntArray
@@ -153,14 +153,20 @@ def with_pseudo_labels(
 
 def fit_encoder(encoder: Encoder, loader: TripletLoader, unlabelled: bool) -> None:
     """Fit an encoder on the texts that a loader trains on, with ``unlabelled`` on those without a
-    label too. Data of vectors leave it as it is."""
+    label too; one that ``takes_labels`` is told the labels that are trained on. Data of vectors
+    leave it as it is."""
     dataset = loader.dataset
     if dataset.texts is None:
         return
     items = loader.items
     if unlabelled:
         items = np.union1d(items, dataset.unlabelled_items())
-    encoder.fit([dataset.texts[item] for item in items])
+    texts = [dataset.texts[item] for item in items]
+    known: dict[str, IntArray] = {}
+    if takes_labels(encoder) and loader.triplets is None:
+        assert dataset.labels is not None
+        known["labels"] = dataset.labels[items]
+    encoder.fit(texts, **known)
 
 
 def _shares(vectors: Any, given: IntArray, rng: np.random.Generator) -> tuple[float, float]:

@@ -60,7 +60,7 @@ def pushed(
     """
     hub = _library()
     for part in _joined(model.encoder):
-        local = getattr(part, "model_name", "")
+        local = "" if getattr(part, "keeps_weights", False) else getattr(part, "model_name", "")
         if local and Path(local).is_dir():
             raise ValueError(
                 f"the text encoder's model lies in the folder {local}, where nobody else has it: "

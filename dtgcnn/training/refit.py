@@ -46,7 +46,8 @@ def train_on_all(
         dataset: what its loaders were made of.
         encoder: of texts, not fitted yet: it is fitted on all texts that are trained on. The
             model's own where not given, as it must be of a model that was loaded; and where a
-            corpus was trained on too, which that one knows, of more rows than were held out.
+            corpus was trained on too, which that one knows, of more rows than were held out, unless
+            it learns from labels.
         advance: told of each of the ``trainer.best_epoch`` epochs.
         keep: whether the model of ``trainer`` stays as it is. Without, it lets go of its rows
             before those of the new one are there too; see ``DTGCNN.forget_rows``.
@@ -63,7 +64,7 @@ def train_on_all(
         raise TrainingError("the trainer must have a best epoch, chosen on held-out rows")
     if encoder is not None and trainer.model.origin is not None:
         raise ValueError("encoder must be left out: a model that was loaded keeps its own")
-    from ..data import fit_encoder, with_pseudo_labels
+    from ..data import fit_encoder, takes_labels, with_pseudo_labels
 
     config, model, before = trainer.config, trainer.model, trainer.train_loader
     unlabelled = before is not None and len(before.pseudo) > 0
@@ -71,7 +72,8 @@ def train_on_all(
         config.batch_size, 1.0, config.seed, config.samples_per_class
     )
     held_out = 0 if trainer.val_loader is None else len(trainer.val_loader.items)
-    if encoder is None or (unlabelled and len(dataset.unlabelled_items()) >= held_out):
+    knows = unlabelled and len(dataset.unlabelled_items()) >= held_out
+    if encoder is None or (knows and not takes_labels(encoder)):
         encoder = model.encoder
     else:
         fit_encoder(encoder, loader, unlabelled)

@@ -5,25 +5,33 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
+import pickle
+import shutil
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from dtgcnn import DTGCNN
+from dtgcnn.cli import main
 from dtgcnn.data import (
     Encoder,
+    FineTunedEncoder,
     MlxTextEncoder,
     Model2VecEncoder,
     SentenceTransformerEncoder,
     load_encoder,
     load_sample,
 )
+from dtgcnn.data.encoders import fine_tuned
 from dtgcnn.errors import DataError
 from dtgcnn.evaluation.metrics import retrieval_metrics
 
@@ -282,3 +290,94 @@ def test_code_of_a_model_runs_where_it_is_trusted(
     monkeypatch.setenv("DTGCNN_TRUST_REMOTE_CODE", "1")
     trusted = load_encoder(tmp_path / "saved")
     np.testing.assert_array_equal(trusted.encode(["a text"]), encoder.encode(["a text"]))
+
+
+@pytest.fixture(scope="module")
+def few() -> tuple[list[str], Any, list[str], Any]:
+    """Texts and labels of five rows a class of the sample, and others to be told."""
+    data = load_sample()
+    assert data.texts is not None
+    assert data.labels is not None
+    rows = np.concatenate([np.flatnonzero(data.labels == c) for c in range(4)])
+    own = np.concatenate([np.flatnonzero(data.labels == c)[:5] for c in range(4)])
+    rest = np.setdiff1d(rows, own)
+    texts = np.array(data.texts, dtype=object)
+    return list(texts[own]), data.labels[own], list(texts[rest]), data.labels[rest]
+
+
+def tightness(rows: Any, labels: Any) -> float:
+    """The mean cosine within classes less that between them."""
+    cosines, same = rows @ rows.T, labels[:, None] == labels
+    return float(cosines[same].mean() - cosines[~same].mean())
+
+
+def test_fine_tuning_draws_unseen_texts_of_a_class_together(
+    minilm: Path, few: Any, tmp_path: Path
+) -> None:
+    texts, labels, others, theirs = few
+    encoder = FineTunedEncoder(str(minilm), steps=8, device="cpu", progress=False)
+    with pytest.raises(RuntimeError, match="encode needs a fitted encoder"):
+        encoder.encode(others)
+    with pytest.raises(RuntimeError, match="save needs a fitted encoder"):
+        encoder.save(tmp_path)
+    frozen = SentenceTransformerEncoder(str(minilm), device="cpu", cache=False).encode(others)
+    rows = encoder.fit(texts, labels).encode(others)
+    assert tightness(rows, theirs) > tightness(frozen, theirs) + 0.05
+    again = deepcopy(encoder).fit(texts, labels)
+    np.testing.assert_array_equal(again.encode(others), rows)
+    assert again.fingerprint == encoder.fingerprint
+    encoder.save(tmp_path / "saved")
+    loaded = load_encoder(tmp_path / "saved")
+    assert isinstance(loaded, FineTunedEncoder)
+    np.testing.assert_array_equal(loaded.encode(others), rows)
+    assert loaded.fingerprint == encoder.fingerprint
+    loaded.save(tmp_path / "copied")
+    load_encoder(tmp_path / "saved").save(tmp_path / "unread")  # nothing was encoded yet
+    moved = pickle.loads(pickle.dumps(encoder))
+    for other in (moved, *(load_encoder(tmp_path / name) for name in ("copied", "unread"))):
+        np.testing.assert_array_equal(other.encode(others), rows)
+
+
+def test_what_cannot_be_learnt_from_is_refused(minilm: Path) -> None:
+    encoder = FineTunedEncoder(str(minilm), device="cpu", progress=False)
+    texts = ["a", "b", "c", "d"]
+    for labels, message in [
+        (None, "is given none: take sentence-transformer:"),
+        ([0, 1], "labels must be 4 whole numbers"),
+        ([0.5, 1, 1, 1], "labels must be 4 whole numbers"),
+        ([0, 0, 0, -1], "two classes or more, .* received 1 of 3 texts"),
+        ([0, 1, 2, 3], "one of them of two texts or more, received 4 of 4"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            encoder.fit(texts, labels)
+    for name, value in [("steps", 0), ("learning_rate", 0.0), ("seed", -1)]:
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            FineTunedEncoder(str(minilm), **{name: value})
+
+
+def test_a_model_takes_its_fine_tuned_encoder_with_it(
+    minilm: Path, few: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, labels, others, _ = few
+    base = tmp_path / "base"
+    shutil.copytree(minilm, base)
+    monkeypatch.setattr(fine_tuned, "LEAST_STEPS", 4)
+    file = tmp_path / "rows.csv"
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        table = zip(labels, texts, strict=True)
+        csv.writer(opened).writerows([("label", "text"), *table])
+    spec, output = f"fine-tuned:{base}+tfidf", tmp_path / "model"
+    arguments = ["train", str(file), "--output", str(output), "--encoder", spec, *QUICK]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    rows = DTGCNN.load(output, backend="numpy").encode(others)
+    shutil.rmtree(base)
+    output.rename(tmp_path / "moved")
+    np.testing.assert_array_equal(
+        DTGCNN.load(tmp_path / "moved", backend="numpy").encode(others), rows
+    )
+    checked = CliRunner().invoke(
+        main, ["check", str(file), "--labels", "--encoder", f"fine-tuned:{minilm}"]
+    )
+    assert checked.exit_code == 2
+    assert "learns from labels, and is given none" in checked.output

@@ -9,14 +9,16 @@ from typing import Protocol, Self, runtime_checkable
 from ...config import refuse_unless
 from ..reading.raw import FloatArray
 
-__all__ = ["Encoder", "check_encoder"]
+__all__ = ["Encoder", "check_encoder", "takes_labels"]
 
 
 @runtime_checkable
 class Encoder(Protocol):
     """What turns texts into rows; the row of a text does not depend on the other texts.
 
-    The encoders here also have a ``fingerprint``, a sha256 of what their rows depend on.
+    The encoders here also have a ``fingerprint``, a sha256 of what their rows depend on. One whose
+    ``takes_labels`` is true learns from the classes too: its ``fit`` takes ``labels``, (N,) whole
+    numbers, below 0 where there is none.
 
     Attributes:
         name: names the class in ``encoder.json``.
@@ -42,6 +44,11 @@ class Encoder(Protocol):
     def load(cls, directory: str | PathLike[str]) -> Self:
         """Read what ``save`` wrote."""
         ...
+
+
+def takes_labels(encoder: object) -> bool:
+    """Whether an encoder learns from labels of the texts."""
+    return bool(getattr(encoder, "takes_labels", False))
 
 
 def check_encoder(encoder: object) -> None:

@@ -122,14 +122,14 @@ class PretrainedEncoder(ABC):
         """
         texts = checked_texts(f"{type(self).__name__}.encode", texts)
         out = np.zeros((len(texts), self.dim), np.float32)
-        folder = cache_folder() if self.cache and self.caches else None
-        with EncoderCache(self.fingerprint, self.dim, folder) as cache:
+        with EncoderCache(self.fingerprint, self.dim, self._cache_folder()) as cache:
             missing = cache.fill(texts, out)
             new = set(missing)
             cut = cache.cut_among([text for i, text in enumerate(texts) if i not in new])
             cut += self._encode_missing(texts, missing, out, cache)
             report_cut(type(self).__name__, cut, len(texts), f"the model's {self.limit}")
-            if cache.path is not None and len(texts) >= _TOLD:
+            kept = cache.path is not None and cache.path.parent == cache_folder()
+            if kept and len(texts) >= _TOLD:
                 _log.info(
                     "encoded %s texts, %s were known; cache %s, %.1f MB",
                     *(f"{len(missing):,}", f"{len(texts) - len(missing):,}"),
@@ -139,6 +139,10 @@ class PretrainedEncoder(ABC):
 
     def save(self, directory: str | PathLike[str]) -> None:
         """Write ``encoder.json``: the model's name and the hash of its weights, no weights."""
+        self._describe(directory, self.weights)
+
+    def _describe(self, directory: str | PathLike[str], weights: str) -> None:
+        """Write ``encoder.json``."""
         write_description(
             directory,
             {
@@ -146,10 +150,14 @@ class PretrainedEncoder(ABC):
                 "model": self.model_name,
                 "revision": self._revision,
                 "dim": self.dim,
-                "weights": self.weights,
+                "weights": weights,
                 **self._more_settings(),
             },
         )
+
+    def _cache_folder(self) -> Path | None:
+        """Where rows are kept, if they are."""
+        return cache_folder() if self.cache and self.caches else None
 
     def _more_settings(self) -> dict[str, Any]:
         """What ``encoder.json`` tells beside."""
@@ -187,7 +195,8 @@ class PretrainedEncoder(ABC):
             f"folder where it is now as 'model' in {path}"
         )
         try:
-            encoder._settle(model, _same_model(cls, model, revision, weights, encoder.has_code))
+            folder = encoder._saved_model(Path(directory), model, revision, weights)
+            encoder._settle(model, folder)
         except DataError as error:
             raise DataError(f"{path}: {error}; {advice}") from None
         if encoder.weights != weights:
@@ -195,6 +204,18 @@ class PretrainedEncoder(ABC):
                 f"{path}: {model!r} is another model (sha256 {encoder.weights[:12]}); {advice}"
             )
         return encoder
+
+    def _saved_model(self, directory: Path, model: str, revision: str | None, weights: str) -> Path:
+        """The folder of the model of an encoder that was saved in ``directory``: what was
+        downloaded before, where that is the one."""
+        name = self._full_name(model)
+        try:
+            folder = find_model(name, self.extra, revision, local=True, code=self.has_code)
+            if weights_of(folder, self.has_code) == weights:
+                return folder
+        except DataError:
+            pass
+        return find_model(name, self.extra, revision, code=self.has_code)
 
     @classmethod
     def _full_name(cls, model_name: str) -> str:
@@ -275,17 +296,3 @@ def _keep(
 ) -> None:
     if texts:
         cache.add(texts, out[[places[text][0] for text in texts]], cut.intersection(texts))
-
-
-def _same_model(
-    cls: type[PretrainedEncoder], model: str, revision: str | None, weights: str, code: bool
-) -> Path:
-    """The folder of a saved encoder's model: what was downloaded before, where that is the one."""
-    name = cls._full_name(model)
-    try:
-        folder = find_model(name, cls.extra, revision, local=True, code=code)
-        if weights_of(folder, code) == weights:
-            return folder
-    except DataError:
-        pass
-    return find_model(name, cls.extra, revision, code=code)

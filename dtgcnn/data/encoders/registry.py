@@ -13,6 +13,7 @@ from ...config import DTGCNNConfig
 from ...errors import DataError
 from .encoder import Encoder
 from .encoding import DESCRIPTION, read_description
+from .fine_tuned import FineTunedEncoder
 from .hashing import HashingEncoder
 from .mlx_text import MlxTextEncoder
 from .model2vec import Model2VecEncoder
@@ -21,6 +22,7 @@ from .sentence_transformer import SentenceTransformerEncoder
 from .tfidf import TfidfEncoder
 
 __all__ = [
+    "FineTunedEncoder",
     "HashingEncoder",
     "MlxTextEncoder",
     "Model2VecEncoder",
@@ -47,6 +49,7 @@ _registry: dict[str, type[Encoder]] = {
     TfidfEncoder.name: TfidfEncoder,
     HashingEncoder.name: HashingEncoder,
     SentenceTransformerEncoder.name: SentenceTransformerEncoder,
+    FineTunedEncoder.name: FineTunedEncoder,
     Model2VecEncoder.name: Model2VecEncoder,
     MlxTextEncoder.name: MlxTextEncoder,
     PieceEncoder.name: PieceEncoder,
@@ -95,9 +98,10 @@ def make_encoder(spec: str, dim: int = 384, *, cache: bool = True, in_all: bool 
 
     Args:
         spec: a name, and after a colon what the encoder is made of: ``"tfidf"``, ``"hashing"``,
-            ``"sentence-transformer:MODEL"``, ``"model2vec:MODEL"``, ``"mlx:MODEL"``, ``"pieces"``,
-            or a name that another package registers. MODEL is a folder or a name on the Hugging
-            Face hub. Several with a ``+`` between them make a ``UnionEncoder``.
+            ``"sentence-transformer:MODEL"``, ``"fine-tuned:MODEL"``, ``"model2vec:MODEL"``,
+            ``"mlx:MODEL"``, ``"pieces"``, or a name that another package registers. MODEL is a
+            folder or a name on the Hugging Face hub. Several with a ``+`` between them make a
+            ``UnionEncoder``.
         dim: width of the rows, for encoders that leave it open.
         cache: whether rows of a pretrained model are kept on the disk.
         in_all: whether ``dim`` is the width of all rows of a union; those that leave theirs open

@@ -16,7 +16,7 @@ from ..reading.raw import FloatArray
 from .encoding import checked_texts, equal_shapes, require
 from .pretrained import TRUST, PretrainedEncoder
 
-__all__ = ["SentenceTransformerEncoder"]
+__all__ = ["SentenceTransformerEncoder", "quiet"]
 
 
 class SentenceTransformerEncoder(PretrainedEncoder):
@@ -128,7 +128,7 @@ class SentenceTransformerEncoder(PretrainedEncoder):
     @override
     def _load_model(self, folder: Path) -> Any:
         library = require("sentence_transformers", type(self).__name__, self.extra)
-        with _quiet():
+        with quiet():
             return library.SentenceTransformer(
                 str(folder), device=self.device, trust_remote_code=self.trust_remote_code
             )
@@ -175,8 +175,8 @@ def _tokens(model: Any, texts: list[str], longest: int | None) -> list[int] | No
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Loading without the library's own progress bar."""
+def quiet() -> Iterator[None]:
+    """Loading, and saving, without the library's own progress bar."""
     logging = require(
         "transformers.utils.logging", "SentenceTransformerEncoder", "sentence-transformers"
     )

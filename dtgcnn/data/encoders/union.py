@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ...config import refuse_unless
 from ...errors import DataError
 from ..reading.raw import FloatArray
-from .encoder import Encoder, check_encoder
+from .encoder import Encoder, check_encoder, takes_labels
 from .encoding import checked_texts, digest, read_description, write_description
 from .pieces import PieceEncoder
 from .registry import UNION, load_encoder, register_encoder
@@ -96,11 +97,17 @@ class UnionEncoder:
     cache = _of_each("cache")
     trust_remote_code = _of_each("trust_remote_code")
 
-    def fit(self, texts: Sequence[str]) -> Self:
-        """Let each encoder learn from the texts; returns self."""
+    @property
+    def takes_labels(self) -> bool:
+        """Whether one of the encoders does."""
+        return any(map(takes_labels, self.encoders))
+
+    def fit(self, texts: Sequence[str], labels: ArrayLike | None = None) -> Self:
+        """Let each encoder learn from the texts, and from labels if it takes them; returns self."""
         texts = checked_texts("UnionEncoder.fit", texts)
         for part in self.encoders:
-            part.fit(texts)
+            known = {"labels": labels} if takes_labels(part) else {}
+            part.fit(texts, **known)
         return self
 
     def encode(self, texts: Sequence[str], prompt_name: str | None = None) -> FloatArray:

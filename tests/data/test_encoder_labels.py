@@ -1,0 +1,130 @@
+"""Encoders that learn from labels: what they are told, and what they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+from click.testing import CliRunner
+
+from dtgcnn import DTGCNN
+from dtgcnn.cli import main
+from dtgcnn.data import (
+    HashingEncoder,
+    TripletDataset,
+    UnionEncoder,
+    fit_encoder,
+    register_encoder,
+    takes_labels,
+    with_pseudo_labels,
+)
+from dtgcnn.data.encoders import registry
+from dtgcnn.training import Trainer, train_on_all
+from tests.conftest import STARTS
+
+WORDS = ("money", "travel", "food", "sport")
+TEXTS = [f"{WORDS[i % 4]} {i % 7} {i}" for i in range(48)]
+LABELS = [WORDS[i % 4] for i in range(48)]
+
+
+class Told:
+    """Hashed words; remembers what each fit was told."""
+
+    name = "told"
+    dim = 16
+    takes_labels = True
+    fits: list[tuple[list[str], Any]] = []  # noqa: RUF012
+
+    def fit(self, texts: Sequence[str], labels: Any = None) -> Self:
+        self.fits.append((list(texts), labels))
+        return self
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        return HashingEncoder(self.dim).encode(texts)
+
+    def save(self, directory: Any) -> None:
+        (Path(directory) / "encoder.json").write_text('{"name": "told"}')
+
+    @classmethod
+    def load(cls, directory: Any) -> Self:
+        return cls()
+
+
+@pytest.fixture(autouse=True)
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Any]]:
+    monkeypatch.setattr(registry, "_registry", dict(registry._registry))
+    register_encoder(Told)
+    monkeypatch.setattr(Told, "fits", [])
+    return Told.fits
+
+
+def labelled(blank: int = 0) -> TripletDataset:
+    more = [f"{WORDS[i % 4]} of nobody {i}" for i in range(blank)]
+    return TripletDataset.from_labelled([*TEXTS, *more], [*LABELS, *[""] * blank])
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_labels_of_the_rows_that_train_and_of_no_others(fits: Any, joined: bool) -> None:
+    dataset = labelled(blank=10)
+    loader, held_out = dataset.create_dataloaders(32, 0.75)
+    encoder = UnionEncoder([HashingEncoder(8), Told()]) if joined else Told()
+    assert takes_labels(encoder)
+    for unlabelled in (False, True):
+        fit_encoder(encoder, loader, unlabelled)
+        texts, labels = fits.pop()
+        own = dict(zip(texts, labels.tolist(), strict=True))
+        assert not set(own) & {dataset.texts[item] for item in held_out.items}
+        wanted = dict(zip(TEXTS, LABELS, strict=True))
+        told = {text: dataset.label_names[label] for text, label in own.items() if label >= 0}
+        assert told == {text: wanted[text] for text in own if text in wanted}
+        assert len(told) == len(loader.items)
+        assert len(own) - len(told) == (10 if unlabelled else 0)
+
+
+def test_triplets_tell_of_no_labels(fits: Any) -> None:
+    given = TripletDataset.from_triplets([(TEXTS[0], TEXTS[4], TEXTS[1]), (*TEXTS[5:10:4], "x")])
+    fit_encoder(Told(), given.create_dataloaders(4, 1.0)[0], unlabelled=False)
+    (texts, labels) = fits.pop()
+    assert len(texts) == 6
+    assert labels is None
+
+
+@pytest.mark.parametrize("blank", [0, 40])
+def test_trained_anew_it_is_told_of_the_held_out_rows_too(fits: Any, blank: int) -> None:
+    """As many rows without a label as are held out would let another encoder be."""
+    dataset = labelled(blank)
+    loader, held_out = dataset.create_dataloaders(32, 0.75)
+    model = DTGCNN(backend="numpy", encoder=Told(), **STARTS["closed_form"] | {"input_dim": 16})
+    fit_encoder(model.encoder, loader, unlabelled=blank > 0)
+    if blank:
+        vectors = model.vectors(dataset.inputs)
+        loader, _ = with_pseudo_labels(loader, vectors, held_out, always=True)
+    trainer = Trainer(model, loader, held_out, epochs=1, progress=False)
+    trainer.train()
+    train_on_all(trainer, dataset, Told())
+    assert [len(texts) for texts, _ in fits] == [36 + blank, 48 + blank]
+    assert [int((labels >= 0).sum()) for _, labels in fits] == [36, 48]
+
+
+def test_other_encoders_are_told_nothing(fits: Any) -> None:
+    loader, _ = labelled().create_dataloaders(32, 1.0)
+    union = UnionEncoder([HashingEncoder(8), HashingEncoder(9)])
+    assert not takes_labels(union)
+    fit_encoder(union, loader, unlabelled=False)  # would raise of a keyword that it does not know
+    fit_encoder(HashingEncoder(8), loader, unlabelled=False)
+    assert fits == []
+
+
+def test_the_command_trains_with_one(fits: Any, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    lines = [f"{label},{text}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    file.write_text("\n".join(["label,text", *lines]), encoding="utf-8")
+    output = str(tmp_path / "model")
+    arguments = ["train", str(file), "--output", output, "--no-map", "--epochs", "2"]
+    options = ["--backend", "numpy", "--encoder", "told+hashing"]
+    done = CliRunner().invoke(main, arguments + options)
+    assert done.exit_code == 0, done.output
+    first, second = (len(labels) for _, labels in fits)
+    assert first < second == 48
