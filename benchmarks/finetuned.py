@@ -9,10 +9,10 @@ kind a text, one epoch); ``triplets``, sentence-transformers' batch-hard loss wi
 batches of classes, and logistic regression on what comes of it; ``classifier``, a linear layer on
 the encoder, all of it trained by cross-entropy. ``dtgcnn`` is trained on the vectors of the frozen
 encoder, on these and TF-IDF, on those that it fine-tunes itself, on those of what ``triplets`` has
-made, and, where few rows are
-labelled, with the other training rows unlabelled. Percent of test rows: classes told, and as they
-are looked up among the labelled rows; processor seconds of all that is done, from texts to figures;
-of ``dtgcnn`` on the vectors of ``triplets`` without the fine-tuning, if that was done just before.
+made, and, where few rows are labelled, with the other training rows unlabelled. Percent of test
+rows: classes told, and as they are looked up among the labelled rows; processor seconds of all that
+is done, from texts to figures; of ``dtgcnn`` on the vectors of ``triplets`` without the
+fine-tuning, if that was done just before.
 """
 
 from __future__ import annotations

@@ -162,7 +162,6 @@ _HOME = {
 }
 
 __all__ = [  # noqa: RUF022 - the order of _HOME
-    "FineTunedEncoder",
     "__version__",
     "AdaptiveMarginScheduler",
     "AdvancedTrainer",
@@ -186,6 +185,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOME
     "EfficientGraphConstructor",
     "Encoder",
     "Ensemble",
+    "FineTunedEncoder",
     "FocalTripletLoss",
     "HashingEncoder",
     "InfoNCELoss",

@@ -329,6 +329,7 @@ def test_fine_tuning_draws_unseen_texts_of_a_class_together(
     encoder.save(tmp_path / "saved")
     loaded = load_encoder(tmp_path / "saved")
     assert isinstance(loaded, FineTunedEncoder)
+    assert loaded.spec == encoder.spec == f"fine-tuned:{minilm.resolve()}"
     np.testing.assert_array_equal(loaded.encode(others), rows)
     assert loaded.fingerprint == encoder.fingerprint
     loaded.save(tmp_path / "copied")

@@ -211,6 +211,15 @@ class FineTunedEncoder(SentenceTransformerEncoder):
         super()._read_settings(saved)
         self.steps, self.learning_rate = saved.get("steps"), saved.get("learning_rate", 5e-5)
         self.seed, self._fitted = saved.get("seed", 0), True
+        self._revision = saved.get("revision")
+
+    @override
+    def _settle(self, model_name: str, folder: Path) -> None:
+        """Of what was saved, name and revision are still those of the model that it began with."""
+        if self._fitted:
+            self.model_name, self.weights, self._folder = model_name, weights_of(folder), folder
+        else:
+            super()._settle(model_name, folder)
 
     @override
     def _cache_folder(self) -> Path | None:
