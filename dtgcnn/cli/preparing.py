@@ -21,7 +21,7 @@ from ..data import (
     equal_groups,
     fit_encoder,
     make_encoder,
-    with_pseudo_labels,
+    with_pseudo_labels_by,
 )
 from ..model import DTGCNN, ChosenRows
 from ..training import input_dim_of
@@ -153,18 +153,13 @@ def with_unlabelled(
             said = "unlabelled rows are not used with an embedding layer"
             click.echo(f"{dataset.source}: {count:,} {said}", err=True)
         return loader
-    if dataset.features is None:
-        assert encoder is not None
-        assert dataset.texts is not None
-        if initial is None:
-            fit_encoder(encoder, loader, unlabelled=True)
-        vectors = encoder.encode(dataset.texts)
-    else:
-        vectors = dataset.features
-    loader, found = with_pseudo_labels(
+    if encoder is not None and initial is None:
+        fit_encoder(encoder, loader, unlabelled=True)
+    loader, found = with_pseudo_labels_by(
+        encoder,
         loader,
-        vectors,
         val_loader,
+        learn=initial is None,
         most=config.bank_size,
         seed=config.seed,
         standardize=config.standardizes if initial is None else initial.standardizes,

@@ -11,7 +11,7 @@ from .checks import check_rows, check_seed
 from .closed_form import ClosedForm, fit_closed_form, standardized_columns
 from .dataset import TripletDataset
 from .doctor import Examination, Finding, examine
-from .encoders.encoder import Encoder, check_encoder, takes_labels
+from .encoders.encoder import Encoder, check_encoder, takes_labels, untaught
 from .encoders.encoding import progress_bar
 from .encoders.preprocessor import DataPreprocessor
 from .encoders.registry import (
@@ -34,7 +34,7 @@ from .generation.negatives import NegativeSampling
 from .generation.report import GenerationReport
 from .items import Items, check_items
 from .label_spreading import SpreadLabels, smoothed, spread_labels
-from .pseudo_labels import PseudoLabels, fit_encoder, with_pseudo_labels
+from .pseudo_labels import PseudoLabels, fit_encoder, with_pseudo_labels, with_pseudo_labels_by
 from .reading.blocks import Block, read_blocks
 from .reading.equality import equal_groups
 from .reading.inputs import as_inputs, in_single, texts_of
@@ -125,9 +125,11 @@ __all__ = [
     "takes_labels",
     "texts_of",
     "training_labels",
+    "untaught",
     "usual_classes",
     "usual_split",
     "with_pseudo_labels",
+    "with_pseudo_labels_by",
     "write_file",
     "write_table",
     "write_vectors",

@@ -53,7 +53,13 @@ class SpreadLabels:
     unsure: int
 
 
-def spread_labels(x: NDArray[np.float32], labels: Ints, *, kept: float = KEPT) -> SpreadLabels:
+def spread_labels(
+    x: NDArray[np.float32],
+    labels: Ints,
+    *,
+    kept: float = KEPT,
+    untaught: NDArray[np.float32] | None = None,
+) -> SpreadLabels:
     """Give unlabelled rows the classes of labelled ones, over the graph of nearest neighbours.
 
     Links go to the ten nearest rows both ways, of weight ``w_ij = max(0, cos_ij)⁸``; P is W with
@@ -68,12 +74,14 @@ def spread_labels(x: NDArray[np.float32], labels: Ints, *, kept: float = KEPT) -
         x: (N, D) vectors, no two equal.
         labels: (N,) classes, −1 where unknown.
         kept: in (0, 1].
+        untaught: (N, E) vectors to tell by which rows are far, where labels have drawn those of
+            ``x`` together.
 
     Raises:
         ValueError: the labelled rows are of fewer than two classes.
         MissingExtraError: scikit-learn is not installed.
     """
-    return Corpus(x, labels).spread(labels, kept)
+    return Corpus(x, labels, untaught).spread(labels, kept)
 
 
 def smoothed(x: NDArray[np.floating[Any]], values: NDArray[np.floating[Any]]) -> Floats:
@@ -94,11 +102,18 @@ class Corpus:
     Args:
         x: (N, D) vectors, no two equal.
         labels: (N,) classes, −1 where unknown: rows far from every labelled one are left out.
+        untaught: (N, E) vectors to tell these by, x where not given.
     """
 
-    def __init__(self, x: NDArray[np.floating[Any]], labels: Ints) -> None:
+    def __init__(
+        self,
+        x: NDArray[np.floating[Any]],
+        labels: Ints,
+        untaught: NDArray[np.floating[Any]] | None = None,
+    ) -> None:
         rows = unit(x.astype(np.float64))
-        self._near = np.flatnonzero((labels >= 0) | ~_far(rows, labels))
+        by = rows if untaught is None else unit(untaught.astype(np.float64))
+        self._near = np.flatnonzero((labels >= 0) | ~_far(by, labels))
         rows = rows[self._near]
         self._links, self._own = _graph(rows)
         self._z = unit(_smoothed(self._links, self._own, rows))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from .batches.loader import TripletLoader
 from .closed_form import class_scores, folds, standardized_columns
-from .encoders.encoder import Encoder, takes_labels
+from .encoders.encoder import Encoder, takes_labels, untaught
 from .label_spreading import Corpus, spread_labels
 from .linear_maps import unit
 from .reading.raw import IntArray
 
-__all__ = ["PseudoLabels", "fit_encoder", "with_pseudo_labels"]
+__all__ = ["PseudoLabels", "fit_encoder", "with_pseudo_labels", "with_pseudo_labels_by"]
 
 CHANCE = 1
 """Labelled rows that may be told wrong with unlabelled ones and right without, where most of these
@@ -80,6 +80,7 @@ def with_pseudo_labels(
     seed: int = 0,
     always: bool = False,
     standardize: bool | Literal["auto"] = "auto",
+    plain: NDArray[np.float32] | None = None,
 ) -> tuple[TripletLoader, PseudoLabels]:
     """A loader that draws its batches from the unlabelled rows of the data as well.
 
@@ -98,6 +99,8 @@ def with_pseudo_labels(
         always: use them without finding out.
         standardize: whether columns of vectors are standardised first; ``"auto"`` as of
             ``fit_closed_form``, by the labelled rows.
+        plain: (num_items, E) rows of an encoder that knows no labels, where ``vectors`` do: by
+            these it is told which rows are far, and whether it helps.
 
     Returns:
         The loader, or the one given where they are not used, and what was found.
@@ -123,7 +126,8 @@ def with_pseudo_labels(
         some = vectors[np.concatenate([items, chosen])]
         return some if columns is None else columns(some)
 
-    spread = spread_labels(seen(loader.items), labels)
+    of_plain = None if plain is None else plain[np.concatenate([loader.items, chosen])]
+    spread = spread_labels(seen(loader.items), labels, untaught=of_plain)
     pseudo = spread.labels[len(loader.items) :]
     taken = pseudo >= 0
     shares: tuple[float | None, float | None] = (None, None)
@@ -132,7 +136,8 @@ def with_pseudo_labels(
         sides = [loader] if val_loader is None else [loader, val_loader]
         rows = np.concatenate([side.items for side in sides])
         given = np.concatenate([side.labels for side in sides])
-        without, with_them = _shares(seen(rows), given, rng)
+        judged = seen(rows) if plain is None else plain[np.concatenate([rows, chosen])]
+        without, with_them = _shares(judged, given, rng)
         shares = without, with_them
         allowed = CHANCE if 2 * spread.far <= len(chosen) else -1
         used = round(len(rows) * (without - with_them)) <= allowed
@@ -164,9 +169,49 @@ def fit_encoder(encoder: Encoder, loader: TripletLoader, unlabelled: bool) -> No
     texts = [dataset.texts[item] for item in items]
     known: dict[str, IntArray] = {}
     if takes_labels(encoder) and loader.triplets is None:
-        assert dataset.labels is not None
-        known["labels"] = dataset.labels[items]
+        labels = np.full(dataset.num_items, -1)
+        labels[loader.items] = loader.labels
+        known["labels"] = labels[items]
     encoder.fit(texts, **known)
+
+
+def with_pseudo_labels_by(
+    encoder: Encoder | None,
+    loader: TripletLoader,
+    val_loader: TripletLoader | None = None,
+    *,
+    learn: bool = True,
+    **options: Any,
+) -> tuple[TripletLoader, PseudoLabels]:
+    """``with_pseudo_labels`` by the rows of an encoder, or the data's own vectors. One that learns
+    from labels is fitted anew, on pseudo-labels as well, and these are found once more.
+
+    Args:
+        encoder: of texts, fitted on those of the loader and those without a label.
+        loader, val_loader, options: as of ``with_pseudo_labels``.
+        learn: whether the encoder may be fitted.
+
+    Returns:
+        As of ``with_pseudo_labels``.
+
+    Raises:
+        DataError: of an encoder that learns from labels what it was before is not there any more.
+    """
+    texts, features = loader.dataset.texts, loader.dataset.features
+    if features is not None:
+        return with_pseudo_labels(loader, features, val_loader, **options)
+    assert texts is not None
+    assert encoder is not None
+    if not takes_labels(encoder):
+        return with_pseudo_labels(loader, encoder.encode(texts), val_loader, **options)
+    options["plain"] = untaught(encoder).encode(texts)
+    spread, found = with_pseudo_labels(loader, encoder.encode(texts), val_loader, **options)
+    if not (found.used and learn):
+        return spread, found
+    fit_encoder(encoder, spread, unlabelled=True)
+    options["always"] = True
+    spread, again = with_pseudo_labels(loader, encoder.encode(texts), val_loader, **options)
+    return spread, replace(again, without=found.without, with_them=found.with_them)
 
 
 def _shares(vectors: Any, given: IntArray, rng: np.random.Generator) -> tuple[float, float]:

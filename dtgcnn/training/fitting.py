@@ -62,7 +62,7 @@ def fit_rows(
     Raises:
         ValueError: the rows cannot be trained on, or a setting is out of range.
     """
-    from ..data import equal_groups, fit_encoder, usual_classes, with_pseudo_labels
+    from ..data import equal_groups, fit_encoder, usual_classes, with_pseudo_labels_by
 
     texts, features = dataset.texts, dataset.features
     open_width = {}
@@ -94,9 +94,9 @@ def fit_rows(
     whole = whole.replace(graph_k_neighbors=min(whole.graph_k_neighbors, distinct - 1))
     model = DTGCNN(whole, backend=backend, encoder=fitted)
     if spread:
-        loader, _ = with_pseudo_labels(
+        loader, _ = with_pseudo_labels_by(
+            fitted,
             loader,
-            model.vectors(dataset.inputs),
             held_out,
             most=whole.bank_size,
             seed=whole.seed,

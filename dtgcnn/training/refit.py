@@ -64,7 +64,7 @@ def train_on_all(
         raise TrainingError("the trainer must have a best epoch, chosen on held-out rows")
     if encoder is not None and trainer.model.origin is not None:
         raise ValueError("encoder must be left out: a model that was loaded keeps its own")
-    from ..data import fit_encoder, takes_labels, with_pseudo_labels
+    from ..data import fit_encoder, takes_labels, with_pseudo_labels_by
 
     config, model, before = trainer.config, trainer.model, trainer.train_loader
     unlabelled = before is not None and len(before.pseudo) > 0
@@ -73,9 +73,10 @@ def train_on_all(
     )
     held_out = 0 if trainer.val_loader is None else len(trainer.val_loader.items)
     knows = unlabelled and len(dataset.unlabelled_items()) >= held_out
-    if encoder is None or (knows and not takes_labels(encoder)):
+    fresh = encoder is not None and (takes_labels(encoder) or not knows)
+    if not fresh:
         encoder = model.encoder
-    else:
+    elif encoder is not None:
         fit_encoder(encoder, loader, unlabelled)
     again = type(model)(config, ops=model.ops, encoder=encoder, **model.extras())
     if model.origin is not None:
@@ -85,10 +86,10 @@ def train_on_all(
     if not keep:
         model.forget_rows()
     if unlabelled:
-        vectors = again.vectors(dataset.inputs)
-        loader, _ = with_pseudo_labels(
+        loader, _ = with_pseudo_labels_by(
+            encoder,
             loader,
-            vectors,
+            learn=fresh,
             most=config.bank_size,
             seed=config.seed,
             always=True,

@@ -18,7 +18,9 @@ from dtgcnn.data import (
     fit_encoder,
     register_encoder,
     takes_labels,
+    untaught,
     with_pseudo_labels,
+    with_pseudo_labels_by,
 )
 from dtgcnn.data.encoders import registry
 from dtgcnn.training import Trainer, train_on_all
@@ -43,6 +45,9 @@ class Told:
 
     def encode(self, texts: Sequence[str]) -> Any:
         return HashingEncoder(self.dim).encode(texts)
+
+    def untaught(self) -> HashingEncoder:
+        return HashingEncoder(self.dim)
 
     def save(self, directory: Any) -> None:
         (Path(directory) / "encoder.json").write_text('{"name": "told"}')
@@ -99,13 +104,57 @@ def test_trained_anew_it_is_told_of_the_held_out_rows_too(fits: Any, blank: int)
     model = DTGCNN(backend="numpy", encoder=Told(), **STARTS["closed_form"] | {"input_dim": 16})
     fit_encoder(model.encoder, loader, unlabelled=blank > 0)
     if blank:
-        vectors = model.vectors(dataset.inputs)
-        loader, _ = with_pseudo_labels(loader, vectors, held_out, always=True)
+        loader, _ = with_pseudo_labels_by(model.encoder, loader, held_out, always=True)
     trainer = Trainer(model, loader, held_out, epochs=1, progress=False)
     trainer.train()
     train_on_all(trainer, dataset, Told())
-    assert [len(texts) for texts, _ in fits] == [36 + blank, 48 + blank]
-    assert [int((labels >= 0).sum()) for _, labels in fits] == [36, 48]
+    counts = [(len(texts), int((labels >= 0).sum())) for texts, labels in fits]
+    if not blank:
+        assert counts == [(36, 36), (48, 48)]
+        return
+    (few, guessed), (all_few, all_guessed) = counts[:2], counts[2:]
+    assert few == (36 + blank, 36)
+    assert all_few == (48 + blank, 48)
+    for (texts, known), own in [(guessed, 36), (all_guessed, 48)]:
+        assert texts == own + blank
+        assert own < known <= texts, "pseudo-labels are told as well"
+
+
+def test_a_model_that_was_loaded_keeps_its_encoder(fits: Any) -> None:
+    loader, held_out = labelled(40).create_dataloaders(32, 0.75)
+    spread, found = with_pseudo_labels_by(Told(), loader, held_out, learn=False, always=True)
+    assert found.taken == len(spread.pseudo) > 0
+    assert fits == []
+
+
+class Drawn(Told):
+    """Of what it is told the words alone, so that texts of a class are equal."""
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        known = set(self.fits[-1][0]) if self.fits else set()
+        return super().encode([text.split()[0] if text in known else text for text in texts])
+
+
+def test_rows_are_far_by_what_knows_no_labels(fits: Any) -> None:
+    loader, held_out = labelled(40).create_dataloaders(32, 0.75)
+    encoder = Drawn()
+    fit_encoder(encoder, loader, unlabelled=False)
+    vectors = encoder.encode(loader.dataset.texts)
+    _, wrong = with_pseudo_labels(loader, vectors, held_out)
+    assert wrong.far == 40, "beside rows that labels have drawn together all others are far"
+    _, found = with_pseudo_labels_by(encoder, loader, held_out, learn=False)
+    _, plain = with_pseudo_labels(loader, untaught(encoder).encode(loader.dataset.texts), held_out)
+    assert found.far == plain.far < 40
+    assert (found.without, found.with_them) == (plain.without, plain.with_them)
+
+
+def test_before_labels_a_union_is_of_what_its_encoders_were() -> None:
+    union = UnionEncoder([Told(), HashingEncoder(9)], [1.0, 0.25])
+    before = untaught(union)
+    assert not takes_labels(before)
+    assert (untaught(before), untaught(before.encoders[1])) == (before, union.encoders[1])
+    assert before.weights == union.weights
+    assert (before.encode(TEXTS) == union.encode(TEXTS)).all()
 
 
 def test_other_encoders_are_told_nothing(fits: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol, Self, runtime_checkable
 from ...config import refuse_unless
 from ..reading.raw import FloatArray
 
-__all__ = ["Encoder", "check_encoder", "takes_labels"]
+__all__ = ["Encoder", "check_encoder", "takes_labels", "untaught"]
 
 
 @runtime_checkable
@@ -18,7 +18,8 @@ class Encoder(Protocol):
 
     The encoders here also have a ``fingerprint``, a sha256 of what their rows depend on. One whose
     ``takes_labels`` is true learns from the classes too: its ``fit`` takes ``labels``, (N,) whole
-    numbers, below 0 where there is none.
+    numbers, below 0 where there is none; and its ``untaught()`` is what it was before, for what
+    is to be found out of rows that know no labels.
 
     Attributes:
         name: names the class in ``encoder.json``.
@@ -49,6 +50,13 @@ class Encoder(Protocol):
 def takes_labels(encoder: object) -> bool:
     """Whether an encoder learns from labels of the texts."""
     return bool(getattr(encoder, "takes_labels", False))
+
+
+def untaught(encoder: Encoder) -> Encoder:
+    """What gives the rows that there were before labels: of an encoder that learns from none
+    itself."""
+    before: Encoder = encoder.untaught() if takes_labels(encoder) else encoder  # type: ignore[attr-defined]
+    return before
 
 
 def check_encoder(encoder: object) -> None:

@@ -162,6 +162,22 @@ class FineTunedEncoder(SentenceTransformerEncoder):
             self.weights = self._write(Path(folder))
         return self
 
+    def untaught(self) -> SentenceTransformerEncoder:
+        """The model as it was published.
+
+        Raises:
+            DataError: it is not there any more.
+        """
+        return SentenceTransformerEncoder(
+            self.model_name,
+            device=self.device,
+            cache=self.cache,
+            progress=self.progress,
+            prompts=self.prompts,
+            default_prompt_name=self.default_prompt_name,
+            revision=self._revision,
+        )
+
     @override
     def encode(self, texts: Sequence[str], prompt_name: str | None = None) -> FloatArray:
         """(N, dim) float32 rows; see ``SentenceTransformerEncoder``.

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from ...config import refuse_unless
 from ...errors import DataError
 from ..reading.raw import FloatArray
-from .encoder import Encoder, check_encoder, takes_labels
+from .encoder import Encoder, check_encoder, takes_labels, untaught
 from .encoding import checked_texts, digest, read_description, write_description
 from .pieces import PieceEncoder
 from .registry import UNION, load_encoder, register_encoder
@@ -101,6 +101,10 @@ class UnionEncoder:
     def takes_labels(self) -> bool:
         """Whether one of the encoders does."""
         return any(map(takes_labels, self.encoders))
+
+    def untaught(self) -> Self:
+        """The same of what the encoders were before labels."""
+        return type(self)(list(map(untaught, self.encoders)), self.weights)
 
     def fit(self, texts: Sequence[str], labels: ArrayLike | None = None) -> Self:
         """Let each encoder learn from the texts, and from labels if it takes them; returns self."""
