@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from ..array import give_freed_memory_back
 from ..config import refuse_unless
-from ..data import Pairs, check_items, progress_bar
+from ..data import Pairs, check_items, progress_bar, takes_labels, untaught
+from ..errors import DataError, MissingExtraError
 from ..model import DTGCNN, ChosenRows, Classifier, Embedder, check_embedder, judged
 from .metrics import (
     comparison_table,
@@ -46,7 +48,8 @@ class Comparison:
     Attributes:
         protocol: one sentence: what was looked up where.
         input, trained: metrics by name; see ``dtgcnn.evaluation.metrics``.
-        input_vectors, embeddings: the measured rows, (N, D) and (N, output_dim).
+        input_vectors, embeddings: the measured rows, (N, D) and (N, output_dim). Of an encoder that
+            learns from labels those from before, if it can be had.
         labels: (N,) their classes; of triplets and pairs, zeros.
         label_names: names of the classes.
         rivals: what classifiers of the input vectors find, where rows were looked up among others.
@@ -124,13 +127,14 @@ def compare(
         if len(triplets) == 0:
             return None
         rows = np.unique(triplets)
-        views, place, in_bank, _ = _viewed(model, dataset, rows, progress)
+        views, place, in_bank, _, said = _viewed(model, dataset, rows, progress)
         before, after = (
             {"triplet_accuracy": triplet_accuracy(*(view[place[triplets[:, i]]] for i in range(3)))}
             for view in views
         )
         which = "" if held_out is None else "held-out "
-        protocol = f"{len(triplets):,} {which}triplets: is the positive nearer than the negative?"
+        question = f"{len(triplets):,} {which}triplets: is the positive nearer than the negative?"
+        protocol = question + said
         names, labels = ["text"], np.zeros(len(rows), np.int64)
     else:
         rows, gallery, protocol = queries_and_gallery(dataset, loader, val_loader)
@@ -151,7 +155,8 @@ def compare(
             if gallery is not None:
                 rows, labels, drawn = rows[drawn], labels[drawn], None
         needed = rows if gallery is None else np.union1d(rows, gallery)
-        views, place, in_bank, given = _viewed(model, dataset, needed, progress)
+        views, place, in_bank, given, said = _viewed(model, dataset, needed, progress)
+        protocol += said
         give_freed_memory_back()
         with progress_bar(
             "looking up", 2 * len(rows if drawn is None else drawn), progress
@@ -182,18 +187,36 @@ def compare(
 
 def _viewed(
     model: Embedder, dataset: Items, items: Any, progress: bool
-) -> tuple[tuple[Any, Any], Any, Any, Any]:
+) -> tuple[tuple[Any, Any], Any, Any, Any, str]:
     """Of some items input vectors and embeddings, of every item which row of these is its own,
-    which of the rows the model's bank holds, and what goes into the model."""
+    which of the rows the model's bank holds, what goes into the model, and what there is to say of
+    the input vectors."""
     place = np.full(dataset.num_items, -1)
     place[items] = np.arange(len(items))
+    texts: Any = None
     if dataset.features is None:
-        given = model.vectors(dataset.inputs_of(items))
+        texts = dataset.inputs_of(items)
+        given = model.vectors(texts)
     else:
         given = ChosenRows(model.vectors(dataset.features), items)
     in_bank = np.array(model.bank_rows_of(given), np.intp)
     embeddings = _embedded(model, given, in_bank, progress)
-    return (model.input_vectors(given), embeddings), place, in_bank >= 0, given
+    before, said = _before(model, texts, given)
+    return (before, embeddings), place, in_bank >= 0, given, said
+
+
+def _before(model: Embedder, texts: Sequence[str] | None, given: Any) -> tuple[Any, str]:
+    """The rows that there were of texts before anything was learnt from labels, and what there is
+    to say of them; of rows without texts, and of what was loaded without the encoder that its own
+    began with, the rows as they go in."""
+    encoder: Any = getattr(model, "encoder", None)
+    if texts is None or not takes_labels(encoder):
+        return model.input_vectors(given), ""
+    try:
+        return untaught(encoder).encode(texts), "; input vectors are of the encoder before training"
+    except (DataError, MissingExtraError) as error:
+        said = f"; input vectors are of the trained encoder, since without it: {error}"
+        return model.input_vectors(given), said
 
 
 def _predicted(model: Embedder, names: list[str], x: ChosenRows, z: ChosenRows) -> float | None:
@@ -243,13 +266,14 @@ def compare_pairs(model: Embedder, pairs: Pairs, *, progress: bool = False) -> C
             "'dtgcnn generate' makes triplets of them, which are measured without"
         )
     count = len(pairs.first)
-    given = model.vectors([*pairs.first, *pairs.second])
+    texts = [*pairs.first, *pairs.second]
+    given = model.vectors(texts)
     embeddings = model.encode(given, show_progress_bar=progress)
-    inputs = model.input_vectors(given)
+    inputs, said = _before(model, texts, given)
     before, after = (
         pair_correlations(view[:count], view[count:], pairs.scores) for view in (inputs, embeddings)
     )
-    protocol = f"{count:,} pairs: does the cosine follow the score?"
+    protocol = f"{count:,} pairs: does the cosine follow the score?{said}"
     labels = np.zeros(2 * count, np.int64)
     measured = (inputs, embeddings, labels, ["text"])
     known = sum(place >= 0 for place in model.bank_rows_of(given))
