@@ -23,6 +23,7 @@ from ..data import (
     examine,
     make_encoder,
     read_file,
+    untaught,
     usual_split,
 )
 from ..errors import DTGCNNError
@@ -214,7 +215,8 @@ def _own(raw: RawData, message: str) -> str:
 def _encoder_of(spec: str | None) -> Encoder | None:
     if spec == PieceEncoder.name:
         raise ValueError("--encoder must give vectors, pieces are numbers in a vocabulary")
-    return None if spec is None else make_encoder(spec, TEXT_INPUT_DIM)
+    # By rows that labels have trained no label looks wrong.
+    return None if spec is None else untaught(make_encoder(spec, TEXT_INPUT_DIM))
 
 
 def _labels(found: LabelCheck, most: int) -> list[str]:

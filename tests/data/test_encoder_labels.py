@@ -203,6 +203,16 @@ def test_other_encoders_are_told_nothing(fits: Any) -> None:
     assert fits == []
 
 
+def test_labels_are_checked_by_what_knows_none(fits: Any, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    rows = [f"{label},{text}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    file.write_text("\n".join(["label,text", *rows]), encoding="utf-8")
+    done = CliRunner().invoke(main, ["check", str(file), "--labels", "--encoder", "told"])
+    assert done.exit_code == 0, done.output
+    assert "labels: 0 of 48 are suspected to be wrong" in done.output
+    assert len(fits) == 1, "in the trial of training alone"
+
+
 def test_the_command_trains_with_one(fits: Any, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     lines = [f"{label},{text}" for text, label in zip(TEXTS, LABELS, strict=True)]
