@@ -14,7 +14,7 @@ from sklearn.datasets import load_wine
 from dtgcnn import DTGCNN, SaveEveryEpoch
 from dtgcnn.cli import main
 from dtgcnn.cli.main import INTERRUPTED
-from dtgcnn.data import with_pseudo_labels
+from dtgcnn.data import with_pseudo_labels_by
 
 from ..conftest import sentences
 
@@ -184,9 +184,9 @@ def test_labels_spread_over_rows_as_the_model_sees_them(
 
     def spread(*args: Any, **options: Any) -> Any:
         told.append(options["standardize"])
-        return with_pseudo_labels(*args, **options)
+        return with_pseudo_labels_by(*args, **options)
 
-    monkeypatch.setattr("dtgcnn.cli.preparing.with_pseudo_labels", spread)
+    monkeypatch.setattr("dtgcnn.cli.preparing.with_pseudo_labels_by", spread)
     done = train(tmp_path / "wine.npz", tmp_path / "first", *SHAPE[:-2])
     assert done.exit_code == 0, done.output
     done = train(tmp_path / "more.npz", tmp_path / "second", "--init", str(tmp_path / "first"))
