@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -151,6 +152,17 @@ def test_rows_are_far_by_what_knows_no_labels(fits: Any) -> None:
     _, plain = with_pseudo_labels(loader, untaught(encoder).encode(loader.dataset.texts), held_out)
     assert found.far == plain.far < wrong.far
     assert (found.without, found.with_them) == (plain.without, plain.with_them)
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_one_that_takes_labels_tells_what_it_was(
+    joined: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Told, "untaught")
+    parts: Any = [HashingEncoder(8), Told()]
+    make = partial(UnionEncoder, parts) if joined else partial(DTGCNN, encoder=Told(), input_dim=16)
+    with pytest.raises(ValueError, match=r"encoder must have a method untaught\(\), since it"):
+        make()
 
 
 def test_what_is_compared_with_is_from_before_labels(

@@ -63,3 +63,6 @@ def check_encoder(encoder: object) -> None:
     """Raise ``ValueError`` unless ``encoder`` is one."""
     rule = "must be an Encoder, such as TfidfEncoder()"
     refuse_unless(hasattr(encoder, "dim") and hasattr(encoder, "encode"), "encoder", rule, encoder)
+    rule = "must have a method untaught(), since it takes labels"
+    tells = not takes_labels(encoder) or hasattr(encoder, "untaught")
+    refuse_unless(tells, "encoder", rule, encoder)
