@@ -92,7 +92,7 @@ class FineTunedEncoder(SentenceTransformerEncoder):
         revision: str | None = None,
     ) -> None:
         self.steps = None if steps is None else check_whole("steps", steps, 1)
-        in_range = 0 < learning_rate < np.inf
+        in_range = isinstance(learning_rate, (int, float)) and 0 < learning_rate < np.inf
         refuse_unless(in_range, "learning_rate", "must be above 0 and finite", learning_rate)
         self.learning_rate = learning_rate
         self.seed = check_whole("seed", seed, 0)
@@ -111,12 +111,13 @@ class FineTunedEncoder(SentenceTransformerEncoder):
         """All of it, with the weights of a model that was trained."""
         if not self._fitted:
             return super().__getstate__()
-        return {**vars(self), "_model": self._model or self._loaded(), "_scratch": None}
+        model = self._model or self._loaded(self._folder)
+        return {**vars(self), "_model": model, "_scratch": None}
 
     @override
     def fit(self, texts: Sequence[str], labels: ArrayLike | None = None) -> Self:
-        """Train the model, beginning with what was published; returns self. On a CPU equal seeds
-        give equal rows.
+        """Train the model, beginning with what was published, in single precision; returns self. On
+        a CPU equal seeds give equal rows. What fails leaves the encoder as it was.
 
         Args:
             texts: the texts.
@@ -145,8 +146,8 @@ class FineTunedEncoder(SentenceTransformerEncoder):
             )
         steps = self.steps or max(LEAST_STEPS, sampler.num_batches)
         name = self._full_name(self.model_name)
-        self._folder = find_model(name, self.extra, self._revision)
-        model, prompt = self._loaded(), self._prompt(None)
+        model = self._loaded(find_model(name, self.extra, self._revision)).float()
+        prompt = self._prompt(None)
         batches = (batch for epoch in count() for batch in sampler.batches(epoch))
         with (
             progress_bar("fine-tuning the encoder", steps, self.progress) as advance,
@@ -156,10 +157,9 @@ class FineTunedEncoder(SentenceTransformerEncoder):
                 chosen = known[batch]
                 step([prompt + texts[i] for i in chosen], classes[chosen])
                 advance(1)
-        self._model, self._fitted = model, True
-        self._scratch = _Scratch()
         with tempfile.TemporaryDirectory() as folder:
-            self.weights = self._write(Path(folder))
+            self.weights = self._write(model, Path(folder))
+        self._model, self._fitted, self._scratch = model, True, _Scratch()
         return self
 
     def untaught(self) -> SentenceTransformerEncoder:
@@ -201,13 +201,14 @@ class FineTunedEncoder(SentenceTransformerEncoder):
             shutil.copytree(self._folder, folder)
             weights = self.weights
         else:
-            weights = self._write(folder)
+            weights = self._write(self._model, folder)
         self._describe(directory, weights)
 
-    def _write(self, folder: Path) -> str:
-        """Write the trained model; the hash of its files."""
+    @staticmethod
+    def _write(model: Any, folder: Path) -> str:
+        """Write a trained model; the hash of its files."""
         with quiet():
-            self._model.save_pretrained(str(folder), create_model_card=False)
+            model.save_pretrained(str(folder), create_model_card=False)
         return weights_of(folder)
 
     def _require_fitted(self, method: str) -> None:
@@ -274,7 +275,7 @@ def _training(
         optimizer.step()
         schedule.step()
 
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         model.train()
         yield step

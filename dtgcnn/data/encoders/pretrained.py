@@ -85,7 +85,7 @@ class PretrainedEncoder(ABC):
         self.progress = progress
         full = self._full_name(model_name)
         self._settle(model_name, find_model(full, self.extra, revision, code=self.has_code))
-        self._model: Any = self._loaded()
+        self._model: Any = self._loaded(self._folder)
         self.dim = next(iter(self._rows(self._model, ["text"])))[1].shape[1]
 
     @property
@@ -241,20 +241,20 @@ class PretrainedEncoder(ABC):
         self._revision = None if is_folder else revision_of(folder)
         self._folder = folder
 
-    def _loaded(self) -> Any:
+    def _loaded(self, folder: Path) -> Any:
         if self.has_code and not self.trust_remote_code:
             raise DataError(
                 f"{self.model_name}: this model runs code of its own: look at it, and then load "
                 f"with trust_remote_code=True, or set the environment variable {TRUST}=1"
             )
         try:
-            return self._load_model(self._folder)
+            return self._load_model(folder)
         except ImportError:
             raise
         except Exception as error:  # whatever a foreign file provokes in the library
             reason = str(error).partition("\n")[0]
             raise DataError(
-                f"{self._folder}: is no model for {type(self).__name__} "
+                f"{folder}: is no model for {type(self).__name__} "
                 f"({type(error).__name__}: {reason})"
             ) from error
 
@@ -266,7 +266,7 @@ class PretrainedEncoder(ABC):
         if not missing:
             return 0
         if self._model is None:
-            self._model = self._loaded()
+            self._model = self._loaded(self._folder)
         places: dict[str, list[int]] = {}
         for i in missing:
             places.setdefault(texts[i], []).append(i)
