@@ -58,7 +58,7 @@ def spread_labels(
     labels: Ints,
     *,
     kept: float = KEPT,
-    untaught: NDArray[np.float32] | None = None,
+    plain: NDArray[np.float32] | None = None,
 ) -> SpreadLabels:
     """Give unlabelled rows the classes of labelled ones, over the graph of nearest neighbours.
 
@@ -74,14 +74,14 @@ def spread_labels(
         x: (N, D) vectors, no two equal.
         labels: (N,) classes, −1 where unknown.
         kept: in (0, 1].
-        untaught: (N, E) vectors to tell by which rows are far, where labels have drawn those of
+        plain: (N, E) vectors to tell by which rows are far, where labels have drawn those of
             ``x`` together.
 
     Raises:
         ValueError: the labelled rows are of fewer than two classes.
         MissingExtraError: scikit-learn is not installed.
     """
-    return Corpus(x, labels, untaught).spread(labels, kept)
+    return Corpus(x, labels, plain).spread(labels, kept)
 
 
 def smoothed(x: NDArray[np.floating[Any]], values: NDArray[np.floating[Any]]) -> Floats:
@@ -102,17 +102,17 @@ class Corpus:
     Args:
         x: (N, D) vectors, no two equal.
         labels: (N,) classes, −1 where unknown: rows far from every labelled one are left out.
-        untaught: (N, E) vectors to tell these by, x where not given.
+        plain: (N, E) vectors to tell these by, x where not given.
     """
 
     def __init__(
         self,
         x: NDArray[np.floating[Any]],
         labels: Ints,
-        untaught: NDArray[np.floating[Any]] | None = None,
+        plain: NDArray[np.floating[Any]] | None = None,
     ) -> None:
         rows = unit(x.astype(np.float64))
-        by = rows if untaught is None else unit(untaught.astype(np.float64))
+        by = rows if plain is None else unit(plain.astype(np.float64))
         self._near = np.flatnonzero((labels >= 0) | ~_far(by, labels))
         rows = rows[self._near]
         self._links, self._own = _graph(rows)

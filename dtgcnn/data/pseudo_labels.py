@@ -127,7 +127,7 @@ def with_pseudo_labels(
         return some if columns is None else columns(some)
 
     of_plain = None if plain is None else plain[np.concatenate([loader.items, chosen])]
-    spread = spread_labels(seen(loader.items), labels, untaught=of_plain)
+    spread = spread_labels(seen(loader.items), labels, plain=of_plain)
     pseudo = spread.labels[len(loader.items) :]
     taken = pseudo >= 0
     shares: tuple[float | None, float | None] = (None, None)

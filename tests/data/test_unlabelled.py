@@ -284,8 +284,8 @@ def test_labelled_rows_decide(fewer: int, near: bool, monkeypatch: pytest.Monkey
         told.append(vectors[: len(given)])
         return 0.9, 0.9 - fewer / len(given)
 
-    def spread(x: Any, labels: Any, untaught: Any) -> SpreadLabels:
-        assert untaught is None
+    def spread(x: Any, labels: Any, plain: Any) -> SpreadLabels:
+        assert plain is None
         return replace(spread_labels(x, labels), far=0 if near else 166)
 
     monkeypatch.setattr("dtgcnn.data.pseudo_labels._shares", shares)
