@@ -15,6 +15,8 @@ from ..callbacks import TRACKERS, SaveEveryEpoch, held_open, loggers_of
 from ..config import TEMPLATES, DTGCNNConfig, LossName, continued, template_of
 from ..data import (
     Encoder,
+    FineTunedEncoder,
+    SentenceTransformerEncoder,
     TripletDataset,
     TripletLoader,
     fit_encoder,
@@ -57,6 +59,10 @@ __all__ = ["train"]
 
 STATE = ".state"
 """The folder, in that of the model, where the state of an unfinished run is."""
+
+FEW_A_CLASS = 10
+"""Labelled rows a class, of which an encoder that they train was seen to tell as much as a frozen
+one, or more."""
 
 RUNNING = ".running"
 """The file, in that of the model, that keeps a second run out of it."""
@@ -286,8 +292,9 @@ def train(
             write_outcome(trainer, measured, output, loggers, draw=not no_map)
             took = time.perf_counter() - begin
             inform(trainer, f"trained and measured in {took:.0f} s", err=True)
-            if encoder_spec is None and initial is None and dataset.features is None:
-                inform(trainer, _other_encoders(dataset), err=True)
+            better = _other_encoders(dataset, encoder_spec)
+            if better and initial is None and dataset.features is None:
+                inform(trainer, better, err=True)
     except KeyboardInterrupt as error:
         world.fail(error, INTERRUPTED)
         done = saving.last_epoch if trainer.best_epoch is None else trainer.best_epoch
@@ -303,12 +310,23 @@ def train(
     inform(trainer, f"model saved in {output}")
 
 
-def _other_encoders(dataset: TripletDataset) -> str:
-    """What to say of encoders where the user named none."""
-    both = "" if dataset.triplets is not None else "+tfidf"
+def _other_encoders(dataset: TripletDataset, spec: str | None) -> str:
+    """What to say of encoders that may tell more than the one that the user named, or than none."""
+    labelled, frozen = dataset.triplets is None, f"{SentenceTransformerEncoder.name}:"
+    if spec is None:
+        both = "+tfidf" if labelled else ""
+        return (
+            "tfidf compares words, not meanings; a sentence encoder mostly tells more, above all "
+            f"of few rows: --encoder {frozen}all-MiniLM-L6-v2{both}"
+        )
+    if dataset.labels is None or not spec.startswith(frozen):
+        return ""
+    classes = dataset.labels[dataset.training_items()].tolist()
+    if not labelled or len(classes) > FEW_A_CLASS * len(set(classes)):
+        return ""
     return (
-        "tfidf compares words, not meanings; a sentence encoder mostly tells more, above all of "
-        f"few rows: --encoder sentence-transformer:all-MiniLM-L6-v2{both}"
+        "of few rows a class an encoder that the labels train often tells more, and takes ten times "
+        f"as long: --encoder {FineTunedEncoder.name}:{spec.removeprefix(frozen)}"
     )
 
 

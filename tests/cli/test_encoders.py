@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from dtgcnn import DTGCNN
+from dtgcnn import DTGCNN, TripletDataset
 from dtgcnn.cli import main
+from dtgcnn.cli.train import _other_encoders
 
 from ..conftest import sentences
 
@@ -128,3 +129,29 @@ def test_the_command_line_trains_an_embedding_layer(text_file: Path, tmp_path: P
     )
     assert refused.exit_code == 2
     assert "--encoder must be pieces where vocab_size is set" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("rows", "spec", "named"),
+    [
+        (2, None, "--encoder sentence-transformer:all-MiniLM-L6-v2+tfidf"),
+        (2, "sentence-transformer:m/x+tfidf", "--encoder fine-tuned:m/x+tfidf"),
+        (10, "sentence-transformer:x", "--encoder fine-tuned:x"),
+        (11, "sentence-transformer:x", ""),
+        (2, "fine-tuned:x", ""),
+        (2, "tfidf", ""),
+    ],
+)
+def test_an_encoder_that_may_tell_more_is_named(rows: int, spec: str | None, named: str) -> None:
+    texts = [f"{label} {i}" for label in ("pay", "trip") for i in range(rows)]
+    more = ["of nobody"] * 30
+    labels = [text.split()[0] for text in texts] + [""] * 30
+    found = _other_encoders(TripletDataset.from_labelled([*texts, *more], labels), spec)
+    assert found.endswith(named)
+    assert bool(found) == bool(named)
+
+
+def test_an_encoder_that_triplets_train_is_named_to_nobody() -> None:
+    dataset = TripletDataset.from_triplets([("a", "b", "c"), ("d", "e", "f")])
+    assert _other_encoders(dataset, None).endswith("sentence-transformer:all-MiniLM-L6-v2")
+    assert _other_encoders(dataset, "sentence-transformer:x") == ""
