@@ -325,8 +325,8 @@ def _other_encoders(dataset: TripletDataset, spec: str | None) -> str:
     if not labelled or len(classes) > FEW_A_CLASS * len(set(classes)):
         return ""
     return (
-        "of few rows a class an encoder that the labels train often tells more, and takes ten times "
-        f"as long: --encoder {FineTunedEncoder.name}:{spec.removeprefix(frozen)}"
+        "of few rows a class an encoder that the labels train often tells more, and takes ten "
+        f"times as long: --encoder {FineTunedEncoder.name}:{spec.removeprefix(frozen)}"
     )
 
 
